@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The gate: eBPF programs on a Vsv's cgroup that make the kernel refuse what was not assigned.  Loaded and pinned once per
+ * Psv and boot (RUN/bpf, a bpffs of ours), attached per Vsv, so that enforcement hangs on no process of ours.  Identity
+ * is the cgroup that a program is attached to (its cgroup storage holds the Vsv's number), never the task's; what is
+ * unknown is refused.  What follows a kill: an attachment goes with its cgroup; entries of the maps are set anew by the
+ * next gate_set and taken away by gate_clear. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/addr.h"
+
+struct err;
+
+enum { GATE_MAX_ADDRESSES = 64, GATE_MAX_DEVICES = 64, GATE_MAX_VSV = 4096 };
+
+/* What one Vsv is assigned. */
+struct gate_config {
+	uint32_t id;                                      /* 1…65535 */
+	struct {
+		struct ipaddr addr;
+		uint8_t prefix;                           /* for the subnet's broadcast address */
+	} addresses[GATE_MAX_ADDRESSES];                  /* the first of each family is the primary one */
+	size_t n_addresses;
+	bool discovery;                                   /* broadcast and the discovery groups are allowed */
+	bool peer_psv;                                    /* may reach the Psv's own addresses */
+	uint32_t peers[64];                               /* ids of Vsv that it may reach */
+	size_t n_peers;
+	dev_t devices[GATE_MAX_DEVICES];                  /* block devices that may be opened for reading */
+	size_t n_devices;
+};
+
+/* gate_ensure: loads, pins and attaches (sk_lookup to this network namespace) what is not there yet, under a lock of its
+ * own.  bpf_dir is mounted as bpffs if it is none.  0 or -errno; err names the missing kernel feature. */
+int gate_ensure(const char *bpf_dir, struct err *err);
+
+/* gate_set: puts the configuration into the maps; replaces an earlier one of the same id without a moment in which more
+ * is open than either allows. */
+int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err);
+
+/* gate_attach: attaches every program to the cgroup (an open folder of the v2 hierarchy, no process in it yet) for that
+ * id.  Again on the same cgroup: nothing happens. */
+int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err);
+
+/* gate_clear: takes every map entry of that id away; accepts "never came up". */
+int gate_clear(const char *bpf_dir, uint32_t id, struct err *err);
+
+/* gate_refusals: how often something was refused to that id since gate_attach, by kind. */
+enum gate_kind { GATE_BIND, GATE_CONNECT, GATE_SEND, GATE_SOCKET, GATE_DEVICE, GATE_INGRESS, GATE_KINDS };
+extern const char *const gate_kind_names[GATE_KINDS];
+int gate_refusals(const char *bpf_dir, uint32_t id, uint64_t ret[GATE_KINDS], struct err *err);
+
+/* gate_unload: takes the pins away and unmounts bpf_dir; only when no Vsv runs (uninstallation, tests). */
+int gate_unload(const char *bpf_dir, struct err *err);
+
+/* The hidden loopback addresses of an id, which the gate gives for 127.0.0.1 and ::1. */
+struct ipaddr gate_loopback4(uint32_t id);
+struct ipaddr gate_loopback6(uint32_t id);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lib/output.h"
+
+#include <errno.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/str.h"
+
+static void cell_text(const json_t *v, enum column_kind kind, struct strbuf *out)
+{
+	char buf[32];
+
+	switch (json_typeof(v)) {
+	case JSON_STRING:
+		strbuf_addstr(out, json_string_value(v));
+		return;
+	case JSON_INTEGER:
+		if (kind == COL_SIZE)
+			strbuf_addstr(out, size_human((uint64_t)json_integer_value(v), buf, sizeof(buf)));
+		else
+			strbuf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		return;
+	case JSON_REAL:
+		strbuf_addf(out, "%.3g", json_real_value(v));
+		return;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		strbuf_addstr(out, json_is_true(v) ? "yes" : "no");
+		return;
+	case JSON_ARRAY: {
+		size_t i;
+		json_t *item;
+
+		json_array_foreach((json_t *)(uintptr_t)v, i, item) {
+			if (i)
+				strbuf_addstr(out, " ");
+			cell_text(item, kind, out);
+		}
+		return;
+	}
+	case JSON_OBJECT:
+	case JSON_NULL:
+		return;
+	}
+}
+
+static int print_table(json_t *list, const struct column *columns, size_t n_columns)
+{
+	struct libscols_table *table = scols_new_table();
+	json_t *row;
+	size_t i;
+	int r = -ENOMEM;
+
+	if (!table)
+		return r;
+	for (size_t c = 0; c < n_columns; c++) {
+		bool number = columns[c].kind == COL_NUMBER || columns[c].kind == COL_SIZE;
+
+		if (!scols_table_new_column(table, columns[c].title, 0, number ? SCOLS_FL_RIGHT : 0))
+			goto out;
+	}
+	json_array_foreach(list, i, row) {
+		struct libscols_line *line = scols_table_new_line(table, NULL);
+
+		if (!line)
+			goto out;
+		for (size_t c = 0; c < n_columns; c++) {
+			_cleanup_strbuf_ struct strbuf text = { 0 };
+			const json_t *v = json_object_get(row, columns[c].key);
+
+			if (v)
+				cell_text(v, columns[c].kind, &text);
+			if (scols_line_set_data(line, c, text.len ? strbuf_str(&text) : "-") < 0)
+				goto out;
+		}
+	}
+	r = json_array_size(list) ? scols_print_table(table) : 0;
+out:
+	scols_unref_table(table);
+	return r;
+}
+
+int output_json(const char *name, json_t *list)
+{
+	json_t *top = json_pack("{s:o}", name, list);
+	int r = top ? json_dumpf(top, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : -1;
+
+	json_decref(top);
+	if (r < 0 || putchar('\n') == EOF || fflush(stdout) == EOF)
+		return -EIO;
+	return 0;
+}
+
+int output_list(bool json, const char *name, json_t *list, const struct column *columns, size_t n_columns)
+{
+	int r;
+
+	if (json)
+		return output_json(name, list);
+	r = print_table(list, columns, n_columns);
+	json_decref(list);
+	if (r == 0 && fflush(stdout) == EOF)
+		r = -EIO;
+	return r < 0 ? -EIO : 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a reading verb prints: one list of JSON objects, shown as JSON (--json) or as a table made from a table of
+ * columns (libsmartcols). */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+enum column_kind { COL_TEXT, COL_NUMBER, COL_SIZE, COL_TIME, COL_BOOL, COL_LIST };
+
+struct column {
+	const char *key;   /* in the object; lower_snake */
+	const char *title; /* upper case */
+	enum column_kind kind;
+};
+
+/* output_list: list is an array of objects and is taken.  `name` is "servers", "volumes", …  A missing key or null is
+ * shown as "-".  0 or -errno (standard output could not be written). */
+int output_list(bool json, const char *name, json_t *list, const struct column *columns, size_t n_columns);
+/* output_json: one object {NAME: list}, taken. */
+int output_json(const char *name, json_t *list);

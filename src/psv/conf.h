@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The configuration: one plain struct a Vsv, read from /etc/vnas/NAME.conf, and one for the Psv, read from
+ * /etc/vnas/vnas.conf.  The whole file is parsed and checked before anything else happens; nothing here touches the
+ * kernel.  Every key is a row of one table (conf_keys), from which the manual page is checked.
+ *
+ * Errors name file, line, key, value and what was expected: "FILE:LINE: key 'size': '12X' is no size: expected a
+ * number of bytes with an optional K, M, G or T". */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/addr.h"
+#include "lib/str.h"
+
+struct err;
+
+#define VSV_NAME_MAX 32   /* [A-Za-z0-9][A-Za-z0-9_-]*; "vnas" is reserved */
+#define VOLUME_NAME_MAX 32
+#define CONF_MAX_BYTES (1024 * 1024)
+
+enum conf_stack { CONF_STACK_SHARED, CONF_STACK_PRIVATE };
+enum conf_fs { CONF_FS_EXT4, CONF_FS_XFS };
+enum conf_pool_type { CONF_POOL_FILE, CONF_POOL_DEVICE };
+
+struct conf_address {
+	struct ipaddr addr;
+	uint8_t prefix;
+	char interface[IFNAMSIZ]; /* "": the interface whose connected network holds it */
+	unsigned line;
+};
+
+struct conf_volume {
+	char name[VOLUME_NAME_MAX + 1]; /* "root", or a data volume's */
+	char pool[VOLUME_NAME_MAX + 1]; /* "": the pool named "default" */
+	uint64_t size_bytes;            /* 0: a device as it is */
+	enum conf_fs fs;
+	char *mount;                    /* absolute path inside, default /srv/NAME; NULL for root */
+	char *device;                   /* absolute path on the Psv, or NULL: from the pool */
+	char uuid[37];                  /* of the filesystem, as create wrote it; "" before */
+	unsigned line;
+};
+
+struct conf_param { /* a key handed through to a service's own configuration */
+	char *key, *value;
+	unsigned line;
+};
+
+struct conf_share {
+	char *name;
+	char *path;              /* absolute, inside; below a volume's mount */
+	bool smb, nfs, read_only, guest;
+	char *comment;           /* or NULL */
+	struct strlist clients;  /* networks or addresses; none: all */
+	struct strlist read;     /* users, and groups as @NAME; both lists empty: every user of the Vsv may write */
+	struct strlist write;
+	struct conf_param *params; /* smb.KEY = VALUE */
+	size_t n_params;
+	unsigned line;
+};
+
+struct conf_limits { /* 0: the safe default of limits.c */
+	uint64_t memory_bytes;
+	uint32_t tasks;
+	uint32_t files; /* open files a process (RLIMIT_NOFILE) */
+};
+
+struct conf {
+	char name[VSV_NAME_MAX + 1];
+	char *hostname;      /* default: NAME */
+	char *workgroup;     /* default WORKGROUP */
+	char *netbios_name;  /* default: the first 15 characters of the first label of hostname, upper case */
+	enum conf_stack stack;
+	bool autostart;
+	bool discovery;              /* broadcast and discovery groups allowed; default no */
+	struct conf_address *addresses;
+	size_t n_addresses;
+	struct ipaddr *gateways;     /* at most one a family */
+	size_t n_gateways;
+	struct ipaddr *dns;
+	size_t n_dns;
+	struct strlist search;
+	struct strlist peers;        /* names of Vsv, or "psv", that may be reached */
+	char *template_name;         /* pinned template, or NULL: the newest */
+	struct conf_limits limits;
+	struct conf_volume *volumes; /* [0] is "root", always there */
+	size_t n_volumes;
+	struct conf_share *shares;
+	size_t n_shares;
+	struct conf_param *smb;      /* [smb] */
+	size_t n_smb;
+	bool smb_enabled;            /* [smb] enabled = yes|no, default yes */
+	char *directory_type;        /* "passwd"; the other types have their own issue */
+};
+
+struct conf_pool {
+	char name[VOLUME_NAME_MAX + 1];
+	enum conf_pool_type type;
+	char *path;  /* of type file */
+	bool thin;
+	unsigned line;
+};
+
+struct conf_psv {
+	struct conf_pool *pools; /* [0] is "default": type file, path LIB/volumes, unless configured */
+	size_t n_pools;
+};
+
+/* conf_read: the configuration of one Vsv.  path is the Psv's own file; name is the Vsv's.  0 or -errno; the struct is
+ * {0} on failure. */
+int conf_read(const char *path, const char *name, struct conf *ret, struct err *err);
+/* conf_parse: the same from memory; path only for messages.  This is what the fuzzer calls. */
+int conf_parse(const char *text, size_t len, const char *path, const char *name, struct conf *ret, struct err *err);
+void conf_free(struct conf *c);
+/* conf_psv_read: a missing file is an empty one.  lib_dir: where the default pool lies. */
+int conf_psv_read(const char *path, const char *lib_dir, struct conf_psv *ret, struct err *err);
+void conf_psv_free(struct conf_psv *c);
+const struct conf_pool *conf_pool_find(const struct conf_psv *c, const char *name); /* "" is "default"; NULL: none */
+const struct conf_volume *conf_volume_find(const struct conf *c, const char *name);
+const struct conf_share *conf_share_find(const struct conf *c, const char *name);
+
+/* conf_name_check: a name that a Vsv can have.  0 or -EINVAL with words. */
+int conf_name_check(const char *name, struct err *err);
+/* conf_address_parse: ADDR/PREFIX[@INTERFACE], a host's own address.  0 or -EINVAL with words. */
+int conf_address_parse(const char *s, struct conf_address *ret, struct err *err);
+char *conf_address_str(const struct conf_address *a, char *buf, size_t size); /* 96 bytes suffice */
+const char *conf_fs_name(enum conf_fs fs); /* "ext4", "xfs": also the kernel's names */
+
+/* Editing in place: comments, order and white space of all other lines stay.  Each takes the old text and gives the new
+ * text, which is parsed again by the caller before it replaces the file.  A section is "server", "volume data", … */
+/* confedit_set: replaces KEY's first line in the section and removes its others, or adds it at the section's end; makes
+ * the section at the file's end if there is none.  value NULL removes every KEY line. */
+char *confedit_set(const char *text, const char *section, const char *key, const char *value);
+/* confedit_add: one more line for a key that can be repeated.  confedit_remove: the line with exactly that value;
+ * NULL if there is none. */
+char *confedit_add(const char *text, const char *section, const char *key, const char *value);
+char *confedit_remove(const char *text, const char *section, const char *key, const char *value);
+/* confedit_remove_section: with the comments right above it; NULL if there is none. */
+char *confedit_remove_section(const char *text, const char *section);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The Psv's side of a Vsv's PID 1 (vsv/proto.h is what they say).  PID 1 holds both ends of a socket pair; whoever has
+ * the right on the Psv takes one end by pidfd_getfd(2) and hands in a connection of its own, so no path, address or
+ * name inside a Vsv leads to management. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/str.h"
+
+struct err;
+struct root;
+
+struct inside_spawn {
+	const char *hostname;
+	const char *domainname; /* "" : none */
+	int cgroup_fd;          /* v2 */
+	struct root *root;      /* its mounts and conf_fd */
+	uint64_t bounding;      /* capabilities kept in the bounding set of PID 1 */
+	uint32_t nofile;        /* RLIMIT_NOFILE for all inside */
+	bool new_net;           /* private stack */
+	/* before_go: called with the pid while the child waits and has run nothing of the tenant's yet (v1 cgroups, state
+	 * file).  A negative return ends it. */
+	int (*before_go)(pid_t pid, void *arg, struct err *err);
+	void *arg;
+};
+
+/* inside_spawn: clones PID 1 into the cgroup and new namespaces, attaches the mounts, pivots, confines, and executes
+ * /usr/lib/vnas/vnas-init of the template.  Returns when PID 1 answers.  If the caller dies before that, PID 1 ends by
+ * itself.  0 or -errno; err carries PID 1's own words. */
+int inside_spawn(const struct inside_spawn *s, pid_t *ret_pid, struct err *err);
+
+/* inside_connect: a connection to PID 1.  Descriptor (a seqpacket socket) or -errno; -ESRCH: it does not run. */
+int inside_connect(pid_t init_pid, uint64_t init_start, struct err *err);
+/* inside_conf_fd: the writable folder of what the Psv generates. */
+int inside_conf_fd(pid_t init_pid, uint64_t init_start, struct err *err);
+
+struct inside_service {
+	char name[32];
+	struct strlist argv;
+	uint64_t capabilities;
+	int stop_signal, reload_signal;
+};
+/* inside_service_start: adds the service to PID 1's table and starts it; PID 1 restarts it from then on, after 0.1 s,
+ * doubling to 30 s, and from 0.1 s again after a minute's run. */
+int inside_service_start(int conn, const struct inside_service *s, struct err *err);
+enum inside_action { INSIDE_STOP, INSIDE_RESTART, INSIDE_RELOAD };
+int inside_service_act(int conn, const char *name, enum inside_action what, struct err *err); /* name NULL: all */
+
+enum inside_service_state { INSIDE_RUNNING, INSIDE_WAITING, INSIDE_STOPPED };
+struct inside_status {
+	char name[32];
+	enum inside_service_state state;
+	pid_t pid;          /* in the Psv's numbers; 0: none */
+	uint64_t uptime_ms;
+	uint32_t restarts;
+	int last_exit;      /* wait status; -1: never ended */
+};
+int inside_status(int conn, struct inside_status **ret, size_t *ret_n, struct err *err);
+
+/* inside_stop: services by their stop signals (reverse order, timeout_ms for all), then everything by SIGKILL, then PID 1
+ * itself.  Returns when PID 1 is gone. */
+int inside_stop(int conn, pid_t init_pid, uint64_t init_start, int timeout_ms, struct err *err);
+
+struct inside_exec {
+	const char *const *argv;     /* looked up inside, in the PATH of the Vsv */
+	const char *user;            /* NULL: root */
+	const char *input;           /* with `output` or alone: text for its standard input */
+	struct strbuf *output;       /* gathers standard output and error instead of passing them through */
+	bool tty;                    /* a pty of the Vsv's own, made inside; the caller's terminal goes raw meanwhile */
+};
+/* inside_exec: runs a command inside.  Standard input, output and error pass through pipes of the Vsv's own, unchanged and
+ * of any length: no descriptor of the Psv's goes in.  Returns the exit status 0…255 (128 + signal), or -errno when it
+ * could not be run at all (-ENOENT: no such command).  If the caller dies, the command's session is killed. */
+int inside_exec(int conn, const struct inside_exec *e, struct err *err);

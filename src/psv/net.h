@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Addresses of the shared stack.  IPv4 goes on as /32, IPv6 as /128 with preferred lifetime 0 and without the kernel's
+ * duplicate detection (the probe here does that), so that the Psv never chooses one as its own source and taking one away
+ * takes no neighbour's.  A Vsv's traffic follows `from ADDRESS` rules (priority NET_RULE_PRIORITY) into a routing table of
+ * its own (NET_TABLE_BASE + id) that holds its networks on-link and its gateway. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "psv/conf.h"
+
+struct err;
+
+enum { NET_TABLE_BASE = 0x564e0000, NET_RULE_PRIORITY = 10564 };
+
+/* net_find_interface: the index of a->interface, or of the one interface whose connected network holds the address.
+ * err says which interfaces there are. */
+int net_find_interface(const struct conf_address *a, uint32_t *ret_ifindex, struct err *err);
+
+/* net_is_local: 1: the address is on an interface of this machine; 0: no; -errno. */
+int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err);
+
+/* net_probe: asks the networks, all addresses at once, whether somebody answers: ARP probes (RFC 5227: sender address 0),
+ * neighbour solicitations from :: (RFC 4862).  0: nobody did; 1: *ret_taken is the index of one that answered, and
+ * ret_mac its hardware address ("aa:bb:…"); -errno.  wait_ms: how long to listen after the last probe. */
+int net_probe(const struct conf_address *a, const uint32_t *ifindex, size_t n, int wait_ms, size_t *ret_taken,
+	      char ret_mac[18], struct err *err);
+
+/* net_address_up: address, rule, route.  Puts on what is missing, so that it can be called again.  1: something was
+ * missing and was put on.  net_address_down: takes away what is there; accepts "never came up".
+ * gateways: of the Vsv; that of a's family goes into the table as default route. */
+int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, const struct ipaddr *gateways,
+		   size_t n_gateways, struct err *err);
+int net_address_down(const struct conf_address *a, uint32_t ifindex, uint32_t id, struct err *err);
+/* net_down_all: every rule and route of that id's table. */
+int net_down_all(uint32_t id, struct err *err);
+
+/* net_loopback_up: the hidden IPv6 loopback address of that id on lo (gate_loopback6()); IPv4's needs nothing, all of
+ * 127/8 is local. */
+int net_loopback_up(uint32_t id, struct err *err);
+int net_loopback_down(uint32_t id, struct err *err);
+
+/* net_announce: gratuitous ARP (RFC 5944 section 4.6), unsolicited neighbour advertisement (RFC 4861 section 7.2.6),
+ * so that switches and clients learn the new place. */
+int net_announce(const struct conf_address *a, uint32_t ifindex, struct err *err);
+
+/* A listener of the Psv (not of a Vsv's cgroup) on the wildcard address of a port. */
+struct net_listener {
+	uint8_t family;
+	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP */
+	uint16_t port;
+	pid_t pid;        /* 0: not found */
+	char comm[17];
+};
+/* net_listeners: wildcard listeners of those ports in this network namespace (sock_diag(7)), with their process.
+ * Sockets of the cgroup v2 tree with id vsv_cgroup_root and below are left out (0: none are). */
+int net_listeners(const uint16_t *ports, size_t n_ports, struct net_listener **ret, size_t *ret_n, struct err *err);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Templates: the read-only /usr that Vsv run.  An EROFS image made from the Psv's installed packages (dpkg's own file
+ * lists, /usr only, nothing of /usr/local, no set-id bits, no device nodes) and their installed dependencies, plus our own
+ * vnas-init at lib/vnas/vnas-init.  Its name is the SHA-256 of its content; it is made once and never changed.  The image
+ * mounts through one loop device for all Vsv, so that its page cache is shared. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct psv;
+
+struct template {
+	char name[65];     /* 64 hex digits */
+	char source[65];   /* SHA-256 of the sorted "package=version" list, of vnas-init, and of the recipe's version */
+	uint64_t bytes;
+	int64_t created;   /* seconds since the epoch */
+};
+
+/* template_source: the fingerprint of what a template made now would be made of.  Fast: no file contents are read but
+ * dpkg's status. */
+int template_source(const struct psv *psv, char ret_source[65], struct err *err);
+/* template_build: makes it if there is none of that source; ret->name tells which.  progress(line) may be NULL. */
+int template_build(const struct psv *psv, struct template *ret, void (*progress)(const char *line), struct err *err);
+int template_list(const struct psv *psv, struct template **ret, size_t *ret_n, struct err *err); /* newest first */
+/* template_newest: 0; 1: there is none yet. */
+int template_newest(const struct psv *psv, struct template *ret, struct err *err);
+int template_remove(const struct psv *psv, const char *name, struct err *err); /* -EBUSY: in use */
+/* template_resolve: a name or a unique beginning of at least 6 digits to the whole name. */
+int template_resolve(const struct psv *psv, const char *given, char ret_name[65], struct err *err);
+/* template_overlay: a detached, read-only overlay mount of its own (own superblock) whose lower layer is the template.
+ * Descriptor or -errno. */
+int template_overlay(const struct psv *psv, const char *name, struct err *err);

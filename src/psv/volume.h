@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Volumes: block devices from a pool, each with a filesystem and, outside it, a label.
+ *
+ * The label is the last MiB of the image or device: the filesystem (and the loop device that a tenant may read) ends
+ * before it, so a tenant cannot reach it, and the Psv can read it without mounting what may be hostile.  It carries the
+ * Vsv's name, the volume's role, the filesystem's UUID, the generation and a copy of the configuration.
+ *
+ * One lock per volume lives exactly as long as its device: flock(2) on the image, through the open file that the loop
+ * device keeps (loop(4)); O_EXCL on a block device (open(2)), kept by the mount. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "psv/conf.h"
+
+struct err;
+struct psv;
+
+#define LABEL_BYTES (1024 * 1024)
+
+struct label {
+	char server[VSV_NAME_MAX + 1];
+	char role[VOLUME_NAME_MAX + 1]; /* the volume's name */
+	char uuid[37];                  /* of the filesystem */
+	uint64_t generation;            /* counted up at every start and change of the configuration */
+	uint64_t fs_bytes;              /* where the filesystem ends */
+	char *conf;                     /* a copy of NAME.conf */
+};
+
+/* label_read: 0; 1: there is no label (no error); -errno: damaged (checksum) or unreadable.  fd: image or device. */
+int label_read(int fd, struct label *ret, struct err *err);
+int label_write(int fd, const struct label *l, struct err *err); /* durable when it returns */
+void label_free(struct label *l);
+
+/* One opened volume.  Closing its descriptors gives everything back by itself once no mount uses it: the loop device
+ * clears itself (LO_FLAGS_AUTOCLEAR), and with it goes the lock. */
+struct volume {
+	const struct conf_volume *conf;
+	char path[4096];   /* image or device */
+	char device[64];   /* /dev/loopN, or the device's canonical path */
+	dev_t rdev;        /* what the gate lets the tenant read */
+	int backing_fd;    /* image (with the lock) or device */
+	int device_fd;     /* loop device; -1 for a device as it is */
+	int mount_fd;      /* detached mount of the whole filesystem; -1: not mounted */
+	struct label label;
+};
+
+/* volume_path: where the volume of that configuration lies (image in its pool, or device). */
+int volume_path(const struct psv *psv, const char *server, const struct conf_volume *v, char *buf, size_t size,
+		struct err *err);
+
+/* volume_check: what create would refuse, without changing anything: size against the pool's free space (thin pools: 90
+ * %), a foreign signature or a use of the device (unless force), a file of that name.  0 or -errno. */
+int volume_check(const struct psv *psv, const char *server, const struct conf_volume *v, bool force, struct err *err);
+
+/* volume_create: image preallocated (fallocate) or device, mkfs, label with generation 1.  For the root volume the five
+ * folders etc, var, home, root, srv are made; for a data volume the folder "data".  Everything it made is gone again
+ * when it fails.  A kill leaves a file IMAGE.new, which volume_sweep() removes.  ret_uuid gets the filesystem's. */
+int volume_create(const struct psv *psv, const char *server, const struct conf_volume *v, const char *conf_text,
+		  bool force, char ret_uuid[37], struct err *err);
+int volume_sweep(const struct psv *psv, const char *server, struct err *err);
+
+/* volume_open: takes the lock, attaches the loop device (direct I/O where the file system of the pool can), reads the
+ * label, checks server, role and UUID (a swapped disk is refused) and generation (older than `generation` is refused;
+ * 0: any).  -EBUSY with VNAS_EXIT_IN_USE: somebody has it. */
+int volume_open(const struct psv *psv, const char *server, const struct conf_volume *v, uint64_t generation,
+		struct volume *ret, struct err *err);
+/* volume_mount: reads the clean flag from the superblock, runs fsck if it is not clean, mounts detached (fsopen…fsmount;
+ * nodev, nosuid, errors=remount-ro for ext4) into v->mount_fd.  1: fsck ran and repaired; 0; -errno. */
+int volume_mount(struct volume *v, struct err *err);
+/* volume_subtree: a detached clone (open_tree) of one folder of the filesystem, resolved without links and without
+ * leaving it.  Descriptor or -errno. */
+int volume_subtree(const struct volume *v, const char *folder, struct err *err);
+int volume_set_generation(struct volume *v, uint64_t generation, const char *conf_text, struct err *err);
+void volume_close(struct volume *v);
+/* volume_wait_gone: after its last user died, waits until the lock can be had again.  0 or -ETIME. */
+int volume_wait_gone(const struct psv *psv, const char *server, const struct conf_volume *v, int timeout_ms,
+		     struct err *err);
+/* volume_is_held: true if somebody holds its lock now. */
+bool volume_is_held(const struct psv *psv, const char *server, const struct conf_volume *v);
+
+/* volume_grow: to size_bytes, stopped or running (mount_path_fd: a descriptor on the running mount, or -1).  A size
+ * below the present one is refused.  A kill in between leaves the old or the new size for the next command. */
+int volume_grow(const struct psv *psv, const char *server, const struct conf_volume *v, uint64_t size_bytes,
+		int running_fs_fd, struct err *err);
+
+/* volume_purge: deletes an image, or wipes the signatures of a device.  volume_orphan: leaves it where it is; the label
+ * makes it an orphan.  volume_orphans: every labelled image in the file pools whose Vsv does not exist here. */
+int volume_purge(const struct psv *psv, const char *server, const struct conf_volume *v, struct err *err);
+struct orphan {
+	char path[4096];
+	struct label label;
+	uint64_t size_bytes;
+};
+int volume_orphans(const struct psv *psv, struct orphan **ret, size_t *ret_n, struct err *err);
+void orphans_free(struct orphan *o, size_t n);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* File services, one row of a table each: what it is called, which packages it needs, which rights, how it is started, and
+ * when it is ready. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/str.h"
+
+struct err;
+struct conf;
+struct ipaddr;
+
+struct service {
+	const char *name;                   /* "smbd" */
+	const char *const *packages;        /* Debian packages that the template needs, NULL-terminated */
+	uint64_t capabilities;              /* bit mask of CAP_…: its bounding set */
+	const uint16_t *ports;              /* TCP ports that must be free on the Psv's wildcard, 0-terminated */
+	bool (*wanted)(const struct conf *conf);
+	/* argv: appends the argument array; an absolute path inside first. */
+	void (*argv)(const struct conf *conf, struct strlist *ret);
+	/* generate: its generated configuration below run/vnas, by writing into a folder descriptor. */
+	int (*generate)(const struct conf *conf, int conf_fd, struct err *err);
+	/* populate: folders and files of a fresh root volume (its five folders stand below root_fd). */
+	int (*populate)(const struct conf *conf, int root_fd, struct err *err);
+	/* ready: 0: it answers at that address; -EAGAIN: not yet.  Called from the Psv, at most 1 s. */
+	int (*ready)(const struct conf *conf, const struct ipaddr *address);
+	int stop_signal;                    /* SIGTERM */
+	int reload_signal;                  /* SIGHUP; 0: cannot reload */
+};
+
+extern const struct service *const services[]; /* NULL-terminated */
+
+/* Keys of [smb] that vnas owns and therefore refuses: NULL-terminated, lower case, single spaces. */
+extern const char *const samba_owned_keys[];
+/* samba_owns: true for an owned key, however it is spelt (Samba ignores case and spaces, and has synonyms). */
+bool samba_owns(const char *key);

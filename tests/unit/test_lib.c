@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/addr.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/process.h"
+#include "lib/str.h"
+#include "test.h"
+
+TEST(err_set_keeps_code_and_words)
+{
+	struct err e = { 0 };
+
+	CHECK_INT(err_set(&e, -ENOENT, "cannot open %s: %m", "x"), -ENOENT);
+	CHECK_STR(e.text, "cannot open x: No such file or directory");
+	CHECK_INT(err_wrap(&e, -ENOENT, "volume %s", "data"), -ENOENT);
+	CHECK_STR(e.text, "volume data: cannot open x: No such file or directory");
+	CHECK_INT(err_set(NULL, -EIO, "nobody listens"), -EIO);
+}
+
+TEST(err_text_that_is_too_long_is_cut)
+{
+	struct err e = { 0 };
+	char big[3000];
+
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	(void)err_set(&e, -EIO, "%s", big);
+	(void)err_wrap(&e, -EIO, "%s", big);
+	CHECK_INT(strlen(e.text), sizeof(e.text) - 1);
+}
+
+TEST(parse_numbers_strictly)
+{
+	uint64_t v = 7;
+	uint32_t w = 7;
+
+	CHECK_INT(parse_u64("18446744073709551615", UINT64_MAX, &v), 0);
+	CHECK(v == UINT64_MAX);
+	CHECK_INT(parse_u64("18446744073709551616", UINT64_MAX, &v), -ERANGE);
+	CHECK_INT(parse_u64("", UINT64_MAX, &v), -EINVAL);
+	CHECK_INT(parse_u64("-1", UINT64_MAX, &v), -EINVAL);
+	CHECK_INT(parse_u64(" 1", UINT64_MAX, &v), -EINVAL);
+	CHECK_INT(parse_u64("1x", UINT64_MAX, &v), -EINVAL);
+	CHECK_INT(parse_u32("4294967296", UINT32_MAX, &w), -ERANGE);
+	CHECK_INT(w, 7);
+}
+
+TEST(parse_sizes)
+{
+	static const struct {
+		const char *s;
+		int r;
+		uint64_t v;
+	} cases[] = { { "0", 0, 0 },	   { "1K", 0, 1024 },	    { "2m", 0, 2 << 20 },     { "3G", 0, 3ULL << 30 },
+		      { "4T", 0, 4ULL << 40 }, { "1KB", -EINVAL, 0 }, { "K", -EINVAL, 0 },      { "1.5G", -EINVAL, 0 },
+		      { "-1", -EINVAL, 0 },	   { "", -EINVAL, 0 },	    { "16777216T", -ERANGE, 0 },
+		      { "99999999999999999999999999", -EINVAL, 0 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		uint64_t v = 0;
+
+		CHECK_INT(parse_size(cases[i].s, &v), cases[i].r);
+		CHECK(v == cases[i].v);
+	}
+}
+
+TEST(addresses)
+{
+	struct ipaddr a, n;
+	uint8_t p;
+	char buf[IPADDR_STR_MAX];
+
+	CHECK_INT(ipaddr_parse_prefix("192.0.2.11/24", &a, &p), 0);
+	CHECK_INT(p, 24);
+	n = ipaddr_network(&a, p);
+	CHECK_STR(ipaddr_str(&n, buf), "192.0.2.0");
+	n = ipaddr_broadcast(&a, p);
+	CHECK_STR(ipaddr_str(&n, buf), "192.0.2.255");
+	CHECK_INT(ipaddr_parse_prefix("2001:db8::1/64", &a, &p), 0);
+	CHECK(ipaddr_is_host(&a));
+	CHECK_INT(ipaddr_parse_prefix("192.0.2.11/33", &a, &p), -EINVAL);
+	CHECK_INT(ipaddr_parse_prefix("192.0.2.11", &a, &p), -EINVAL);
+	CHECK_INT(ipaddr_parse_prefix("::ffff:192.0.2.1/128", &a, &p), -EINVAL);
+	for (const char *const *s = (const char *const[]){ "0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::",
+							   "::1", "ff02::1", "fe80::1", NULL };
+	     *s; s++) {
+		CHECK_INT(ipaddr_parse(*s, &a), 0);
+		CHECK(!ipaddr_is_host(&a));
+	}
+}
+
+TEST(file_write_is_atomic_and_replaces)
+{
+	char *text = NULL;
+	int d = open(test_dir(), O_RDONLY | O_DIRECTORY);
+	struct stat st;
+
+	CHECK_INT(file_write_atomic_at(d, "f", "one", 3, 0640), 0);
+	CHECK_INT(file_write_atomic_at(d, "f", "two!", 4, 0600), 0);
+	CHECK_INT(file_read_at(d, "f", 100, &text, NULL), 0);
+	CHECK_STR(text, "two!");
+	CHECK_INT(fstatat(d, "f", &st, 0), 0);
+	CHECK_INT(st.st_mode & 07777, 0600);
+	CHECK_INT(file_read_at(d, "f", 3, &text, NULL), -EFBIG);
+	CHECK_INT(fstatat(d, ".f.new", &st, 0), -1);
+}
+
+TEST(remove_tree_does_not_follow_links)
+{
+	int d = open(test_dir(), O_RDONLY | O_DIRECTORY);
+
+	CHECK_INT(mkdirat(d, "keep", 0700), 0);
+	CHECK_INT(file_write_atomic_at(d, "file", "x", 1, 0600), 0);
+	CHECK_INT(mkdirat(d, "gone", 0700), 0);
+	CHECK_INT(symlinkat("../keep", d, "gone/link"), 0);
+	CHECK_INT(mkdirat(d, "gone/sub", 0700), 0);
+	CHECK_INT(dir_remove_tree_at(d, "gone"), 0);
+	CHECK_INT(dir_remove_tree_at(d, "gone"), 0);
+	CHECK_INT(faccessat(d, "keep", F_OK, 0), 0);
+	CHECK_INT(faccessat(d, "gone", F_OK, 0), -1);
+}
+
+TEST(run_passes_input_and_output)
+{
+	_cleanup_strbuf_ struct strbuf out = { 0 };
+	struct err e = { 0 };
+
+	CHECK_INT(run((const char *const[]){ "cat", NULL }, &(struct run_opts){ .input = "hello", .out = &out }, &e), 0);
+	CHECK_STR(strbuf_str(&out), "hello");
+	CHECK_INT(run((const char *const[]){ "sh", "-c", "echo why >&2; exit 3", NULL }, NULL, &e), -EIO);
+	CHECK_STR(e.text, "sh failed with status 3: why");
+	CHECK_INT(run((const char *const[]){ "sh", "-c", "exit 3", NULL }, &(struct run_opts){ .accept_status = true }, &e), 3);
+	CHECK_INT(run((const char *const[]){ "no-such-program-here", NULL }, NULL, &e), -ENOENT);
+	CHECK_INT(run((const char *const[]){ "sleep", "60", NULL }, &(struct run_opts){ .timeout_ms = 100 }, &e), -ETIME);
+}
+
+TEST(send_and_receive_descriptors)
+{
+	int sv[2], got[2] = { -1, -1 };
+	size_t n = 0;
+	char buf[8];
+
+	CHECK_INT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
+	CHECK_INT(fd_send(sv[0], "hey", 3, (const int[]){ 0, 1 }, 2), 0);
+	CHECK_INT(fd_recv(sv[1], buf, sizeof(buf), got, 2, &n, 0), 3);
+	CHECK_INT(n, 2);
+	CHECK(fcntl(got[0], F_GETFD) & FD_CLOEXEC);
+	CHECK_INT(fd_send(sv[0], "hey", 3, (const int[]){ 0, 1 }, 2), 0);
+	CHECK_INT(fd_recv(sv[1], buf, sizeof(buf), got, 1, &n, 0), -EMSGSIZE);
+	CHECK_INT(fd_send(sv[0], "too long for it", 15, NULL, 0), 0);
+	CHECK_INT(fd_recv(sv[1], buf, sizeof(buf), got, 1, &n, 0), -EMSGSIZE);
+}
+
+TEST(distance_of_words)
+{
+	CHECK_INT(str_distance("start", "strat"), 2);
+	CHECK_INT(str_distance("list", "lst"), 1);
+	CHECK_INT(str_distance("", "abc"), 3);
+}
