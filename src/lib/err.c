@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+__attribute__((format(printf, 2, 0)))
 static void set_text(struct err *err, const char *fmt, va_list ap)
 {
 	/* Built aside: an argument may be the err's own text. */

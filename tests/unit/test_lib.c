@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/addr.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/process.h"
@@ -98,7 +99,7 @@ TEST(addresses)
 
 TEST(file_write_is_atomic_and_replaces)
 {
-	char *text = NULL;
+	_cleanup_free_ char *text = NULL;
 	int d = open(test_dir(), O_RDONLY | O_DIRECTORY);
 	struct stat st;
 
