@@ -12,7 +12,6 @@
 # (is started first), "# vnas-test: plain" (needs no vnas; no template is copied in).
 set -eu
 
-TESTS_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 NET4=192.0.2
 NET6=2001:db8:
 
