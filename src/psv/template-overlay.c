@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The template as a Vsv's /usr.  One loop device and one EROFS superblock serve all Vsv of a template: whoever comes later
+ * finds the device by the note in RUN/locks/.template-NAME and gets the same superblock from the kernel, and with it the
+ * same page cache.  The device reads directly, so that nothing is cached twice, and clears itself after the last mount.
+ *
+ * Each Vsv gets an overlay of its own over it: a superblock that leads nowhere by file handle. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "psv/psv.h"
+#include "psv/root-mount.h"
+#include "psv/template-parts.h"
+#include "psv/template.h"
+
+enum { LOOP_TRIES = 64, LOOP_BLOCK_BYTES = 4096 };
+
+static int open_locks(const struct psv *psv, struct err *err)
+{
+	char path[PATH_MAX];
+	int fd, r;
+
+	if (!str_format(path, sizeof(path), "%s/locks", psv->run))
+		return err_set(err, -ENAMETOOLONG, "the path of the locks is too long");
+	r = dir_make_path(path, 0700);
+	fd = r < 0 ? r : dir_open(AT_FDCWD, path);
+	return fd < 0 ? err_set(err, fd, "cannot open %s: %s", path, strerror(-fd)) : fd;
+}
+
+static int open_image(const struct psv *psv, const char *name, struct err *err)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (strlen(name) != 64 || strspn(name, "0123456789abcdef") != 64)
+		return err_set(err, -EINVAL, "'%s' is no template's name", name);
+	if (!str_format(path, sizeof(path), "%s/templates/%s.erofs", psv->lib, name))
+		return err_set(err, -ENAMETOOLONG, "the path of the templates is too long");
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		(void)err_set(err, -ENOENT, "template %.12s is not there", name);
+		return err_hint(err, -ENOENT, "see vnas template list; vnas template build makes one of the installed packages");
+	}
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(err, -errno, "cannot open %s: %m", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, -EINVAL, "%s is not a file", path);
+	return steal_fd(&fd);
+}
+
+/* The device that the note names, if it still carries that image. */
+static int loop_noted(int locks, const char *name, int image, char device[32])
+{
+	_cleanup_close_ int fd = -1;
+	struct loop_info64 info;
+	char note[96], text[32];
+	struct stat st;
+
+	if (!str_format(note, sizeof(note), ".template-%s", name) || file_read_small(locks, note, text, sizeof(text)) < 0 ||
+	    !str_starts(text, "/dev/loop"))
+		return -1;
+	fd = open(text, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) < 0 || fstat(image, &st) < 0 || info.lo_device != st.st_dev ||
+	    info.lo_inode != st.st_ino || !(info.lo_flags & LO_FLAGS_READ_ONLY))
+		return -1;
+	(void)str_copy(device, 32, text);
+	return steal_fd(&fd);
+}
+
+static int loop_make(int image, const char *name, char device[32], struct err *err)
+{
+	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	/* Blocks of EROFS's own size: direct reads then work on every disk below. */
+	struct loop_config config = {
+		.fd = (uint32_t)image,
+		.block_size = LOOP_BLOCK_BYTES,
+		.info = { .lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO },
+	};
+
+	if (control < 0) {
+		int r = err_set(err, -errno, "cannot open /dev/loop-control: %m");
+
+		return err_hint(err, r, "this kernel needs the module loop");
+	}
+	(void)snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "vnas template %.40s", name);
+	for (int i = 0; i < LOOP_TRIES; i++) {
+		_cleanup_close_ int fd = -1;
+		int n = ioctl(control, LOOP_CTL_GET_FREE);
+
+		if (n < 0)
+			return err_set(err, -errno, "cannot find a free loop device: %m");
+		(void)snprintf(device, 32, "/dev/loop%d", n);
+		fd = open(device, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			return err_set(err, -errno, "cannot open %s: %m", device);
+		if (ioctl(fd, LOOP_CONFIGURE, &config) == 0)
+			return steal_fd(&fd);
+		if (errno != EBUSY) /* EBUSY: somebody was faster */
+			return err_set(err, -errno, "cannot put the template on %s: %m", device);
+	}
+	return err_set(err, -EBUSY, "cannot get a loop device: others were faster %d times", LOOP_TRIES);
+}
+
+/* An open loop device with the image; it stays as long as it is open or mounted. */
+static int loop_get(int locks, const char *name, int image, char device[32], struct err *err)
+{
+	_cleanup_close_ int fd = loop_noted(locks, name, image, device);
+	char note[96];
+	int r;
+
+	if (fd >= 0)
+		return steal_fd(&fd);
+	fd = loop_make(image, name, device, err);
+	if (fd < 0)
+		return fd;
+	(void)str_format(note, sizeof(note), ".template-%s", name);
+	r = file_write_atomic_at(locks, note, device, strlen(device), 0600);
+	return r < 0 ? err_set(err, r, "cannot note the loop device of a template: %s", strerror(-r)) : steal_fd(&fd);
+}
+
+static int lock_devices(int locks, struct err *err)
+{
+	_cleanup_close_ int fd = openat(locks, ".template.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return err_set(err, -errno, "cannot open the lock of the templates' devices: %m");
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_set(err, -errno, "cannot lock the templates' devices: %m");
+	return steal_fd(&fd);
+}
+
+static int mount_template(const struct psv *psv, const char *name, struct err *err)
+{
+	_cleanup_close_ int image = open_image(psv, name, err), locks = -1, lock = -1, loop = -1;
+	char device[32];
+	struct mount_option options[] = { { "source", device }, { "ro", NULL }, { NULL, NULL } };
+
+	if (image < 0)
+		return image;
+	locks = open_locks(psv, err);
+	if (locks < 0)
+		return locks;
+	lock = lock_devices(locks, err);
+	if (lock < 0)
+		return lock;
+	loop = loop_get(locks, name, image, device, err);
+	if (loop < 0)
+		return loop;
+	return mount_new("erofs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+}
+
+int template_overlay(const struct psv *psv, const char *name, struct err *err)
+{
+	static const struct mount_option small[] = { { "size", "4096" }, { "nr_inodes", "1" }, { NULL, NULL } };
+	_cleanup_close_ int template = mount_template(psv, name, err), empty = -1;
+	int r;
+
+	if (template < 0)
+		return err_wrap(err, template, "template");
+	/* An overlay without an upper layer wants two lower ones. */
+	empty = mount_new("tmpfs", small, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	if (empty < 0)
+		return err_wrap(err, empty, "template");
+	r = mount_overlay((const int[]){ template, empty }, err);
+	return r < 0 ? err_wrap(err, r, "template") : r;
+}
+
+bool template_in_use(const struct psv *psv, const char *name)
+{
+	_cleanup_close_ int locks = open_locks(psv, NULL), image = open_image(psv, name, NULL), loop = -1;
+	char device[32];
+
+	if (locks < 0 || image < 0)
+		return false;
+	loop = loop_noted(locks, name, image, device);
+	return loop >= 0;
+}

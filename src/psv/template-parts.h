@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the template share: the recipe (which packages, which files), dpkg's database, the staged tree, and
+ * the image's loop device.  Everybody else includes psv/template.h. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/str.h"
+
+struct err;
+struct psv;
+
+/* The recipe, template-recipe.c.  A change of what it selects or of how the image is written must count up
+ * RECIPE_VERSION, or machines keep the template that they have. */
+enum { RECIPE_VERSION = 1 };
+/* recipe_packages: what a Vsv's administrator needs and what the services need; optional ones only if installed. */
+struct recipe_package {
+	const char *name;
+	bool optional;
+};
+extern const struct recipe_package recipe_base[]; /* ends with a NULL name */
+/* recipe_leaves_out: a package that others depend on, but that only serves their installation. */
+bool recipe_leaves_out(const char *package);
+/* recipe_wants_file: path is relative to /usr. */
+bool recipe_wants_file(const char *path);
+
+/* dpkg's database, template-dpkg.c: a reader of its own, because asking dpkg-query costs more than all the rest of
+ * template_source(). */
+struct dpkg_package {
+	const char *name, *arch, *version, *depends, *pre_depends, *provides; /* "" if absent; they point into the text */
+	bool chosen;
+};
+
+struct dpkg_diversion {
+	char *from, *to, *package; /* package ":" : everybody's file moves */
+};
+
+struct dpkg {
+	char *text;
+	struct dpkg_package *packages; /* installed ones of the native architecture, sorted by name */
+	size_t n;
+	struct dpkg_diversion *diversions;
+	size_t n_diversions;
+};
+
+#define DPKG_ADMIN "/var/lib/dpkg"
+
+int dpkg_read(struct dpkg *ret, struct err *err);
+/* dpkg_parse_status: from memory; the text is taken, also on failure. */
+int dpkg_parse_status(char *text, struct dpkg *ret, struct err *err);
+void dpkg_free(struct dpkg *d);
+struct dpkg_package *dpkg_find(const struct dpkg *d, const char *name);
+/* dpkg_choose: marks the package and all that it depends on, but for what the recipe leaves out. */
+int dpkg_choose(struct dpkg *d, const char *name, struct err *err);
+/* dpkg_files: the files of the chosen packages that the recipe wants, relative to /usr, sorted, each once. */
+int dpkg_files(const struct dpkg *d, struct strlist *ret, struct err *err);
+/* dpkg_wait: returns when no dpkg is writing.  -EBUSY: still after timeout_ms. */
+int dpkg_wait(int timeout_ms, void (*progress)(const char *line), struct err *err);
+
+/* The staged tree, template-stage.c: copies the files below dst_fd, an empty folder that becomes /usr. */
+int stage_files(int dst_fd, const struct strlist *files, struct err *err);
+/* stage_init: our own PID 1 as lib/vnas/vnas-init. */
+int stage_init(int dst_fd, const char *init_path, struct err *err);
+/* path_below_usr: the part of an absolute path below /usr, also where /usr is merged (/bin/x); NULL: elsewhere. */
+const char *path_below_usr(const char *path, char *buf, size_t size);
+
+/* template_init_path: where vnas-init of this installation lies. */
+int template_init_path(char *buf, size_t size, struct err *err);
+
+/* template_lock: LIB/templates, open and locked until it is closed. */
+int template_lock(const struct psv *psv, struct err *err);
+bool template_in_use(const struct psv *psv, const char *name);

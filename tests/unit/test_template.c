@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/process.h"
+#include "lib/str.h"
+#include "psv/psv.h"
+#include "psv/root-mount.h"
+#include "psv/template-parts.h"
+#include "psv/template.h"
+#include "service/service.h"
+#include "test.h"
+
+__attribute__((weak)) const struct service *const services[] = {
+	&(const struct service){ .name = "smbd", .packages = (const char *const[]){ "samba", "samba-vfs-modules", NULL } },
+	NULL,
+};
+
+/* ---- dpkg's database ---- */
+
+static const char status_text[] =
+	"Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n"
+	"Package: app\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2:1.0-1\n"
+	"Pre-Depends: pre\nDepends: lib (>= 2), nothing | virtual:any,\n python3 (>= 3)\n"
+	"Description: an app\n with lines: that continue\n .\n\n"
+	"Package: lib\nStatus: install ok installed\nArchitecture: i386\nVersion: 9\n\n"
+	"Package: lib\nStatus: hold ok triggers-pending\nArchitecture: amd64\nVersion: 2\nDepends: app\n\n"
+	"Package: pre\nStatus: install ok installed\nArchitecture: all\nVersion: 3\n\n"
+	"Package: real\nStatus: install ok installed\nArchitecture: all\nVersion: 4\nProvides: other (= 1), virtual\n\n"
+	"Package: half\nStatus: install ok half-configured\nArchitecture: amd64\nVersion: 5\n\n"
+	"Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 6\n\n"
+	"Package: broken\nStatus: install ok installed\nArchitecture: amd64\nVersion: 7\nDepends: missing | half\n";
+
+TEST(dpkg_status_is_read_strictly)
+{
+	struct err e = { 0 };
+	struct dpkg d;
+
+	CHECK_INT(dpkg_parse_status(xstrdup(status_text), &d, &e), 0);
+	CHECK_INT(d.n, 6);
+	CHECK(!dpkg_find(&d, "half") && !dpkg_find(&d, "gone"));
+	CHECK_STR(dpkg_find(&d, "lib")->version, "2");
+	CHECK_INT(dpkg_choose(&d, "app", &e), 0);
+	CHECK(dpkg_find(&d, "lib")->chosen && dpkg_find(&d, "pre")->chosen && dpkg_find(&d, "real")->chosen);
+	CHECK(!dpkg_find(&d, "broken")->chosen);
+	CHECK_INT(dpkg_choose(&d, "half", &e), -ENOENT);
+	CHECK_STR(e.hint, "run apt-get install half");
+	CHECK_INT(dpkg_choose(&d, "broken", &e), -ENOENT);
+	CHECK_STR(e.text, "package broken needs missing | half, which is not installed");
+	dpkg_free(&d);
+	CHECK_INT(dpkg_parse_status(xstrdup("Package: x\nrubbish\n"), &d, &e), -EBADMSG);
+	CHECK_INT(dpkg_parse_status(xstrdup(""), &d, &e), 0);
+	CHECK_INT(d.n, 0);
+	dpkg_free(&d);
+}
+
+TEST(paths_below_usr)
+{
+	char buf[64];
+
+	CHECK_STR(path_below_usr("/usr/bin/x", buf, sizeof(buf)), "bin/x");
+	CHECK_STR(path_below_usr("/lib64/ld.so", buf, sizeof(buf)), "lib64/ld.so");
+	CHECK(!path_below_usr("/etc/passwd", buf, sizeof(buf)));
+	CHECK(!path_below_usr("/library/x", buf, sizeof(buf)));
+	CHECK(!path_below_usr("/usr", buf, sizeof(buf)));
+	CHECK(!path_below_usr("bin/x", buf, sizeof(buf)));
+	CHECK(!recipe_wants_file("local/bin/x"));
+	CHECK(recipe_wants_file("lib/x86_64-linux-gnu/gconv/EUC-JP.so"));
+	CHECK(recipe_leaves_out("python3.11-minimal"));
+	CHECK(!recipe_leaves_out("libc6"));
+}
+
+/* ---- A real one ---- */
+
+static void make_psv(struct psv *psv, const char *sub)
+{
+	char dir[128];
+
+	*psv = (struct psv){ 0 };
+	CHECK(str_format(dir, sizeof(dir), "%s/%s", test_dir(), sub));
+	CHECK_INT(dir_make_path(dir, 0700), 0);
+	CHECK(str_format(psv->lib, sizeof(psv->lib), "%s/lib", dir));
+	CHECK(str_format(psv->run, sizeof(psv->run), "%s/run", dir));
+	CHECK_INT(setenv("VNAS_PREFIX", dir, 1), 0);
+}
+
+/* A libexec folder of the test's own: what vnas-init does is no matter here. */
+static void make_init(const char *content)
+{
+	char path[128];
+	int fd;
+
+	CHECK(str_format(path, sizeof(path), "%s/libexec", test_dir()));
+	CHECK(mkdir(path, 0755) == 0 || errno == EEXIST);
+	CHECK_INT(setenv("VNAS_LIBEXEC", path, 1), 0);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHECK_INT(file_write_atomic_at(fd, "vnas-init", content, strlen(content), 0755), 0);
+	(void)close(fd);
+}
+
+static void require(const char *program, const char *reason)
+{
+	if (!program_find(program, NULL, 0))
+		SKIP(reason);
+	if (geteuid() != 0)
+		SKIP("not root");
+}
+
+static void build(const struct psv *psv, struct template *t)
+{
+	struct err e = { 0 };
+
+	if (template_build(psv, t, NULL, &e) < 0)
+		test_fail(__FILE__, __LINE__, e.text);
+}
+
+static unsigned count_files(const char *path)
+{
+	DIR *d = opendir(path);
+	unsigned n = 0;
+
+	CHECK(d);
+	while (readdir(d))
+		n++;
+	(void)closedir(d);
+	return n - 2;
+}
+
+/* In a child whose root is the overlay at /usr of a tmpfs. */
+static int run_inside(int usr_fd, const char *const argv[])
+{
+	int status;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC), root = mount_new("tmpfs", NULL, 0, NULL);
+		static const char *const links[] = { "bin", "sbin", "lib", "lib64" };
+
+		if (null < 0 || dup2(null, 1) < 0 || root < 0 || unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			_exit(120);
+		for (size_t i = 0; i < 4; i++) {
+			char target[16];
+
+			(void)str_format(target, sizeof(target), "usr/%s", links[i]);
+			if (symlinkat(target, root, links[i]) < 0)
+				_exit(121);
+		}
+		if (mkdirat(root, "usr", 0755) < 0 || mkdirat(root, "etc", 0755) < 0 ||
+		    symlinkat("../usr/lib/vnas/ld.so.cache", root, "etc/ld.so.cache") < 0 ||
+		    move_mount(root, "", AT_FDCWD, "/mnt", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+		    move_mount(usr_fd, "", AT_FDCWD, "/mnt/usr", MOVE_MOUNT_F_EMPTY_PATH) < 0 || chroot("/mnt") < 0 ||
+		    chdir("/") < 0)
+			_exit(122);
+		(void)execv(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void check_programs(const struct psv *psv, const char *name)
+{
+	static const char *const commands[][8] = {
+		{ "/usr/sbin/smbd", "--version" },
+		{ "/usr/bin/pdbedit", "--version" },
+		{ "/bin/sh", "-c", "smbpasswd -h 2>&1 | grep -q options" },
+		{ "/usr/bin/net", "--version" },
+		{ "/usr/bin/testparm", "--version" },
+		{ "/usr/bin/smbstatus", "--version" },
+		{ "/bin/bash", "-c", "ls / | grep -q usr && awk 'BEGIN { exit 0 }' && tar --version && getent --version" },
+		{ "/bin/sh", "-c", "[ \"$(printf '\\244\\242\\n' | iconv -f EUC-JP -t UTF-8)\" = \"$(printf '\\343\\201\\202')\" ]" },
+		{ "/bin/sh", "-c", "[ \"$(printf '\\202\\240\\n' | iconv -f CP932 -t UTF-8)\" = \"$(printf '\\343\\201\\202')\" ]" },
+		{ "/bin/bash", "-c", "for p in ls cp tar ps id getfacl useradd groupadd usermod chpasswd getent; do "
+				     "type $p || exit 1; done" },
+	};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		struct err e = { 0 };
+		int fd = template_overlay(psv, name, &e);
+
+		CHECK_STR(e.text, "");
+		CHECK(fd >= 0);
+		if (run_inside(fd, commands[i]) != 0)
+			test_fail(__FILE__, __LINE__, commands[i][strcmp(commands[i][1], "-c") == 0 ? 2 : 0]);
+		(void)close(fd);
+	}
+}
+
+static void check_tree(int dir)
+{
+	DIR *d = fdopendir(dir);
+	struct dirent *e;
+
+	CHECK(d);
+	while ((e = readdir(d))) {
+		struct stat st;
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		CHECK_INT(fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW), 0);
+		CHECK_INT(st.st_uid, 0);
+		CHECK_INT(st.st_gid, 0);
+		CHECK(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode) || S_ISLNK(st.st_mode));
+		if (!S_ISLNK(st.st_mode))
+			CHECK_INT(st.st_mode & 07022, 0);
+		if (S_ISLNK(st.st_mode)) {
+			char target[4096];
+			ssize_t n = readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1);
+
+			CHECK(n > 0);
+			target[n] = '\0';
+			CHECK(!str_starts(target, "/etc/alternatives"));
+		}
+		if (S_ISDIR(st.st_mode)) {
+			int sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+			CHECK(sub >= 0);
+			check_tree(sub);
+		}
+	}
+	(void)closedir(d);
+}
+
+/* The Psv's mount table, for "nothing appears there". */
+static char *mount_table(void)
+{
+	char *text;
+
+	CHECK_INT(file_read_at(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &text, NULL), 0);
+	return text;
+}
+
+TEST(template_is_built_once_and_runs_samba)
+{
+	struct template t, again, *list;
+	char path[512], source[65], name[65], *before = NULL, *after = NULL;
+	struct err e = { 0 };
+	struct psv psv;
+	struct stat st;
+	int fd[2], at;
+	size_t n;
+
+	require("mkfs.erofs", "no mkfs.erofs");
+	make_psv(&psv, "psv");
+	make_init("#!/bin/sh\n");
+	CHECK_INT(template_newest(&psv, &t, &e), 1);
+	/* What a killed build left. */
+	CHECK(str_format(path, sizeof(path), "%s/templates/.build-123/tree", psv.lib));
+	CHECK_INT(dir_make_path(path, 0700), 0);
+	build(&psv, &t);
+	build(&psv, &again);
+	CHECK_STR(again.name, t.name);
+	CHECK_INT(template_newest(&psv, &again, &e), 0);
+	CHECK_STR(again.name, t.name);
+	CHECK_INT(template_source(&psv, source, &e), 0);
+	CHECK_STR(source, t.source);
+	CHECK_INT(template_resolve(&psv, "123", name, &e), -EINVAL);
+	(void)str_format(path, 9, "%s", t.name);
+	CHECK_INT(template_resolve(&psv, path, name, &e), 0);
+	CHECK_STR(name, t.name);
+	CHECK_INT(template_list(&psv, &list, &n, &e), 0);
+	CHECK_INT(n, 1);
+	free(list);
+	CHECK(str_format(path, sizeof(path), "%s/templates", psv.lib));
+	CHECK_INT(count_files(path), 3); /* image, description, .source */
+	CHECK(str_format(path, sizeof(path), "%s/templates/%s.erofs", psv.lib, t.name));
+	CHECK_INT(stat(path, &st), 0);
+	CHECK_INT(st.st_mode & 07777, 0444);
+
+	before = mount_table();
+	err_clear(&e);
+	for (int i = 0; i < 2; i++) {
+		fd[i] = template_overlay(&psv, t.name, &e);
+		CHECK_STR(e.text, "");
+		CHECK(fd[i] >= 0);
+	}
+	after = mount_table();
+	CHECK_STR(after, before);
+	CHECK_INT(template_remove(&psv, t.name, &e), -EBUSY);
+	CHECK_INT(mkdirat(fd[0], "x", 0755), -1);
+	CHECK_INT(errno, EROFS);
+	CHECK_INT(mount_attributes(fd[0], 0, MOUNT_ATTR_RDONLY, &e), 0);
+	CHECK_INT(mkdirat(fd[0], "x", 0755), -1);
+	CHECK_INT(errno, EROFS);
+	at = openat(fd[0], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	check_tree(at);
+	CHECK_INT(faccessat(fd[0], "local", F_OK, 0), -1);
+	CHECK_INT(faccessat(fd[0], "lib/vnas/vnas-init", X_OK, 0), 0);
+	check_programs(&psv, t.name);
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+	CHECK_INT(template_remove(&psv, t.name, &e), 0);
+	CHECK_INT(template_newest(&psv, &t, &e), 1);
+	free(before);
+	free(after);
+}
+
+/* Name, and with it content, are the same wherever it is made; another vnas-init makes another one. */
+TEST(template_is_reproducible)
+{
+	struct template a, b, c;
+	struct psv psv;
+
+	require("mkfs.erofs", "no mkfs.erofs");
+	make_init("#!/bin/sh\n");
+	make_psv(&psv, "one");
+	build(&psv, &a);
+	make_psv(&psv, "two");
+	build(&psv, &b);
+	CHECK_STR(a.name, b.name);
+	CHECK_STR(a.source, b.source);
+	make_init("#!/bin/sh -e\n");
+	build(&psv, &c);
+	CHECK(strcmp(b.source, c.source) != 0);
+	CHECK(strcmp(b.name, c.name) != 0);
+}
+
+/* The second overlay reads no byte from the device: it has the first one's page cache. */
+TEST(template_overlays_share_the_page_cache)
+{
+	char path[512], text[256], device[32];
+	struct template t;
+	struct err e = { 0 };
+	struct psv psv;
+	unsigned long long sectors[2];
+	int fd[2];
+
+	require("mkfs.erofs", "no mkfs.erofs");
+	make_psv(&psv, "psv");
+	make_init("#!/bin/sh\n");
+	build(&psv, &t);
+	for (int i = 0; i < 2; i++) {
+		static char buf[1 << 20];
+		int file;
+
+		fd[i] = template_overlay(&psv, t.name, &e);
+		CHECK(fd[i] >= 0);
+		file = openat(fd[i], "bin/bash", O_RDONLY | O_CLOEXEC);
+		CHECK(file >= 0);
+		while (read(file, buf, sizeof(buf)) > 0)
+			;
+		(void)close(file);
+		CHECK(str_format(path, sizeof(path), "%s/locks/.template-%s", psv.run, t.name));
+		CHECK_INT(file_read_small(AT_FDCWD, path, device, sizeof(device)), 0);
+		CHECK(str_format(path, sizeof(path), "/sys/block/%s/stat", device + strlen("/dev/")));
+		CHECK_INT(file_read_small(AT_FDCWD, path, text, sizeof(text)), 0);
+		CHECK_INT(sscanf(text, "%*u %*u %llu", &sectors[i]), 1);
+	}
+	CHECK(sectors[0] > 0);
+	CHECK_INT(sectors[1] - sectors[0], 0);
+}
+
+static void check_clone(int (*clone)(int, const char *, struct err *))
+{
+	struct err e = { 0 };
+	int fd = mount_new("tmpfs", NULL, 0, &e), c, again;
+
+	CHECK(fd >= 0);
+	CHECK_INT(mkdirat(fd, "a", 0755), 0);
+	CHECK_INT(symlinkat("a", fd, "link"), 0);
+	c = clone(fd, "a", &e);
+	CHECK_STR(e.text, "");
+	CHECK(c >= 0);
+	CHECK_INT(mkdirat(c, "b", 0755), 0);
+	CHECK_INT(faccessat(fd, "a/b", F_OK, 0), 0);
+	again = clone(fd, "", &e);
+	CHECK(again >= 0);
+	CHECK_INT(mount_attributes(again, MOUNT_ATTR_RDONLY, 0, &e), 0);
+	CHECK_INT(mkdirat(again, "c", 0755), -1);
+	CHECK_INT(mkdirat(fd, "c", 0755), 0);
+	CHECK(clone(fd, "link", &e) < 0);
+	CHECK(clone(fd, "..", &e) < 0);
+	CHECK(clone(fd, "none", &e) == -ENOENT);
+}
+
+TEST(detached_mounts_are_cloned)
+{
+	if (geteuid() != 0)
+		SKIP("not root");
+	check_clone(mount_clone);
+}
+
+TEST(detached_mounts_are_cloned_on_old_kernels)
+{
+	char *before, *after;
+
+	if (geteuid() != 0)
+		SKIP("not root");
+	before = mount_table();
+	check_clone(mount_clone_by_namespace);
+	after = mount_table();
+	CHECK_STR(after, before);
+	free(before);
+	free(after);
+}
+
+TEST(overlays_are_made_on_old_kernels)
+{
+	struct err e = { 0 };
+	int lower[2], fd;
+
+	if (geteuid() != 0)
+		SKIP("not root");
+	for (int i = 0; i < 2; i++) {
+		lower[i] = mount_new("tmpfs", NULL, 0, &e);
+		CHECK(lower[i] >= 0);
+	}
+	CHECK_INT(mkdirat(lower[0], "a", 0755), 0);
+	fd = mount_overlay_by_namespace(lower, &e);
+	CHECK_STR(e.text, "");
+	CHECK(fd >= 0);
+	CHECK_INT(faccessat(fd, "a", F_OK, 0), 0);
+	CHECK_INT(mkdirat(fd, "b", 0755), -1);
+	CHECK_INT(errno, EROFS);
+}
