@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The control groups of a Vsv: one in the v2 hierarchy, where the gate is attached and every process is born
- * (CLONE_INTO_CGROUP), and on a mixed layout one in each v1 controller that limits something.  cgroups(7). */
+ * (CLONE_INTO_CGROUP), and on a mixed layout one in each v1 controller that limits something.  cgroups(7).
+ *
+ * They are called TAG/NAME below the hierarchy's root (TAG: psv->tag).  TAG holds no process; it bounds all Vsv together,
+ * so that they leave something to the Psv.  Nothing of this is mounted inside a Vsv.
+ *
+ * Safe defaults, for a Vsv whose configuration says nothing: memory, page cache included, a quarter of the machine's (at
+ * least 128 MiB); tasks, 2,048 (smbd takes one a client and up to 100 threads for each busy one); open files a process,
+ * 20,000 (above the 16,404 that smbd wants).  Swap beyond the memory: half as much again, but at most an eighth of the
+ * machine's.  All Vsv together: the memory less a tenth (at least 256 MiB), and three quarters of what pid_max and
+ * threads-max allow.  Processor time is shared by Vsv, not by process.  When memory runs out, the kernel ends the largest
+ * process of that Vsv, not all of them. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +24,7 @@ struct psv;
 
 /* What is really enforced, for status. */
 struct cgroup_usage {
-	bool memory_real, tasks_real;          /* a controller enforces it here */
+	bool memory_real, tasks_real, cpu_real;  /* a controller enforces it here */
 	uint64_t memory_bytes, memory_max_bytes; /* 0 max: none */
 	uint64_t tasks, tasks_max;
 	uint64_t cpu_usec;
@@ -22,12 +32,17 @@ struct cgroup_usage {
 
 /* cgroup_up: makes them and sets the limits (again: sets the limits).  Returns a descriptor of the v2 folder. */
 int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits *limits, struct err *err);
-/* cgroup_enter_v1: moves one process (PID 1, before it has children) into the v1 ones. */
+/* cgroup_enter_v1: moves one process (PID 1, before it has children) into the v1 ones.  With v2 alone nothing happens. */
 int cgroup_enter_v1(const struct psv *psv, const char *name, pid_t pid, struct err *err);
-/* cgroup_kill: kills every process in it and waits until it is empty.  Accepts "never came up". */
+/* cgroup_kill: kills every process in it and waits until it is empty.  Accepts "never came up".  -ETIME: not empty yet. */
 int cgroup_kill(const struct psv *psv, const char *name, int timeout_ms, struct err *err);
-/* cgroup_down: removes them; -EBUSY: somebody is in it. */
+/* cgroup_down: removes them, and TAG with the last Vsv's; -EBUSY: somebody is in it. */
 int cgroup_down(const struct psv *psv, const char *name, struct err *err);
+/* cgroup_usage: of one that never came up all is 0. */
 int cgroup_usage(const struct psv *psv, const char *name, struct cgroup_usage *ret, struct err *err);
+/* cgroup_root_id: the number by which sock_diag(7) and BPF name TAG in the v2 hierarchy; 0: it is not there. */
+uint64_t cgroup_root_id(const struct psv *psv);
+/* cgroup_id_is_below: the v2 control group of that number is the one with number root_id, or below it. */
+bool cgroup_id_is_below(uint64_t id, uint64_t root_id);
 /* cgroup_limits: limits with the safe defaults filled in. */
 struct conf_limits cgroup_limits(const struct conf_limits *limits);

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses of the shared stack.  IPv4 goes on as /32, IPv6 as /128 with preferred lifetime 0 and without the kernel's
- * duplicate detection (the probe here does that), so that the Psv never chooses one as its own source and taking one away
- * takes no neighbour's.  A Vsv's traffic follows `from ADDRESS` rules (priority NET_RULE_PRIORITY) into a routing table of
- * its own (NET_TABLE_BASE + id) that holds its networks on-link and its gateway. */
+/* Addresses of the shared stack.  IPv4 goes on as /32 with scope host, IPv6 as /128 with preferred lifetime 0 and without
+ * the kernel's duplicate detection (the probe here does that), so that the Psv never chooses one as its own source and
+ * taking one away takes no neighbour's.  A Vsv's traffic follows `from ADDRESS` rules (priority NET_RULE_PRIORITY) into a
+ * routing table of its own (NET_TABLE_BASE + id) that holds its networks on-link, their broadcast addresses and its gateway.
+ * Nothing is put into the main table; the broadcast address of each IPv4 network also goes into the local table (as one
+ * can be bound and heard only then), behind the kernel's own entries: with a metric that is this Vsv's table number.
+ *
+ * Everything carries the protocol number NET_PROTOCOL, so that it can be told from what the administrator made.
+ *
+ * What this does not do: with several interfaces in one network the kernel answers ARP for any address on all of them
+ * (arp_ignore = 0, the default).  That is the Psv's setting and stays as it is; 0 and 1 suit a Vsv, 2 and above do not. */
 #pragma once
 
 #include <stddef.h>
@@ -12,13 +19,14 @@
 
 struct err;
 
-enum { NET_TABLE_BASE = 0x564e0000, NET_RULE_PRIORITY = 10564 };
+enum { NET_TABLE_BASE = 0x564e0000, NET_RULE_PRIORITY = 10564, NET_PROTOCOL = 86 };
 
-/* net_find_interface: the index of a->interface, or of the one interface whose connected network holds the address.
- * err says which interfaces there are. */
+/* net_find_interface: the index of a->interface, or of the interface by which the Psv reaches the address without a
+ * gateway (the connected network that holds it; the kernel's own choice if there are several).  err says which interfaces
+ * there are. */
 int net_find_interface(const struct conf_address *a, uint32_t *ret_ifindex, struct err *err);
 
-/* net_is_local: 1: the address is on an interface of this machine; 0: no; -errno. */
+/* net_is_local: 1: the address is on an interface of this machine that is up; 0: no; -errno. */
 int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err);
 
 /* net_probe: asks the networks, all addresses at once, whether somebody answers: ARP probes (RFC 5227: sender address 0),
@@ -27,17 +35,19 @@ int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err)
 int net_probe(const struct conf_address *a, const uint32_t *ifindex, size_t n, int wait_ms, size_t *ret_taken,
 	      char ret_mac[18], struct err *err);
 
-/* net_address_up: address, rule, route.  Puts on what is missing, so that it can be called again.  1: something was
- * missing and was put on.  net_address_down: takes away what is there; accepts "never came up".
- * gateways: of the Vsv; that of a's family goes into the table as default route. */
+/* net_address_up: address, rule, routes.  Puts on what is missing, so that it can be called again.  1: something was
+ * missing and was put on.  gateways: of the Vsv; that of a's family goes into the table as default route if it lies in
+ * a's network or is link-local, or a's prefix is the whole address.  Without one, what no network of the Vsv holds
+ * follows the Psv's own routes.  -ENODEV: that interface is gone (one that came back has another index).
+ * net_address_down: takes away what is there; what other addresses of that Vsv need stays; accepts "never came up". */
 int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, const struct ipaddr *gateways,
 		   size_t n_gateways, struct err *err);
 int net_address_down(const struct conf_address *a, uint32_t ifindex, uint32_t id, struct err *err);
-/* net_down_all: every rule and route of that id's table. */
+/* net_down_all: every rule and route of that id's table, and the addresses that such a rule names. */
 int net_down_all(uint32_t id, struct err *err);
 
-/* net_loopback_up: the hidden IPv6 loopback address of that id on lo (gate_loopback6()); IPv4's needs nothing, all of
- * 127/8 is local. */
+/* net_loopback_up: the hidden IPv6 loopback address of that id on lo (gate_loopback6()); 1: it was missing.  IPv4 needs
+ * nothing, all of 127/8 is local. */
 int net_loopback_up(uint32_t id, struct err *err);
 int net_loopback_down(uint32_t id, struct err *err);
 

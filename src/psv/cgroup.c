@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making, limiting, emptying and removing the control groups of a Vsv.
+ *
+ * A process is put into v2 by CLONE_INTO_CGROUP only: a write to cgroup.procs takes a lock that waits for every processor,
+ * milliseconds on an idle machine.  v1 knows no other way. */
+#include "psv/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "psv/cgroup_layout.h"
+#include "psv/psv.h"
+
+#define MIB (1024ULL * 1024)
+
+/* KERNFS handles are the number itself: include/linux/exportfs.h, FILEID_KERNFS. */
+enum { MAKE_TRIES = 100, REMOVE_TRIES = 50, KILL_AGAIN_MS = 100, FILEID_KERNFS_TYPE = 0xfe };
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void machine_memory(uint64_t *ret_ram_bytes, uint64_t *ret_swap_bytes)
+{
+	struct sysinfo si = { 0 };
+
+	(void)sysinfo(&si);
+	*ret_ram_bytes = (uint64_t)si.totalram * si.mem_unit;
+	*ret_swap_bytes = (uint64_t)si.totalswap * si.mem_unit;
+}
+
+struct conf_limits cgroup_limits(const struct conf_limits *limits)
+{
+	struct conf_limits l = *limits;
+	uint64_t ram, swap;
+
+	machine_memory(&ram, &swap);
+	if (!l.memory_bytes)
+		l.memory_bytes = max_u64(ram / 4, 128 * MIB);
+	if (!l.tasks)
+		l.tasks = 2048;
+	if (!l.files)
+		l.files = 20000;
+	return l;
+}
+
+/* What one control group may use; 0: no limit. */
+struct bounds {
+	uint64_t memory_bytes, swap_bytes, tasks;
+	bool throttle; /* slow it down a little before the end */
+};
+
+static struct bounds bounds_of_vsv(const struct conf_limits *limits)
+{
+	struct conf_limits l = cgroup_limits(limits);
+	uint64_t ram, swap;
+
+	machine_memory(&ram, &swap);
+	return (struct bounds){
+		.memory_bytes = l.memory_bytes,
+		.swap_bytes = min_u64(l.memory_bytes / 2, swap / 8),
+		.tasks = l.tasks,
+		.throttle = true,
+	};
+}
+
+static uint64_t read_number(int dirfd, const char *path, uint64_t otherwise)
+{
+	char text[64];
+	uint64_t v;
+
+	if (file_read_small(dirfd, path, text, sizeof(text)) < 0 || parse_u64(text, UINT64_MAX, &v) < 0)
+		return otherwise;
+	return v;
+}
+
+static struct bounds bounds_of_all(void)
+{
+	uint64_t ram, swap;
+	uint64_t tasks = min_u64(read_number(AT_FDCWD, "/proc/sys/kernel/pid_max", 32768),
+				 read_number(AT_FDCWD, "/proc/sys/kernel/threads-max", 32768));
+
+	machine_memory(&ram, &swap);
+	return (struct bounds){
+		.memory_bytes = max_u64(ram - min_u64(ram, max_u64(ram / 10, 256 * MIB)), 128 * MIB),
+		.swap_bytes = swap / 2,
+		.tasks = tasks / 4 * 3,
+	};
+}
+
+/* Writes one limit.  A file that is not there belongs to a part of the kernel that is not there. */
+static int set_limit(int fd, const char *file, uint64_t value, struct err *err)
+{
+	char text[32];
+	int r;
+
+	(void)str_format(text, sizeof(text), "%llu", (unsigned long long)value);
+	r = file_write_at(fd, file, text);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return err_set(err, r, "cannot set %s to %s: %s", file, text,
+			       r == -EBUSY ? "more is in use" : strerror(-r));
+	return 0;
+}
+
+static int set_memory_v2(int fd, const struct bounds *b, struct err *err)
+{
+	int r = set_limit(fd, "memory.max", b->memory_bytes, err);
+
+	/* From here on it reclaims its own page cache, so that the end is met only by what cannot be reclaimed. */
+	if (r == 0 && b->throttle)
+		r = set_limit(fd, "memory.high", b->memory_bytes - b->memory_bytes / 16, err);
+	return r < 0 ? r : set_limit(fd, "memory.swap.max", b->swap_bytes, err);
+}
+
+static int set_memory_v1(int fd, const struct bounds *b, struct err *err)
+{
+	uint64_t both = b->memory_bytes + b->swap_bytes;
+
+	/* memory may never be above memory and swap: so going up the other one goes first (its own error comes below). */
+	if (read_number(fd, "memory.memsw.limit_in_bytes", UINT64_MAX) < b->memory_bytes)
+		(void)set_limit(fd, "memory.memsw.limit_in_bytes", both, NULL);
+	int r = set_limit(fd, "memory.limit_in_bytes", b->memory_bytes, err);
+	return r < 0 ? r : set_limit(fd, "memory.memsw.limit_in_bytes", both, err);
+}
+
+static int set_bounds(int fd, enum cgroup_controller which, bool v2, const struct bounds *b, struct err *err)
+{
+	switch (which) {
+	case CGROUP_MEMORY:
+		return v2 ? set_memory_v2(fd, b, err) : set_memory_v1(fd, b, err);
+	case CGROUP_PIDS:
+		return set_limit(fd, "pids.max", b->tasks, err);
+	case CGROUP_CPU: /* being a control group of its own is all */
+	case CGROUP_CONTROLLERS:
+		break;
+	}
+	return 0;
+}
+
+/* Opens MOUNT/TAG and MOUNT/TAG/NAME, which are made if they are missing. */
+static int make_pair(const char *mount, const char *tag, const char *name, int *ret_tag, int *ret_name, struct err *err)
+{
+	_cleanup_close_ int root = dir_open(AT_FDCWD, mount);
+
+	if (root < 0)
+		return err_set(err, root, "cannot open %s: %m", mount);
+	for (int i = 0; i < MAKE_TRIES; i++) {
+		_cleanup_close_ int tag_fd = -1, name_fd = -1;
+
+		if (mkdirat(root, tag, 0755) < 0 && errno != EEXIST)
+			return err_set(err, -errno, "cannot make the control group %s/%s: %m", mount, tag);
+		tag_fd = dir_open(root, tag);
+		if (tag_fd >= 0 && (mkdirat(tag_fd, name, 0755) == 0 || errno == EEXIST))
+			name_fd = dir_open(tag_fd, name);
+		else if (tag_fd >= 0 && errno != ENOENT)
+			return err_set(err, -errno, "cannot make the control group %s/%s/%s: %m", mount, tag, name);
+		if (name_fd >= 0) {
+			*ret_tag = steal_fd(&tag_fd);
+			*ret_name = steal_fd(&name_fd);
+			return 0;
+		}
+		/* Another Vsv that was the last one took TAG away meanwhile. */
+	}
+	return err_set(err, -EAGAIN, "cannot make the control group %s/%s/%s: it is taken away again and again", mount, tag,
+		       name);
+}
+
+/* Hands a controller from a v2 group to its children.  false: refused (processes in it, or real-time tasks for cpu): the
+ * limit is not real then, and cgroup_usage() says so. */
+static bool enable(int parent, const char *child, const char *controller)
+{
+	_cleanup_close_ int fd = dir_open(parent, child);
+	char list[512], word[32];
+
+	if (fd >= 0 && file_read_small(fd, "cgroup.controllers", list, sizeof(list)) == 0 && cgroup_word(list, controller))
+		return true;
+	(void)str_format(word, sizeof(word), "+%s", controller);
+	return file_write_at(parent, "cgroup.subtree_control", word) == 0;
+}
+
+static int up_v2(const struct cgroup_layout *l, const char *tag, const char *name, const struct bounds *all,
+		 const struct bounds *own, struct err *err)
+{
+	_cleanup_close_ int root = dir_open(AT_FDCWD, l->v2), tag_fd = -1, name_fd = -1;
+	int r;
+
+	if (root < 0)
+		return err_set(err, root, "cannot open %s: %m", l->v2);
+	r = make_pair(l->v2, tag, name, &tag_fd, &name_fd, err);
+	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS && r == 0; c++) {
+		if (!l->in_v2[c] || !enable(root, tag, cgroup_controller_names[c]))
+			continue;
+		r = set_bounds(tag_fd, c, true, all, err);
+		if (r == 0 && enable(tag_fd, name, cgroup_controller_names[c]))
+			r = set_bounds(name_fd, c, true, own, err);
+	}
+	return r < 0 ? r : steal_fd(&name_fd);
+}
+
+int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits *limits, struct err *err)
+{
+	struct bounds all = bounds_of_all(), own = bounds_of_vsv(limits);
+	_cleanup_close_ int v2 = -1;
+	struct cgroup_layout l;
+	int r;
+
+	r = cgroup_layout(&l, err);
+	if (r < 0)
+		return r;
+	v2 = up_v2(&l, psv->tag, name, &all, &own, err);
+	if (v2 < 0)
+		return v2;
+	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++) {
+		_cleanup_close_ int tag_fd = -1, name_fd = -1;
+
+		if (!l.v1[c][0])
+			continue;
+		r = make_pair(l.v1[c], psv->tag, name, &tag_fd, &name_fd, err);
+		if (r == 0)
+			r = set_bounds(tag_fd, c, false, &all, err);
+		if (r == 0)
+			r = set_bounds(name_fd, c, false, &own, err);
+		if (r < 0)
+			return r;
+	}
+	return steal_fd(&v2);
+}
+
+/* Opens MOUNT/TAG/NAME: -ENOENT if it never came up. */
+static int open_existing(const char *mount, const char *tag, const char *name)
+{
+	char path[CGROUP_PATH_MAX + 64 + VSV_NAME_MAX];
+
+	if (!str_format(path, sizeof(path), "%s/%s/%s", mount, tag, name))
+		return -ENAMETOOLONG;
+	return dir_open(AT_FDCWD, path);
+}
+
+int cgroup_enter_v1(const struct psv *psv, const char *name, pid_t pid, struct err *err)
+{
+	struct cgroup_layout l;
+	char text[16];
+	int r;
+
+	r = cgroup_layout(&l, err);
+	if (r < 0)
+		return r;
+	(void)str_format(text, sizeof(text), "%d", pid);
+	for (size_t i = 0; i < CGROUP_CONTROLLERS; i++) {
+		_cleanup_close_ int fd = -1;
+
+		if (!l.v1[i][0])
+			continue;
+		fd = open_existing(l.v1[i], psv->tag, name);
+		r = fd < 0 ? fd : file_write_at(fd, "cgroup.procs", text);
+		if (r < 0)
+			return err_set(err, r, "cannot put process %d into %s/%s/%s: %m", pid, l.v1[i], psv->tag, name);
+	}
+	return 0;
+}
+
+static bool is_populated(int events_fd)
+{
+	char text[256];
+	ssize_t n = pread(events_fd, text, sizeof(text) - 1, 0);
+
+	if (n < 0)
+		return false; /* -ENODEV: removed meanwhile */
+	text[n] = '\0';
+	return strstr(text, "populated 1") != NULL;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int cgroup_kill(const struct psv *psv, const char *name, int timeout_ms, struct err *err)
+{
+	_cleanup_close_ int fd = -1, events = -1;
+	int64_t end = now_ms() + timeout_ms;
+	struct cgroup_layout l;
+	int r;
+
+	r = cgroup_layout(&l, err);
+	if (r < 0)
+		return r;
+	fd = open_existing(l.v2, psv->tag, name);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return err_set(err, fd, "cannot open the control group of %s: %m", name);
+	events = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	if (events < 0)
+		return errno == ENOENT ? 0 : err_set(err, -errno, "cannot open cgroup.events: %m");
+	while (is_populated(events)) {
+		struct pollfd p = { .fd = events, .events = POLLPRI };
+		int64_t left = end - now_ms();
+
+		if (left < 0)
+			return err_set(err, -ETIME, "processes of %s do not end", name);
+		/* Again and again: a process may have been cloned into it just now. */
+		r = file_write_at(fd, "cgroup.kill", "1");
+		if (r < 0 && r != -ENOENT && r != -ENODEV)
+			return err_set(err, r, "cannot kill the processes of %s: %m", name);
+		(void)poll(&p, 1, left < KILL_AGAIN_MS ? (int)left + 1 : KILL_AGAIN_MS);
+	}
+	return 0;
+}
+
+/* Removes a group and those below it (which a Vsv cannot make: no cgroup file system is inside).  0; -EBUSY; -errno. */
+static int remove_group(int parent, const char *name)
+{
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *e;
+	int fd, r;
+
+	fd = dir_open(parent, name);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	d = fdopendir(fd);
+	if (!d) {
+		r = -errno;
+		(void)close(fd);
+		return r;
+	}
+	while ((e = readdir(d))) {
+		if (e->d_type != DT_DIR || strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		r = remove_group(dirfd(d), e->d_name);
+		if (r < 0)
+			return r;
+	}
+	/* A process that has just ended counts for a moment longer. */
+	for (int i = 0; i < REMOVE_TRIES; i++) {
+		if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != EBUSY)
+			return -errno;
+		(void)usleep(1000);
+	}
+	return -EBUSY;
+}
+
+static int down_below(const char *mount, const char *tag, const char *name, struct err *err)
+{
+	_cleanup_close_ int root = dir_open(AT_FDCWD, mount), tag_fd = -1;
+	int r;
+
+	if (root < 0)
+		return root == -ENOENT ? 0 : err_set(err, root, "cannot open %s: %m", mount);
+	tag_fd = dir_open(root, tag);
+	if (tag_fd == -ENOENT)
+		return 0;
+	r = tag_fd < 0 ? tag_fd : remove_group(tag_fd, name);
+	if (r < 0)
+		return err_set(err, r, "cannot remove the control group %s/%s/%s: %s", mount, tag, name,
+			       r == -EBUSY ? "a process is in it" : strerror(-r));
+	/* Refused as long as another Vsv has one. */
+	(void)unlinkat(root, tag, AT_REMOVEDIR);
+	return 0;
+}
+
+int cgroup_down(const struct psv *psv, const char *name, struct err *err)
+{
+	struct cgroup_layout l;
+	int r, first = 0;
+
+	r = cgroup_layout(&l, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < CGROUP_CONTROLLERS; i++) {
+		r = l.v1[i][0] ? down_below(l.v1[i], psv->tag, name, first ? NULL : err) : 0;
+		first = first ? first : r;
+	}
+	r = down_below(l.v2, psv->tag, name, first ? NULL : err);
+	return first ? first : r;
+}
+
+/* The limit of a file that says a number or "max"; v1 says a number beyond all memory for none. */
+static uint64_t read_limit(int fd, const char *file)
+{
+	uint64_t v = read_number(fd, file, 0);
+
+	return v >= (uint64_t)INT64_MAX / 2 ? 0 : v;
+}
+
+static void usage_of(int fd, enum cgroup_controller which, bool v2, struct cgroup_usage *u)
+{
+	switch (which) {
+	case CGROUP_MEMORY:
+		u->memory_bytes = read_number(fd, v2 ? "memory.current" : "memory.usage_in_bytes", 0);
+		u->memory_max_bytes = read_limit(fd, v2 ? "memory.max" : "memory.limit_in_bytes");
+		u->memory_real = u->memory_max_bytes != 0;
+		break;
+	case CGROUP_PIDS:
+		u->tasks = read_number(fd, "pids.current", 0);
+		u->tasks_max = read_limit(fd, "pids.max");
+		u->tasks_real = u->tasks_max != 0;
+		break;
+	case CGROUP_CPU:
+		u->cpu_real = faccessat(fd, v2 ? "cpu.weight" : "cpu.shares", F_OK, 0) == 0;
+		break;
+	case CGROUP_CONTROLLERS:
+		break;
+	}
+}
+
+int cgroup_usage(const struct psv *psv, const char *name, struct cgroup_usage *ret, struct err *err)
+{
+	_cleanup_close_ int v2 = -1;
+	struct cgroup_usage u = { 0 };
+	struct cgroup_layout l;
+	char text[1024];
+	int r;
+
+	r = cgroup_layout(&l, err);
+	if (r < 0)
+		return r;
+	v2 = open_existing(l.v2, psv->tag, name);
+	if (v2 < 0 && v2 != -ENOENT)
+		return err_set(err, v2, "cannot open the control group of %s: %m", name);
+	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS && v2 >= 0; c++) {
+		_cleanup_close_ int v1 = l.v1[c][0] ? open_existing(l.v1[c], psv->tag, name) : -1;
+
+		if (l.in_v2[c] || v1 >= 0)
+			usage_of(l.in_v2[c] ? v2 : v1, c, l.in_v2[c], &u);
+	}
+	/* cpu.stat is there without the controller, too: "usage_usec N" is its first line. */
+	if (v2 >= 0 && file_read_small(v2, "cpu.stat", text, sizeof(text)) == 0 && str_starts(text, "usage_usec ")) {
+		text[strcspn(text, "\n")] = '\0';
+		(void)parse_u64(text + strlen("usage_usec "), UINT64_MAX, &u.cpu_usec);
+	}
+	*ret = u;
+	return 0;
+}
+
+union handle {
+	struct file_handle h;
+	char bytes[sizeof(struct file_handle) + sizeof(uint64_t)];
+};
+
+static uint64_t id_of(int fd)
+{
+	union handle u = { .h = { .handle_bytes = sizeof(uint64_t) } };
+	uint64_t id;
+	int mount;
+
+	if (name_to_handle_at(fd, "", &u.h, &mount, AT_EMPTY_PATH) < 0 || u.h.handle_type != FILEID_KERNFS_TYPE)
+		return 0;
+	memcpy(&id, u.h.f_handle, sizeof(id));
+	return id;
+}
+
+uint64_t cgroup_root_id(const struct psv *psv)
+{
+	_cleanup_close_ int root = -1, tag = -1;
+	struct cgroup_layout l;
+
+	if (cgroup_layout(&l, NULL) < 0)
+		return 0;
+	root = dir_open(AT_FDCWD, l.v2);
+	tag = root < 0 ? -1 : dir_open(root, psv->tag);
+	return tag < 0 ? 0 : id_of(tag);
+}
+
+bool cgroup_id_is_below(uint64_t id, uint64_t root_id)
+{
+	union handle u = { .h = { .handle_bytes = sizeof(id), .handle_type = FILEID_KERNFS_TYPE } };
+	_cleanup_close_ int root = -1, at = -1;
+	struct cgroup_layout l;
+
+	if (!id || !root_id)
+		return false;
+	if (id == root_id)
+		return true;
+	if (cgroup_layout(&l, NULL) < 0)
+		return false;
+	root = dir_open(AT_FDCWD, l.v2);
+	memcpy(u.h.f_handle, &id, sizeof(id));
+	at = root < 0 ? -1 : open_by_handle_at(root, &u.h, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (at >= 0) {
+		int up = openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		uint64_t here = up < 0 ? 0 : id_of(up);
+		bool top = here == id;
+
+		(void)close(at);
+		at = up;
+		id = here;
+		if (here == root_id)
+			return true;
+		if (top) /* .. of the mount point's own folder would lead out; the caller's descriptor ends here */
+			return false;
+	}
+	return false;
+}

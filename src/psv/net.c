@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which interface an address belongs to, asked of the kernel's routing (rtnetlink(7)): one look-up, however many
+ * addresses the machine has. */
+#include "psv/net.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "lib/err.h"
+#include "lib/netlink.h"
+#include "lib/str.h"
+
+struct route_found {
+	uint8_t type;
+	uint8_t dst_len;
+	bool gateway;
+	uint32_t ifindex;
+};
+
+static int on_route(const struct nlmsghdr *h, void *arg)
+{
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+	const struct nlattr *a[RTA_MAX + 1];
+	struct route_found *ret = arg;
+
+	if (h->nlmsg_type != RTM_NEWROUTE)
+		return 0;
+	netlink_attrs(h, sizeof(*rt), a, RTA_MAX);
+	*ret = (struct route_found){
+		.type = rt->rtm_type,
+		.dst_len = rt->rtm_dst_len,
+		.gateway = a[RTA_GATEWAY] || a[RTA_VIA] || a[RTA_MULTIPATH] || a[RTA_NH_ID],
+		.ifindex = a[RTA_OIF] ? mnl_attr_get_u32(a[RTA_OIF]) : 0,
+	};
+	return 0;
+}
+
+/* The routing entry that the Psv's own traffic to addr matches.  type is RTN_UNREACHABLE if there is none. */
+static int route_find(const struct ipaddr *addr, struct route_found *ret, struct err *err)
+{
+	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
+	struct netlink_msg m;
+	struct rtmsg *rt;
+	int r;
+
+	r = netlink_open(NETLINK_ROUTE, &nl, err);
+	if (r < 0)
+		return r;
+	rt = netlink_begin(&m, RTM_GETROUTE, 0, sizeof(*rt));
+	rt->rtm_family = addr->family;
+	rt->rtm_dst_len = (uint8_t)(ipaddr_len(addr) * 8);
+	rt->rtm_flags = RTM_F_FIB_MATCH; /* the entry, not what would be made of it */
+	mnl_attr_put(&m.h, RTA_DST, ipaddr_len(addr), addr->bytes);
+	*ret = (struct route_found){ .type = RTN_UNREACHABLE };
+	r = netlink_talk(&nl, &m.h, on_route, ret, err);
+	/* What the entry itself answers: unreachable, prohibit, blackhole; or there is none; or no such family. */
+	if (r == -ENETUNREACH || r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL || r == -EAFNOSUPPORT ||
+	    r == -EOPNOTSUPP) {
+		err_clear(err);
+		return 0;
+	}
+	return r < 0 ? err_wrap(err, r, "cannot look up a route") : 0;
+}
+
+static void interface_names(struct strbuf *ret)
+{
+	struct if_nameindex *all = if_nameindex();
+
+	for (struct if_nameindex *i = all; i && i->if_index; i++)
+		if (strcmp(i->if_name, "lo") != 0)
+			strbuf_addf(ret, "%s%s", ret->len ? ", " : "", i->if_name);
+	if (!ret->len)
+		strbuf_addstr(ret, "none but lo");
+	if_freenameindex(all);
+}
+
+int net_find_interface(const struct conf_address *a, uint32_t *ret_ifindex, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf names = { 0 };
+	char text[IPADDR_STR_MAX];
+	struct route_found found;
+	int r;
+
+	if (a->interface[0]) {
+		uint32_t ifindex = if_nametoindex(a->interface);
+
+		if (ifindex) {
+			*ret_ifindex = ifindex;
+			return 0;
+		}
+		interface_names(&names);
+		(void)err_set(err, -ENODEV, "address %s: there is no interface %s", ipaddr_str(&a->addr, text), a->interface);
+		return err_hint(err, -ENODEV, "the interfaces are: %s", strbuf_str(&names));
+	}
+	r = route_find(&a->addr, &found, err);
+	if (r < 0)
+		return r;
+	if ((found.type == RTN_UNICAST || found.type == RTN_LOCAL) && found.dst_len > 0 && !found.gateway && found.ifindex) {
+		*ret_ifindex = found.ifindex;
+		return 0;
+	}
+	interface_names(&names);
+	(void)ipaddr_str(&a->addr, text);
+	(void)err_set(err, -ENODEV, "address %s: no interface of this machine is in its network", text);
+	return err_hint(err, -ENODEV, "say which one: %s/%u@INTERFACE (the interfaces are: %s)", text, a->prefix,
+			strbuf_str(&names));
+}
+
+int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err)
+{
+	struct route_found found;
+	int r = route_find(a, &found, err);
+
+	if (r < 0)
+		return r;
+	if (found.type != RTN_LOCAL)
+		return 0;
+	if (ret_ifindex)
+		*ret_ifindex = found.ifindex;
+	return 1;
+}

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Putting addresses on and taking them away: rtnetlink(7).
+ *
+ * Each piece is one request that only creates (NLM_F_EXCL), so asking again is free and the answer tells whether it was
+ * missing.  The routes name no preferred source: they are found by `from ADDRESS`, when the source is known already, and
+ * the same route then serves two addresses of one network. */
+#include "psv/net.h"
+
+#include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/netlink.h"
+#include "lib/str.h"
+#include "psv/net_private.h"
+
+/* IFA_PROTO: Linux 5.18; glibc 2.36's copy of the header has it, an older one may not. */
+enum { ATTR_IFA_PROTO = 11, DUMP_TRIES = 10 };
+
+static uint8_t bits(const struct ipaddr *a)
+{
+	return (uint8_t)(ipaddr_len(a) * 8);
+}
+
+static const char *if_name(uint32_t ifindex, char buf[IF_NAMESIZE])
+{
+	return if_indextoname(ifindex, buf) ? buf : "(gone)";
+}
+
+/* 1: it was missing and is there now; 0: it was there. */
+static int put(struct netlink *nl, struct netlink_msg *m, struct err *err)
+{
+	int r;
+
+	m->h.nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+	r = netlink_talk(nl, &m->h, NULL, NULL, err);
+	if (r == -EEXIST) {
+		err_clear(err);
+		return 0;
+	}
+	return r < 0 ? r : 1;
+}
+
+/* 1: it was there and is gone; 0: it was not there, or its interface or family is gone, and it with that. */
+static int take(struct netlink *nl, struct netlink_msg *m, struct err *err)
+{
+	int r = netlink_talk(nl, &m->h, NULL, NULL, err);
+
+	if (r == -ENOENT || r == -ESRCH || r == -EADDRNOTAVAIL || r == -ENODEV || r == -EAFNOSUPPORT || r == -EOPNOTSUPP) {
+		err_clear(err);
+		return 0;
+	}
+	return r < 0 ? r : 1;
+}
+
+static void address_msg(struct netlink_msg *m, uint16_t type, const struct ipaddr *a, uint32_t ifindex)
+{
+	struct ifaddrmsg *ifa = netlink_begin(m, type, 0, sizeof(*ifa));
+
+	ifa->ifa_family = a->family;
+	ifa->ifa_prefixlen = bits(a);
+	ifa->ifa_index = ifindex;
+	/* Of scope host no route's source is ever chosen, not even on an interface that has no other address.  For IPv6,
+	 * where scope follows from the address, the preferred lifetime does that. */
+	ifa->ifa_scope = a->family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+	mnl_attr_put(&m->h, IFA_LOCAL, ipaddr_len(a), a->bytes);
+	if (type != RTM_NEWADDR)
+		return;
+	mnl_attr_put(&m->h, IFA_ADDRESS, ipaddr_len(a), a->bytes);
+	mnl_attr_put_u8(&m->h, ATTR_IFA_PROTO, NET_PROTOCOL);
+	if (a->family == AF_INET6) {
+		struct ifa_cacheinfo life = { .ifa_prefered = 0, .ifa_valid = UINT32_MAX };
+
+		/* Without the kernel's duplicate detection, which would refuse to bind it for a second; and without a
+		 * route to it in the main table. */
+		mnl_attr_put_u32(&m->h, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
+		mnl_attr_put(&m->h, IFA_CACHEINFO, sizeof(life), &life);
+	}
+}
+
+int net_put_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, struct err *err)
+{
+	struct netlink_msg m;
+
+	address_msg(&m, RTM_NEWADDR, a, ifindex);
+	return put(nl, &m, err);
+}
+
+int net_take_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, struct err *err)
+{
+	struct netlink_msg m;
+
+	address_msg(&m, RTM_DELADDR, a, ifindex);
+	return take(nl, &m, err);
+}
+
+static void rule_msg(struct netlink_msg *m, uint16_t type, const struct ipaddr *from, uint32_t table)
+{
+	struct fib_rule_hdr *rule = netlink_begin(m, type, 0, sizeof(*rule));
+
+	rule->family = from->family;
+	rule->src_len = bits(from);
+	rule->action = FR_ACT_TO_TBL;
+	mnl_attr_put(&m->h, FRA_SRC, ipaddr_len(from), from->bytes);
+	mnl_attr_put_u32(&m->h, FRA_PRIORITY, NET_RULE_PRIORITY);
+	mnl_attr_put_u32(&m->h, FRA_TABLE, table);
+	mnl_attr_put_u8(&m->h, FRA_PROTOCOL, NET_PROTOCOL);
+}
+
+struct route {
+	uint8_t family;
+	uint8_t type;               /* RTN_UNICAST, RTN_BROADCAST */
+	struct ipaddr dst;
+	uint8_t dst_len;
+	const struct ipaddr *gateway; /* or NULL: on-link */
+	uint32_t table, metric, ifindex;
+};
+
+static void route_msg(struct netlink_msg *m, uint16_t type, const struct route *r)
+{
+	struct rtmsg *rt = netlink_begin(m, type, 0, sizeof(*rt));
+
+	rt->rtm_family = r->family;
+	rt->rtm_dst_len = r->dst_len;
+	rt->rtm_table = RT_TABLE_UNSPEC;
+	rt->rtm_protocol = NET_PROTOCOL;
+	rt->rtm_type = r->type;
+	rt->rtm_scope = r->family == AF_INET && !r->gateway ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	if (r->gateway)
+		rt->rtm_flags = RTNH_F_ONLINK; /* the Psv's own tables need not know its network */
+	if (r->dst_len)
+		mnl_attr_put(&m->h, RTA_DST, ipaddr_len(&r->dst), r->dst.bytes);
+	mnl_attr_put_u32(&m->h, RTA_TABLE, r->table);
+	if (r->ifindex)
+		mnl_attr_put_u32(&m->h, RTA_OIF, r->ifindex);
+	if (r->gateway)
+		mnl_attr_put(&m->h, RTA_GATEWAY, ipaddr_len(r->gateway), r->gateway->bytes);
+	if (r->metric)
+		mnl_attr_put_u32(&m->h, RTA_PRIORITY, r->metric);
+}
+
+/* The routes that one address's network needs.  Returns how many, at most three. */
+static size_t network_routes(const struct conf_address *a, uint32_t ifindex, uint32_t table, struct route ret[3])
+{
+	struct route r = { .family = a->addr.family, .type = RTN_UNICAST, .dst = ipaddr_network(&a->addr, a->prefix),
+			   .dst_len = a->prefix, .table = table, .ifindex = ifindex };
+	size_t n = 0;
+
+	if (a->prefix >= bits(&a->addr))
+		return 0;
+	ret[n++] = r;
+	/* A /31 has two hosts and no broadcast address (RFC 3021). */
+	if (r.family != AF_INET || a->prefix > 30)
+		return n;
+	r.type = RTN_BROADCAST;
+	r.dst = ipaddr_broadcast(&a->addr, a->prefix);
+	r.dst_len = 32;
+	ret[n++] = r;
+	r.table = RT_TABLE_LOCAL;
+	r.metric = table;
+	ret[n++] = r;
+	return n;
+}
+
+static const struct ipaddr *gateway_of(const struct conf_address *a, const struct ipaddr *gateways, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (gateways[i].family == a->addr.family)
+			return &gateways[i];
+	return NULL;
+}
+
+static bool reaches(const struct conf_address *a, const struct ipaddr *gateway)
+{
+	bool link_local = gateway->family == AF_INET6 && gateway->bytes[0] == 0xfe && (gateway->bytes[1] & 0xc0) == 0x80;
+
+	return link_local || a->prefix >= bits(&a->addr) || ipaddr_in(gateway, &a->addr, a->prefix);
+}
+
+struct default_found {
+	uint32_t table, ifindex;
+	struct ipaddr gateway;
+};
+
+static int on_default(const struct nlmsghdr *h, void *arg)
+{
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+	const struct nlattr *a[RTA_MAX + 1];
+	struct default_found *d = arg;
+
+	netlink_attrs(h, sizeof(*rt), a, RTA_MAX);
+	if (!a[RTA_TABLE] || mnl_attr_get_u32(a[RTA_TABLE]) != d->table || rt->rtm_dst_len || !a[RTA_GATEWAY] ||
+	    mnl_attr_get_payload_len(a[RTA_GATEWAY]) != ipaddr_len(&d->gateway))
+		return 0;
+	memcpy(d->gateway.bytes, mnl_attr_get_payload(a[RTA_GATEWAY]), ipaddr_len(&d->gateway));
+	d->ifindex = a[RTA_OIF] ? mnl_attr_get_u32(a[RTA_OIF]) : 0;
+	return 0;
+}
+
+/* Changes the default route that is there, if it is another one: a replacement that changes nothing would still be told
+ * to everybody who listens, and those who put things back when told so would never rest. */
+static int change_default(struct netlink *nl, const struct route *route, struct err *err)
+{
+	struct default_found d = { .table = route->table, .gateway.family = route->family };
+	struct netlink_msg m;
+	struct rtmsg *rt = netlink_begin(&m, RTM_GETROUTE, NLM_F_DUMP, sizeof(*rt));
+	int r;
+
+	rt->rtm_family = route->family;
+	mnl_attr_put_u32(&m.h, RTA_TABLE, route->table);
+	r = netlink_talk(nl, &m.h, on_default, &d, err);
+	if (r < 0)
+		return r;
+	if (d.ifindex == route->ifindex && ipaddr_equal(&d.gateway, route->gateway))
+		return 0;
+	route_msg(&m, RTM_NEWROUTE, route);
+	m.h.nlmsg_flags |= NLM_F_CREATE | NLM_F_REPLACE;
+	r = netlink_talk(nl, &m.h, NULL, NULL, err);
+	return r < 0 ? r : 1;
+}
+
+/* The default route of the family: put on, changed to another gateway, or taken away if the Vsv has none. */
+static int default_route(struct netlink *nl, const struct conf_address *a, uint32_t ifindex, uint32_t table,
+			 const struct ipaddr *gateway, struct err *err)
+{
+	struct route route = { .family = a->addr.family, .type = RTN_UNICAST, .table = table };
+	struct netlink_msg m;
+	int r;
+
+	if (!gateway) {
+		route_msg(&m, RTM_DELROUTE, &route);
+		((struct rtmsg *)mnl_nlmsg_get_payload(&m.h))->rtm_scope = RT_SCOPE_NOWHERE; /* any */
+		r = take(nl, &m, err);
+		return r < 0 ? r : 0;
+	}
+	if (!reaches(a, gateway))
+		return 0;
+	route.gateway = gateway;
+	route.ifindex = ifindex;
+	route_msg(&m, RTM_NEWROUTE, &route);
+	r = put(nl, &m, err);
+	return r == 0 ? change_default(nl, &route, err) : r;
+}
+
+static int explain(const struct conf_address *a, uint32_t ifindex, const char *what, int code, struct err *err)
+{
+	char text[IPADDR_STR_MAX], name[IF_NAMESIZE];
+
+	(void)if_name(ifindex, name);
+	(void)err_wrap(err, code, "cannot %s %s on %s", what, ipaddr_str(&a->addr, text), if_name(ifindex, name));
+	if (code == -ENETDOWN)
+		return err_hint(err, code, "the interface is down: ip link set %s up", if_name(ifindex, name));
+	if (code == -EACCES && a->addr.family == AF_INET6)
+		return err_hint(err, code, "IPv6 is switched off there: sysctl net.ipv6.conf.%s.disable_ipv6=0",
+				if_name(ifindex, name));
+	return code;
+}
+
+int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, const struct ipaddr *gateways,
+		   size_t n_gateways, struct err *err)
+{
+	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
+	uint32_t table = NET_TABLE_BASE + id;
+	struct netlink_msg m;
+	struct route routes[3];
+	size_t n_routes;
+	int r, added = 0;
+
+	r = netlink_open(NETLINK_ROUTE, &nl, err);
+	if (r < 0)
+		return r;
+	/* The rule first: nothing ever leaves with this address by the Psv's own routes. */
+	rule_msg(&m, RTM_NEWRULE, &a->addr, table);
+	r = put(&nl, &m, err);
+	if (r < 0)
+		return explain(a, ifindex, "make a rule for", r, err);
+	added |= r;
+	r = net_put_address(&nl, &a->addr, ifindex, err);
+	if (r < 0)
+		return explain(a, ifindex, "put", r, err);
+	added |= r;
+	n_routes = network_routes(a, ifindex, table, routes);
+	for (size_t i = 0; i < n_routes; i++) {
+		route_msg(&m, RTM_NEWROUTE, &routes[i]);
+		r = put(&nl, &m, err);
+		if (r < 0)
+			return explain(a, ifindex, "make the route of", r, err);
+		added |= r;
+	}
+	r = default_route(&nl, a, ifindex, table, gateway_of(a, gateways, n_gateways), err);
+	if (r < 0)
+		return explain(a, ifindex, "make the default route of", r, err);
+	return added | r;
+}
+
+/* What a dump gathered: the addresses that rules lead to one table. */
+struct sources {
+	uint32_t table;
+	struct ipaddr *v;
+	size_t n;
+};
+
+static void sources_free(struct sources *s)
+{
+	free(s->v);
+}
+
+static int on_rule(const struct nlmsghdr *h, void *arg)
+{
+	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(h);
+	const struct nlattr *a[FRA_MAX + 1];
+	struct sources *s = arg;
+	struct ipaddr from = { .family = rule->family };
+
+	netlink_attrs(h, sizeof(*rule), a, FRA_MAX);
+	if (!a[FRA_TABLE] || mnl_attr_get_u32(a[FRA_TABLE]) != s->table || !a[FRA_SRC] ||
+	    mnl_attr_get_payload_len(a[FRA_SRC]) != ipaddr_len(&from))
+		return 0;
+	memcpy(from.bytes, mnl_attr_get_payload(a[FRA_SRC]), ipaddr_len(&from));
+	s->v = xrealloc(s->v, s->n + 1, sizeof(*s->v));
+	s->v[s->n++] = from;
+	return 0;
+}
+
+static int rules_of(struct netlink *nl, uint8_t family, struct sources *ret, struct err *err)
+{
+	size_t before = ret->n;
+	struct netlink_msg m;
+	int r = 1;
+
+	for (int i = 0; i < DUMP_TRIES && r == 1; i++) {
+		struct fib_rule_hdr *rule = netlink_begin(&m, RTM_GETRULE, NLM_F_DUMP, sizeof(*rule));
+
+		rule->family = family;
+		ret->n = before;
+		r = netlink_talk(nl, &m.h, on_rule, ret, err);
+	}
+	if (r == -EAFNOSUPPORT || r == -EOPNOTSUPP) {
+		err_clear(err);
+		return 0;
+	}
+	return r < 0 ? err_wrap(err, r, "cannot list routing rules") : 0;
+}
+
+struct route_dump {
+	uint32_t table, metric; /* metric 0: any */
+	struct strbuf found;    /* whole messages */
+};
+
+static int on_table_route(const struct nlmsghdr *h, void *arg)
+{
+	const struct nlattr *a[RTA_MAX + 1];
+	struct route_dump *d = arg;
+
+	netlink_attrs(h, sizeof(struct rtmsg), a, RTA_MAX);
+	if (!a[RTA_TABLE] || mnl_attr_get_u32(a[RTA_TABLE]) != d->table)
+		return 0;
+	if (d->metric && (!a[RTA_PRIORITY] || mnl_attr_get_u32(a[RTA_PRIORITY]) != d->metric))
+		return 0;
+	strbuf_add(&d->found, h, h->nlmsg_len);
+	return 0;
+}
+
+/* Takes every route of a table away, or those with that metric. */
+static int flush_routes(struct netlink *nl, uint8_t family, uint32_t table, uint32_t metric, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf found = { 0 };
+	struct route_dump d = { .table = table, .metric = metric };
+	struct netlink_msg m;
+	int r = 1;
+
+	for (int i = 0; i < DUMP_TRIES && r == 1; i++) {
+		struct rtmsg *rt = netlink_begin(&m, RTM_GETROUTE, NLM_F_DUMP, sizeof(*rt));
+
+		rt->rtm_family = family;
+		mnl_attr_put_u32(&m.h, RTA_TABLE, table);
+		d.found.len = 0;
+		r = netlink_talk(nl, &m.h, on_table_route, &d, err);
+	}
+	found = d.found;
+	/* -ENOENT: there is no such table. */
+	if (r == -ENOENT || r == -EAFNOSUPPORT || r == -EOPNOTSUPP) {
+		err_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return err_wrap(err, r, "cannot list routes");
+	for (size_t at = 0; at < found.len;) {
+		struct nlmsghdr h;
+
+		memcpy(&h, found.buf + at, sizeof(h));
+		if (h.nlmsg_len <= sizeof(m)) {
+			memcpy(&m, found.buf + at, h.nlmsg_len);
+			m.h.nlmsg_type = RTM_DELROUTE;
+			m.h.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+			r = take(nl, &m, err);
+			if (r < 0)
+				return err_wrap(err, r, "cannot take a route away");
+		}
+		at += h.nlmsg_len;
+	}
+	return 0;
+}
+
+static int take_rule(struct netlink *nl, const struct ipaddr *from, uint32_t table, struct err *err)
+{
+	struct netlink_msg m;
+
+	rule_msg(&m, RTM_DELRULE, from, table);
+	return take(nl, &m, err);
+}
+
+/* The routes of a's network, unless another address of the Vsv is in it; all, if there is no other address. */
+static int take_routes(struct netlink *nl, const struct conf_address *a, uint32_t ifindex, uint32_t table,
+		       const struct sources *left, struct err *err)
+{
+	struct route routes[3];
+	size_t n = network_routes(a, ifindex, table, routes);
+	struct netlink_msg m;
+	int r;
+
+	for (size_t i = 0; i < left->n; i++)
+		if (ipaddr_in(&left->v[i], &a->addr, a->prefix))
+			return 0;
+	for (size_t i = 0; i < n; i++) {
+		route_msg(&m, RTM_DELROUTE, &routes[i]);
+		r = take(nl, &m, err);
+		if (r < 0)
+			return r;
+	}
+	return left->n ? 0 : flush_routes(nl, a->addr.family, table, 0, err);
+}
+
+int net_address_down(const struct conf_address *a, uint32_t ifindex, uint32_t id, struct err *err)
+{
+	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
+	_cleanup_(sources_free) struct sources left = { .table = NET_TABLE_BASE + id };
+	int r;
+
+	r = netlink_open(NETLINK_ROUTE, &nl, err);
+	if (r == 0)
+		r = net_take_address(&nl, &a->addr, ifindex, err);
+	if (r >= 0)
+		r = take_rule(&nl, &a->addr, left.table, err);
+	if (r >= 0)
+		r = rules_of(&nl, a->addr.family, &left, err);
+	if (r >= 0)
+		r = take_routes(&nl, a, ifindex, left.table, &left, err);
+	return r < 0 ? explain(a, ifindex, "take away", r, err) : 0;
+}
+
+/* Finds on which interfaces the addresses are that rules name: as whole addresses with our protocol number only. */
+struct address_dump {
+	const struct sources *wanted;
+	struct held {
+		struct ipaddr addr;
+		uint32_t ifindex;
+	} *v;
+	size_t n;
+};
+
+static void address_dump_free(struct address_dump *d)
+{
+	free(d->v);
+}
+
+static int on_address(const struct nlmsghdr *h, void *arg)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
+	const struct nlattr *a[ATTR_IFA_PROTO + 1];
+	struct ipaddr addr = { .family = ifa->ifa_family };
+	struct address_dump *d = arg;
+	const struct nlattr *which;
+
+	netlink_attrs(h, sizeof(*ifa), a, ATTR_IFA_PROTO);
+	which = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
+	if (!which || mnl_attr_get_payload_len(which) != ipaddr_len(&addr) || ifa->ifa_prefixlen != bits(&addr) ||
+	    !a[ATTR_IFA_PROTO] || mnl_attr_get_u8(a[ATTR_IFA_PROTO]) != NET_PROTOCOL)
+		return 0;
+	memcpy(addr.bytes, mnl_attr_get_payload(which), ipaddr_len(&addr));
+	for (size_t i = 0; i < d->wanted->n; i++) {
+		if (!ipaddr_equal(&addr, &d->wanted->v[i]))
+			continue;
+		d->v = xrealloc(d->v, d->n + 1, sizeof(*d->v));
+		d->v[d->n++] = (struct held){ .addr = addr, .ifindex = ifa->ifa_index };
+	}
+	return 0;
+}
+
+static int take_addresses(struct netlink *nl, const struct sources *wanted, struct err *err)
+{
+	_cleanup_(address_dump_free) struct address_dump d = { .wanted = wanted };
+	struct netlink_msg m;
+	int r = 1;
+
+	for (int i = 0; i < DUMP_TRIES && r == 1; i++) {
+		(void)netlink_begin(&m, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+		d.n = 0;
+		r = netlink_talk(nl, &m.h, on_address, &d, err);
+	}
+	for (size_t i = 0; i < d.n && r >= 0; i++)
+		r = net_take_address(nl, &d.v[i].addr, d.v[i].ifindex, err);
+	return r < 0 ? r : 0;
+}
+
+int net_down_all(uint32_t id, struct err *err)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
+	_cleanup_(sources_free) struct sources s = { .table = NET_TABLE_BASE + id };
+	int r;
+
+	r = netlink_open(NETLINK_ROUTE, &nl, err);
+	for (size_t i = 0; i < sizeof(families) && r >= 0; i++)
+		r = rules_of(&nl, families[i], &s, err);
+	if (r >= 0 && s.n)
+		r = take_addresses(&nl, &s, err);
+	for (size_t i = 0; i < s.n && r >= 0; i++)
+		r = take_rule(&nl, &s.v[i], s.table, err);
+	for (size_t i = 0; i < sizeof(families) && r >= 0; i++)
+		r = flush_routes(&nl, families[i], s.table, 0, err);
+	if (r >= 0)
+		r = flush_routes(&nl, AF_INET, RT_TABLE_LOCAL, s.table, err);
+	return r < 0 ? err_wrap(err, r, "routing table %u", s.table) : 0;
+}

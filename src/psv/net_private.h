@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the net_*.c files share among themselves. */
+#pragma once
+
+#include <stdint.h>
+
+#include "lib/addr.h"
+
+struct err;
+struct netlink;
+
+/* net_put_address: a whole address of ours (/32, /128).  1: it was missing; 0: it was there; -errno. */
+int net_put_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, struct err *err);
+/* net_take_address: 1: it was there; 0: it was not; -errno. */
+int net_take_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, struct err *err);

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/process.h"
+#include "lib/str.h"
+#include "lib/sys.h"
+#include "psv/cgroup.h"
+#include "psv/cgroup_layout.h"
+#include "psv/psv.h"
+#include "test.h"
+
+/* The words of a failure are in `e`. */
+#define OK(call)                                                          \
+	do {                                                              \
+		if ((call) < 0) {                                         \
+			(void)fprintf(stderr, "    %s\n", e.text);        \
+			test_fail(__FILE__, __LINE__, #call);             \
+		}                                                         \
+	} while (0)
+
+static const struct conf_limits some = { .memory_bytes = 64 * 1024 * 1024, .tasks = 10 };
+
+static struct psv own_psv(void)
+{
+	struct psv psv = { 0 };
+	struct cgroup_layout l;
+
+	if (geteuid() != 0)
+		SKIP("needs root");
+	if (cgroup_layout(&l, NULL) < 0)
+		SKIP("no cgroup v2 is mounted");
+	if (access(l.v2, W_OK) < 0)
+		SKIP("cgroup v2 is read-only here");
+	CHECK(str_format(psv.tag, sizeof(psv.tag), "vnas-t%d", getpid()));
+	return psv;
+}
+
+static bool exists(const struct psv *psv, const char *name)
+{
+	struct cgroup_layout l;
+	char path[1024];
+	bool there = false;
+
+	CHECK_INT(cgroup_layout(&l, NULL), 0);
+	CHECK(str_format(path, sizeof(path), "%s/%s/%s", l.v2, psv->tag, name));
+	there |= access(path, F_OK) == 0;
+	for (size_t i = 0; i < CGROUP_CONTROLLERS; i++) {
+		CHECK(str_format(path, sizeof(path), "%s/%s/%s", l.v1[i], psv->tag, name));
+		there |= l.v1[i][0] && access(path, F_OK) == 0;
+	}
+	return there;
+}
+
+/* A process in the group that waits to be killed. */
+static pid_t spawn_into(int fd)
+{
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)fd };
+	pid_t pid = sys_clone3(&args);
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		(void)alarm(60);
+		for (;;)
+			(void)pause();
+	}
+	return pid;
+}
+
+TEST(cgroup_layout_mixed)
+{
+	static const char text[] =
+		"31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"
+		"32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
+		"33 31 0:31 / /sys/fs/cgroup/cpuset rw,relatime - cgroup cgroup rw,cpuset\n"
+		"35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
+		"41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n"
+		"44 31 0:39 / /srv/not\\040this rw,relatime - cgroup2 cgroup2 rw\n";
+	struct cgroup_layout l;
+
+	cgroup_layout_parse(text, &l);
+	CHECK_STR(l.v2, "/sys/fs/cgroup/unified");
+	CHECK_STR(l.v1[CGROUP_MEMORY], "/sys/fs/cgroup/memory");
+	CHECK_STR(l.v1[CGROUP_CPU], "/sys/fs/cgroup/cpu,cpuacct");
+	CHECK_STR(l.v1[CGROUP_PIDS], "");
+}
+
+TEST(cgroup_layout_broken_lines)
+{
+	static const char *const texts[] = { "", "\n\n", " - ", "1 2 3 - cgroup2", "a b c d e f - cgroup2 x", " - cgroup2 a b" };
+	struct cgroup_layout l;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		cgroup_layout_parse(texts[i], &l);
+		CHECK_STR(l.v2, "");
+	}
+}
+
+TEST(cgroup_words)
+{
+	CHECK(cgroup_word("cpu memory pids", "memory"));
+	CHECK(cgroup_word("rw,cpu,cpuacct", "cpu"));
+	CHECK(!cgroup_word("cpuset cpuacct", "cpu"));
+	CHECK(!cgroup_word("", "cpu"));
+	CHECK(cgroup_word("pids", "pids"));
+}
+
+TEST(cgroup_default_limits)
+{
+	struct conf_limits none = { 0 }, l = cgroup_limits(&none);
+
+	CHECK(l.memory_bytes >= 128 * 1024 * 1024 && l.tasks == 2048 && l.files == 20000);
+	l = cgroup_limits(&some);
+	CHECK(l.memory_bytes == some.memory_bytes && l.tasks == 10);
+}
+
+TEST(cgroup_comes_and_goes)
+{
+	struct psv psv = own_psv();
+	struct cgroup_usage u;
+	struct err e = { 0 };
+	int fd, status;
+	pid_t pid;
+
+	OK(cgroup_down(&psv, "a", &e));
+	OK(cgroup_kill(&psv, "a", 1000, &e));
+	OK(cgroup_usage(&psv, "a", &u, &e));
+	CHECK(!u.memory_real && u.tasks == 0);
+	OK(fd = cgroup_up(&psv, "a", &some, &e));
+	CHECK(exists(&psv, "a"));
+	pid = spawn_into(fd);
+	OK(cgroup_enter_v1(&psv, "a", pid, &e));
+	CHECK_INT(cgroup_down(&psv, "a", &e), -EBUSY);
+	OK(cgroup_usage(&psv, "a", &u, &e));
+	if (u.tasks_real)
+		CHECK(u.tasks == 1 && u.tasks_max == 10);
+	if (u.memory_real)
+		CHECK(u.memory_max_bytes == some.memory_bytes);
+	/* again: only the limits */
+	OK(cgroup_up(&psv, "a", &(struct conf_limits){ .memory_bytes = 128 * 1024 * 1024, .tasks = 20 }, &e));
+	OK(cgroup_usage(&psv, "a", &u, &e));
+	if (u.tasks_real)
+		CHECK(u.tasks_max == 20);
+	if (u.memory_real)
+		CHECK(u.memory_max_bytes == 128 * 1024 * 1024);
+	OK(cgroup_kill(&psv, "a", 5000, &e));
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	OK(cgroup_down(&psv, "a", &e));
+	CHECK(!exists(&psv, "a") && !exists(&psv, ""));
+}
+
+TEST(cgroup_of_the_last_takes_the_folder_with_it)
+{
+	struct psv psv = own_psv();
+	struct err e = { 0 };
+
+	OK(cgroup_up(&psv, "a", &some, &e));
+	OK(cgroup_up(&psv, "b", &some, &e));
+	OK(cgroup_down(&psv, "a", &e));
+	CHECK(!exists(&psv, "a") && exists(&psv, "b"));
+	OK(cgroup_down(&psv, "b", &e));
+	CHECK(!exists(&psv, ""));
+}
+
+TEST(cgroup_up_and_down_of_two_race_safely)
+{
+	struct psv psv = own_psv();
+	struct err e = { 0 };
+	int status;
+	pid_t pid;
+
+	(void)fflush(NULL);
+	pid = fork();
+	CHECK(pid >= 0);
+	for (int i = 0; i < 100; i++) {
+		const char *name = pid ? "a" : "b";
+		int fd;
+
+		OK(fd = cgroup_up(&psv, name, &some, &e));
+		(void)close(fd);
+		OK(cgroup_down(&psv, name, &e));
+	}
+	if (pid == 0)
+		_exit(0);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK(!exists(&psv, ""));
+}
+
+TEST(cgroup_tasks_are_limited)
+{
+	struct psv psv = own_psv();
+	struct cgroup_usage u;
+	struct err e = { 0 };
+	int fd, status;
+	pid_t pid;
+
+	OK(fd = cgroup_up(&psv, "a", &(struct conf_limits){ .tasks = 3 }, &e));
+	OK(cgroup_usage(&psv, "a", &u, &e));
+	if (!u.tasks_real) {
+		OK(cgroup_down(&psv, "a", &e));
+		SKIP("nothing limits tasks here");
+	}
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)fd };
+	pid = sys_clone3(&args);
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		int made = 0;
+
+		if (cgroup_enter_v1(&psv, "a", getpid(), &e) < 0)
+			_exit(100);
+		while (made < 20 && fork() > 0)
+			made++;
+		_exit(made); /* a child, too: it ends at once, and stays a zombie that counts */
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), 2);
+	OK(cgroup_kill(&psv, "a", 5000, &e));
+	OK(cgroup_down(&psv, "a", &e));
+}
+
+TEST(cgroup_numbers_tell_what_is_below)
+{
+	struct psv psv = own_psv(), other = psv;
+	struct err e = { 0 };
+	uint64_t root, a, there;
+	struct stat st;
+	int fd;
+
+	other.tag[0] = 'w';
+	CHECK(cgroup_root_id(&psv) == 0);
+	OK(fd = cgroup_up(&psv, "a", &some, &e));
+	CHECK(fstat(fd, &st) == 0);
+	a = st.st_ino;
+	OK(cgroup_up(&other, "a", &some, &e));
+	root = cgroup_root_id(&psv);
+	there = cgroup_root_id(&other);
+	CHECK(root && there && root != there);
+	CHECK(cgroup_id_is_below(a, root) && cgroup_id_is_below(root, root));
+	CHECK(!cgroup_id_is_below(a, there) && !cgroup_id_is_below(root, a) && !cgroup_id_is_below(1, root));
+	CHECK(!cgroup_id_is_below(a, 0) && !cgroup_id_is_below(0, root) && !cgroup_id_is_below(UINT64_MAX, root));
+	OK(cgroup_down(&psv, "a", &e));
+	OK(cgroup_down(&other, "a", &e));
+}
+
+TEST(cgroup_figures)
+{
+	enum { ROUNDS = 20 };
+	double up = 1e9, down = 1e9;
+	struct psv psv = own_psv();
+	struct err e = { 0 };
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct timespec t[3];
+		double ms;
+		int fd;
+
+		(void)clock_gettime(CLOCK_MONOTONIC, &t[0]);
+		OK(fd = cgroup_up(&psv, "a", &some, &e));
+		(void)clock_gettime(CLOCK_MONOTONIC, &t[1]);
+		OK(cgroup_down(&psv, "a", &e));
+		(void)clock_gettime(CLOCK_MONOTONIC, &t[2]);
+		(void)close(fd);
+		ms = (double)(t[1].tv_sec - t[0].tv_sec) * 1e3 + (double)(t[1].tv_nsec - t[0].tv_nsec) / 1e6;
+		up = ms < up ? ms : up;
+		ms = (double)(t[2].tv_sec - t[1].tv_sec) * 1e3 + (double)(t[2].tv_nsec - t[1].tv_nsec) / 1e6;
+		down = ms < down ? ms : down;
+	}
+	if (getenv("VNAS_TEST_FIGURES"))
+		(void)fprintf(stderr, "    cgroup_up: %.3f ms, cgroup_down: %.3f ms\n", up, down);
+}
