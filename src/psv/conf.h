@@ -17,9 +17,46 @@
 
 struct err;
 
-#define VSV_NAME_MAX 32   /* [A-Za-z0-9][A-Za-z0-9_-]*; "vnas" is reserved */
+#define VSV_NAME_MAX 32   /* [A-Za-z0-9][A-Za-z0-9_-]*; "vnas", "psv" and the folders of RUN are reserved */
 #define VOLUME_NAME_MAX 32
 #define CONF_MAX_BYTES (1024 * 1024)
+#define CONF_MAX_VOLUMES 33 /* the root volume and 32 more */
+#define CONF_MAX_LIST 1024  /* shares of a Vsv, clients and names of a share, and every other list without a limit of its own */
+
+/* The language: sections, and the keys of each. */
+enum conf_section {
+	CONF_SECTION_SERVER,
+	CONF_SECTION_LIMITS,
+	CONF_SECTION_VOLUME,
+	CONF_SECTION_SMB,
+	CONF_SECTION_DIRECTORY,
+	CONF_SECTION_SHARE,
+	CONF_SECTION_POOL,
+	CONF_SECTIONS,
+};
+
+struct conf_section_info {
+	const char *name;  /* "volume" */
+	const char *what;  /* what its name stands for, "NAME"; NULL: the section has no name and stands once */
+	bool psv;          /* of vnas.conf, not of NAME.conf */
+	const char *help;
+};
+extern const struct conf_section_info conf_sections[CONF_SECTIONS];
+
+struct conf_type;
+struct conf_key {
+	enum conf_section section;
+	const char *key;      /* lower case words, single spaces; one that ends in "*" stands for all that begin so */
+	bool repeat;          /* a list: one value a line */
+	const struct conf_type *type;
+	size_t offset;        /* of the target in its section's struct */
+	const char *fallback; /* the default in words; NULL: none */
+	const char *help;     /* one line */
+};
+extern const struct conf_key conf_keys[];
+extern const size_t conf_n_keys;
+/* conf_key_expected: what its value looks like, in words. */
+const char *conf_key_expected(const struct conf_key *k);
 
 enum conf_stack { CONF_STACK_SHARED, CONF_STACK_PRIVATE };
 enum conf_fs { CONF_FS_EXT4, CONF_FS_XFS };
@@ -69,11 +106,11 @@ struct conf_limits { /* 0: the safe default of limits.c */
 
 struct conf {
 	char name[VSV_NAME_MAX + 1];
-	char *hostname;      /* default: NAME */
+	char *hostname;      /* default: NAME, with - for _ */
 	char *workgroup;     /* default WORKGROUP */
-	char *netbios_name;  /* default: the first 15 characters of the first label of hostname, upper case */
+	char *netbios_name;  /* upper case; default: the first 15 characters of the first label of hostname */
 	enum conf_stack stack;
-	bool autostart;
+	bool autostart;              /* default yes */
 	bool discovery;              /* broadcast and discovery groups allowed; default no */
 	struct conf_address *addresses;
 	size_t n_addresses;
@@ -114,9 +151,14 @@ int conf_read(const char *path, const char *name, struct conf *ret, struct err *
 /* conf_parse: the same from memory; path only for messages.  This is what the fuzzer calls. */
 int conf_parse(const char *text, size_t len, const char *path, const char *name, struct conf *ret, struct err *err);
 void conf_free(struct conf *c);
+/* conf_print: the canonical text, every key with a value; parsed again it gives the same configuration. */
+void conf_print(const struct conf *c, struct strbuf *out);
 /* conf_psv_read: a missing file is an empty one.  lib_dir: where the default pool lies. */
 int conf_psv_read(const char *path, const char *lib_dir, struct conf_psv *ret, struct err *err);
+int conf_psv_parse(const char *text, size_t len, const char *path, const char *lib_dir, struct conf_psv *ret,
+		   struct err *err);
 void conf_psv_free(struct conf_psv *c);
+void conf_psv_print(const struct conf_psv *c, struct strbuf *out);
 const struct conf_pool *conf_pool_find(const struct conf_psv *c, const char *name); /* "" is "default"; NULL: none */
 const struct conf_volume *conf_volume_find(const struct conf *c, const char *name);
 const struct conf_share *conf_share_find(const struct conf *c, const char *name);
@@ -129,9 +171,11 @@ char *conf_address_str(const struct conf_address *a, char *buf, size_t size); /*
 const char *conf_fs_name(enum conf_fs fs); /* "ext4", "xfs": also the kernel's names */
 
 /* Editing in place: comments, order and white space of all other lines stay.  Each takes the old text and gives the new
- * text, which is parsed again by the caller before it replaces the file.  A section is "server", "volume data", … */
+ * text, which is parsed again by the caller before it replaces the file.  A section is "server", "volume data", …
+ * NULL from any of them: nothing to remove, or the section, key or value cannot stand in a line of the file (a new line in
+ * a comment would otherwise be a key of its own). */
 /* confedit_set: replaces KEY's first line in the section and removes its others, or adds it at the section's end; makes
- * the section at the file's end if there is none.  value NULL removes every KEY line. */
+ * the section at the file's end if there is none.  value NULL removes every KEY line (none: the text as it was). */
 char *confedit_set(const char *text, const char *section, const char *key, const char *value);
 /* confedit_add: one more line for a key that can be repeated.  confedit_remove: the line with exactly that value;
  * NULL if there is none. */

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the configuration's parser share, and nobody else includes: conf_scan.c cuts text into lines,
+ * conf_types.c reads and prints values, conf_keys.c is the table, conf_parse.c fills the structs, conf_check.c compares
+ * what stands in several places, conf_print.c goes the other way, confedit.c changes text. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "psv/conf.h"
+
+/* One line, cut. */
+enum conf_line_kind { CONF_LINE_BLANK, CONF_LINE_COMMENT, CONF_LINE_SECTION, CONF_LINE_KEY, CONF_LINE_BAD };
+
+struct conf_slice {
+	const char *s;
+	size_t len;
+};
+
+struct conf_line {
+	enum conf_line_kind kind;
+	struct conf_slice whole; /* without its new line */
+	const char *next;        /* where the next line begins; the text's end after the last one */
+	struct conf_slice name;  /* of a key; of a section its first word */
+	struct conf_slice value; /* of a key; of a section the rest; both without blanks around */
+	const char *why;         /* of CONF_LINE_BAD */
+};
+
+/* conf_line_scan: cuts the line that begins at p (p < end). */
+void conf_line_scan(const char *p, const char *end, struct conf_line *ret);
+/* conf_text_check: NULL if it is UTF-8 without control characters (tabs are blanks), marks that turn the direction of
+ * writing, and line separators; else what is wrong. */
+const char *conf_text_check(const char *s, size_t len);
+bool conf_is_blank(char c);
+
+/* conf_key_fold: the form in which a written key is compared.  A key of ours: `_` is a space.  A key passed through to
+ * Samba: as Samba compares, without blanks and case.  false: longer than size. */
+bool conf_key_fold(enum conf_section section, struct conf_slice key, char *buf, size_t size);
+/* conf_section_find: CONF_SECTIONS if there is none of that name. */
+enum conf_section conf_section_find(struct conf_slice name);
+
+/* One value on its way into a struct. */
+struct conf_value {
+	const char *text;
+	const char *key;  /* as the table has it; after the prefix of a "…*" row, as it was written */
+	const char *name; /* the Vsv's, or "" */
+	unsigned line;
+	char why[256];    /* set by a parser that knows more than "is no WHAT: expected EXPECTED" */
+};
+
+struct conf_type {
+	const char *what, *expected;
+	/* parse: 0 or -EINVAL, target unchanged. */
+	int (*parse)(struct conf_value *v, void *target);
+	/* print: "KEY = VALUE" lines, none for an empty value. */
+	void (*print)(struct strbuf *out, const char *key, const void *target);
+};
+
+extern const struct conf_type conf_type_address, conf_type_bool, conf_type_client, conf_type_comment,
+	conf_type_device, conf_type_directory, conf_type_dns, conf_type_domain, conf_type_files, conf_type_fs,
+	conf_type_gateway, conf_type_hostname, conf_type_memory, conf_type_mount, conf_type_netbios, conf_type_param_server,
+	conf_type_param_share, conf_type_path, conf_type_peer, conf_type_pool, conf_type_pool_path, conf_type_pool_type,
+	conf_type_protocols, conf_type_size, conf_type_stack, conf_type_tasks, conf_type_template, conf_type_user,
+	conf_type_uuid, conf_type_workgroup;
+
+/* Where a section and its keys stood, for messages about several lines. */
+enum { CONF_KEYS_A_SECTION = 16 };
+struct conf_place {
+	enum conf_section section;
+	size_t index; /* in volumes, shares or pools */
+	unsigned line;
+	unsigned key_line[CONF_KEYS_A_SECTION]; /* first line of the key, by its place among its section's rows; 0: none */
+};
+
+struct conf_parser {
+	const char *path;
+	struct err *err;
+	struct conf *conf;     /* one of the two */
+	struct conf_psv *psv;
+	unsigned line;
+	struct conf_place *places;
+	size_t n_places;
+};
+
+/* conf_bad: the error "PATH:LINE: …".  Returns -EINVAL. */
+int conf_bad(const struct conf_parser *p, unsigned line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* conf_line_of: the line of a key, of its section if the key is not there, or 0. */
+unsigned conf_line_of(const struct conf_parser *p, enum conf_section section, size_t index, const char *key);
+bool conf_has(const struct conf_parser *p, enum conf_section section, size_t index, const char *key);
+/* conf_quote: at most 60 bytes of a value for a message, cut between characters. */
+char *conf_quote(const char *s, char *buf, size_t size);
+
+int conf_check(const struct conf_parser *p);
+int conf_psv_check(const struct conf_parser *p);
+
+/* Words and paths. */
+bool conf_word_ok(const char *s, size_t max, const char *others); /* letters, digits and `others`; begins with one of the first two */
+bool conf_path_below(const char *path, const char *folder);       /* path is folder or lies in it */
+bool conf_uuid_ok(const char *s);

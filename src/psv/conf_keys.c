@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The language, as two tables.  The rows of a section stand together; their order is that of the canonical text. */
+#include "psv/conf_internal.h"
+
+const struct conf_section_info conf_sections[CONF_SECTIONS] = {
+	[CONF_SECTION_SERVER] = { .name = "server", .help = "the server itself: its names and addresses" },
+	[CONF_SECTION_LIMITS] = { .name = "limits", .help = "how much of the machine it may use" },
+	[CONF_SECTION_VOLUME] = { .name = "volume", .what = "NAME",
+				  .help = "a block device with a filesystem; root is its root filesystem" },
+	[CONF_SECTION_SMB] = { .name = "smb", .help = "settings of the SMB service" },
+	[CONF_SECTION_DIRECTORY] = { .name = "directory", .help = "where its users come from" },
+	[CONF_SECTION_SHARE] = { .name = "share", .what = "NAME", .help = "an exported folder" },
+	[CONF_SECTION_POOL] = { .name = "pool", .what = "NAME", .psv = true, .help = "where volumes come from" },
+};
+
+#define SERVER(k, t, field, ...) \
+	{ .section = CONF_SECTION_SERVER, .key = k, .type = &t, .offset = offsetof(struct conf, field), __VA_ARGS__ }
+#define SERVER_LIST(k, t, ...) { .section = CONF_SECTION_SERVER, .key = k, .type = &t, .repeat = true, __VA_ARGS__ }
+#define LIMIT(k, t, field, ...) \
+	{ .section = CONF_SECTION_LIMITS, .key = k, .type = &t, .offset = offsetof(struct conf, limits.field), __VA_ARGS__ }
+#define VOLUME(k, t, field, ...) \
+	{ .section = CONF_SECTION_VOLUME, .key = k, .type = &t, .offset = offsetof(struct conf_volume, field), __VA_ARGS__ }
+#define SHARE(k, t, field, ...) \
+	{ .section = CONF_SECTION_SHARE, .key = k, .type = &t, .offset = offsetof(struct conf_share, field), __VA_ARGS__ }
+#define POOL(k, t, field, ...) \
+	{ .section = CONF_SECTION_POOL, .key = k, .type = &t, .offset = offsetof(struct conf_pool, field), __VA_ARGS__ }
+
+const struct conf_key conf_keys[] = {
+	SERVER("hostname", conf_type_hostname, hostname, .fallback = "the server's name, with - for _, and vsv- before one of digits",
+	       .help = "Its host name."),
+	SERVER("workgroup", conf_type_workgroup, workgroup, .fallback = "WORKGROUP",
+	       .help = "The workgroup or NetBIOS domain that it shows itself in."),
+	SERVER("netbios name", conf_type_netbios, netbios_name,
+	       .fallback = "the first 15 characters of hostname up to its first dot, in upper case",
+	       .help = "Its name for SMB clients, in upper case; differs from workgroup."),
+	SERVER("stack", conf_type_stack, stack, .fallback = "shared",
+	       .help = "Whose IP stack it uses: shared is the physical server's, guarded by address."),
+	SERVER_LIST("address", conf_type_address,
+		    .help = "An address of its own with its network's prefix; the first of a family is the primary one."),
+	SERVER_LIST("gateway", conf_type_gateway,
+		    .help = "The router of its own traffic, at most one a family, in one of its own networks."),
+	SERVER_LIST("dns", conf_type_dns, .help = "A name server, at most three."),
+	SERVER("search", conf_type_domain, search, .repeat = true, .help = "A domain in which short names are looked up."),
+	SERVER("peer", conf_type_peer, peers, .repeat = true,
+	       .help = "Another virtual file server that it may connect to, or psv for the physical server."),
+	SERVER("discovery", conf_type_bool, discovery, .fallback = "no",
+	       .help = "Whether it may use its networks' broadcast addresses and the discovery groups."),
+	SERVER("autostart", conf_type_bool, autostart, .fallback = "yes",
+	       .help = "Whether it starts with the machine and with start --all."),
+	SERVER("template", conf_type_template, template_name, .fallback = "the newest",
+	       .help = "The template whose /usr it runs."),
+
+	LIMIT("memory", conf_type_memory, memory_bytes, .fallback = "a safe share of the machine's memory",
+	      .help = "Memory of all its processes together, page cache included."),
+	LIMIT("tasks", conf_type_tasks, tasks, .fallback = "a safe share of the machine's processes",
+	      .help = "Processes and threads."),
+	LIMIT("files", conf_type_files, files, .fallback = "a number that suffices for the file services",
+	      .help = "Open files of one process."),
+
+	VOLUME("size", conf_type_size, size_bytes, .fallback = "4G for root",
+	       .help = "Its size; needed unless it is a device."),
+	VOLUME("pool", conf_type_pool, pool, .fallback = "default", .help = "The pool that it is taken from."),
+	VOLUME("device", conf_type_device, device, .help = "A block device of the physical server, used as it is."),
+	VOLUME("fs", conf_type_fs, fs, .fallback = "ext4", .help = "Its filesystem."),
+	VOLUME("mount", conf_type_mount, mount, .fallback = "/srv/NAME",
+	       .help = "Where it stands in the server; not for root."),
+	VOLUME("uuid", conf_type_uuid, uuid, .help = "The UUID of its filesystem, written by vnas; another one is refused."),
+
+	{ .section = CONF_SECTION_SMB, .key = "enabled", .type = &conf_type_bool,
+	  .offset = offsetof(struct conf, smb_enabled), .fallback = "yes", .help = "Whether SMB is served at all." },
+	{ .section = CONF_SECTION_SMB, .key = "*", .type = &conf_type_param_server,
+	  .help = "Any key of smb.conf(5)'s [global] section, except those that vnas sets itself." },
+
+	{ .section = CONF_SECTION_DIRECTORY, .key = "type", .type = &conf_type_directory,
+	  .offset = offsetof(struct conf, directory_type), .fallback = "passwd",
+	  .help = "The kind of directory: passwd is a file of its own." },
+
+	SHARE("path", conf_type_path, path, .help = "The folder, below a volume's place or the root volume's /srv."),
+	{ .section = CONF_SECTION_SHARE, .key = "protocols", .type = &conf_type_protocols, .fallback = "smb",
+	  .help = "By what it is served; NFS shares lie on data volumes." },
+	SHARE("read only", conf_type_bool, read_only, .fallback = "no", .help = "Whether nobody may write."),
+	SHARE("guest", conf_type_bool, guest, .fallback = "no", .help = "Whether SMB clients without an account may come in."),
+	SHARE("comment", conf_type_comment, comment, .help = "What clients show beside its name."),
+	SHARE("client", conf_type_client, clients, .repeat = true, .fallback = "all",
+	      .help = "A network or address that may use it."),
+	SHARE("read", conf_type_user, read, .repeat = true, .help = "A user, or a group as @NAME, who may read."),
+	SHARE("write", conf_type_user, write, .repeat = true,
+	      .help = "A user, or a group as @NAME, who may read and write; without read and write, every user may."),
+	{ .section = CONF_SECTION_SHARE, .key = "smb.*", .type = &conf_type_param_share,
+	  .help = "Any key of smb.conf(5) for a share, except those that vnas sets itself." },
+
+	POOL("type", conf_type_pool_type, type, .fallback = "file",
+	     .help = "file: images in a folder; device: disks, partitions and LUNs as they are."),
+	POOL("path", conf_type_pool_path, path, .fallback = "/var/lib/vnas/volumes for the pool default",
+	     .help = "The folder of the images."),
+	POOL("thin", conf_type_bool, thin, .fallback = "no",
+	     .help = "Whether images take room only as they fill, so that a full pool fails all of them."),
+};
+const size_t conf_n_keys = sizeof(conf_keys) / sizeof(*conf_keys);
+
+const char *conf_key_expected(const struct conf_key *k)
+{
+	return k->type->expected;
+}

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "psv/conf.h"
+#include "test.h"
+
+static const char whole[] =
+	"# the sales department's old server\n"
+	"[server]\n"
+	"hostname  = FILESRV01\n"
+	"workgroup = SALES\n"
+	"netbios name = filesrv01\n"
+	"stack     = shared\n"
+	"address   = 192.0.2.11/24\n"
+	"address   = 2001:db8::11/64@eth1\n"
+	"gateway   = 192.0.2.1\n"
+	"gateway   = 2001:db8::1\n"
+	"dns       = 192.0.2.53\n"
+	"search    = sales.example\n"
+	"peer      = psv\n"
+	"peer      = other\n"
+	"discovery = yes\n"
+	"autostart = no\n"
+	"template  = 0123abcd\n"
+	"\n"
+	"[limits]\n"
+	"\tmemory = 2G\n"
+	"tasks = 2000\n"
+	"files = 16384\n"
+	"[volume root]\n"
+	"size  = 2G\n"
+	"[volume data]\n"
+	"size  = 200G\n"
+	"fs    = xfs\n"
+	"pool = fast\n"
+	"uuid = 01234567-89ab-cdef-0123-456789abcdef\n"
+	"[volume lun]\n"
+	"device = /dev/disk/by-id/scsi-1\n"
+	"mount = /export/lun\n"
+	"[smb]\n"
+	"server min protocol = SMB2_10\n"
+	"idmap config * : range = 1000-2000\n"
+	"[directory]\n"
+	"type = passwd\n"
+	"[share docs]\n"
+	"path      = /srv/data/docs\n"
+	"protocols = nfs smb\n"
+	"read_only = yes\n"
+	"comment = Documents of \xe5\x96\xb6\xe6\xa5\xad # all of them\n"
+	"client = 192.0.2.0/24\n"
+	"client = 198.51.100.7\n"
+	"read = @sales\n"
+	"write = alice\n"
+	"write = bob.smith\n"
+	"smb.vfs objects = recycle\n"
+	"[share \xe5\x85\xb1\xe6\x9c\x89 2]\n"
+	"path = /srv/tmp\n"
+	"guest = yes\n";
+
+static void check_whole(const struct conf *c)
+{
+	const struct conf_volume *v;
+	const struct conf_share *s;
+	char buf[96];
+
+	CHECK_STR(c->name, "sales");
+	CHECK_STR(c->hostname, "FILESRV01");
+	CHECK_STR(c->workgroup, "SALES");
+	CHECK_STR(c->netbios_name, "FILESRV01");
+	CHECK_INT(c->stack, CONF_STACK_SHARED);
+	CHECK_INT(c->n_addresses, 2);
+	CHECK_STR(conf_address_str(&c->addresses[0], buf, sizeof(buf)), "192.0.2.11/24");
+	CHECK_STR(conf_address_str(&c->addresses[1], buf, sizeof(buf)), "2001:db8::11/64@eth1");
+	CHECK_INT(c->n_gateways, 2);
+	CHECK_INT(c->gateways[1].family, AF_INET6);
+	CHECK_INT(c->n_dns, 1);
+	CHECK_INT(c->search.n, 1);
+	CHECK(strlist_has(&c->peers, "psv") && strlist_has(&c->peers, "other"));
+	CHECK(c->discovery && !c->autostart && c->smb_enabled);
+	CHECK_STR(c->template_name, "0123abcd");
+	CHECK(c->limits.memory_bytes == UINT64_C(2) << 30);
+	CHECK_INT(c->limits.tasks, 2000);
+	CHECK_INT(c->limits.files, 16384);
+	CHECK_INT(c->n_volumes, 3);
+	CHECK_STR(c->volumes[0].name, "root");
+	CHECK(c->volumes[0].size_bytes == UINT64_C(2) << 30 && !c->volumes[0].mount);
+	CHECK_STR(c->volumes[0].pool, "default");
+	v = conf_volume_find(c, "data");
+	CHECK_INT(v->fs, CONF_FS_XFS);
+	CHECK_STR(v->mount, "/srv/data");
+	CHECK_STR(v->pool, "fast");
+	CHECK_STR(v->uuid, "01234567-89ab-cdef-0123-456789abcdef");
+	v = conf_volume_find(c, "lun");
+	CHECK_STR(v->device, "/dev/disk/by-id/scsi-1");
+	CHECK_STR(v->pool, "");
+	CHECK(v->size_bytes == 0);
+	CHECK_STR(v->mount, "/export/lun");
+	CHECK_INT(c->n_smb, 2);
+	CHECK_STR(c->smb[1].key, "idmap config * : range");
+	CHECK_STR(c->smb[1].value, "1000-2000");
+	CHECK_STR(c->directory_type, "passwd");
+	s = conf_share_find(c, "docs");
+	CHECK(s->smb && s->nfs && s->read_only && !s->guest);
+	CHECK_STR(s->comment, "Documents of \xe5\x96\xb6\xe6\xa5\xad # all of them");
+	CHECK_INT(s->clients.n, 2);
+	CHECK_INT(s->write.n, 2);
+	CHECK_STR(s->read.v[0], "@sales");
+	CHECK_INT(s->n_params, 1);
+	CHECK_STR(s->params[0].key, "vfs objects");
+	s = conf_share_find(c, "\xe5\x85\xb1\xe6\x9c\x89 2");
+	CHECK(s && s->smb && !s->nfs && s->guest);
+	CHECK(!conf_share_find(c, "none") && !conf_volume_find(c, "none"));
+}
+
+TEST(conf_reads_every_key_and_its_print_reads_the_same)
+{
+	_cleanup_strbuf_ struct strbuf first = { 0 }, second = { 0 };
+	struct err err = { 0 };
+	struct conf c;
+
+	if (conf_parse(whole, strlen(whole), "sales.conf", "sales", &c, &err) < 0)
+		test_fail(__FILE__, __LINE__, err.text);
+	check_whole(&c);
+	conf_print(&c, &first);
+	conf_free(&c);
+	if (conf_parse(first.buf, first.len, "printed", "sales", &c, &err) < 0)
+		test_fail(__FILE__, __LINE__, err.text);
+	check_whole(&c);
+	conf_print(&c, &second);
+	CHECK_STR(second.buf, first.buf);
+	conf_free(&c);
+}
+
+TEST(conf_empty_file_has_the_defaults)
+{
+	static const struct {
+		const char *name, *hostname, *netbios;
+	} cases[] = {
+		{ "filesrv", "filesrv", "FILESRV" },
+		{ "a_b", "a-b", "A-B" },
+		{ "a_-", "a", "A" },
+		{ "0042", "vsv-0042", "VSV-0042" },
+		{ "a-very-long-name-of-a-file-server", "", "" },
+		{ "a-long-name-of-a-server", "a-long-name-of-a-server", "A-LONG-NAME-OF-" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		_cleanup_strbuf_ struct strbuf text = { 0 };
+		struct conf c, again;
+
+		if (!*cases[i].hostname) {
+			CHECK_INT(conf_parse("", 0, "f", cases[i].name, &c, NULL), -EINVAL);
+			continue;
+		}
+		CHECK_INT(conf_parse("", 0, "f", cases[i].name, &c, NULL), 0);
+		CHECK_STR(c.hostname, cases[i].hostname);
+		CHECK_STR(c.netbios_name, cases[i].netbios);
+		CHECK_STR(c.workgroup, "WORKGROUP");
+		CHECK(c.autostart && !c.discovery && c.smb_enabled && c.n_volumes == 1);
+		CHECK(c.volumes[0].size_bytes == UINT64_C(4) << 30 && c.volumes[0].fs == CONF_FS_EXT4);
+		conf_print(&c, &text);
+		CHECK_INT(conf_parse(text.buf, text.len, "f", cases[i].name, &again, NULL), 0);
+		CHECK_STR(again.hostname, cases[i].hostname);
+		conf_free(&c);
+		conf_free(&again);
+	}
+}
+
+/* What is refused, and the end of what is said: the line is part of it. */
+static const struct {
+	const char *text, *error;
+} refused[] = {
+	/* lines */
+	{ "x", "f:1: a line is neither a section, a key nor a comment" },
+	{ "[server]\n= x", "f:2: a line has no key before its '='" },
+	{ "hostname = x", "f:1: a key stands before the first section: expected [server]" },
+	{ "[server", "f:1: a section has no ']' at its end" },
+	{ "[]", "f:1: section [] is unknown" },
+	{ "[serve]", "f:1: section [serve] is unknown: expected [server]" },
+	{ "[pool x]", "f:1: section [pool] is unknown" },
+	{ "[service sshd]", "f:1: section [service NAME] is not available in this version" },
+	{ "[server x]", "f:1: section [server] has no name: expected [server]" },
+	{ "[share]", "f:1: section [share] needs a name: expected [share NAME]" },
+	{ "[server]\n\n[server]", "f:3: section [server] is doubled: line 1 has it already" },
+	{ "[server]\r\n", "f:1: the line has a carriage return" },
+	{ "[server]\nhostname = a\x01", "f:2: the line has a control character" },
+	{ "# \xff\n", "f:1: the line has text that is not UTF-8" },
+	{ "# \xc0\x80\n", "f:1: the line has text that is not UTF-8" },
+	{ "# \xed\xa0\x80\n", "f:1: the line has text that is not UTF-8" },
+	{ "# \xe2\x80\xae\n", "f:1: the line has an invisible character" },
+	{ "# \xc2\x85\n", "f:1: the line has a control character" },
+	{ "\xef\xbb\xbf[server]\n", "f:1: the line has an invisible character" },
+	/* keys */
+	{ "[server]\nhostnam = a", "f:2: key 'hostnam' is unknown in [server]: expected 'hostname'?" },
+	{ "[server]\nHostname = a", "f:2: key 'Hostname' is unknown in [server]: expected 'hostname'?" },
+	{ "[server]\nnetbios  name = a", "f:2: key 'netbios  name' is unknown in [server]: expected 'netbios name'?" },
+	{ "[server]\nfrobnicate = a", "f:2: key 'frobnicate' is unknown in [server]" },
+	{ "[server]\nhostname = a\nhostname = b", "f:3: key 'hostname' is doubled: line 2 has it already" },
+	{ "[share x]\nread only = yes\nread_only = no", "f:3: key 'read_only' is doubled: line 2" },
+	/* names */
+	{ "[server]\nhostname = a_b", "f:2: key 'hostname': 'a_b' is no host name: expected letters" },
+	{ "[server]\nhostname = -a", "is no host name" },
+	{ "[server]\nhostname = a-", "is no host name" },
+	{ "[server]\nhostname = a..b", "is no host name" },
+	{ "[server]\nhostname = 1.2", "is no host name" },
+	{ "[server]\nhostname =", "f:2: key 'hostname': '' is no host name" },
+	{ "[server]\nnetbios name = ABCDEFGHIJKLMNOP", "is no NetBIOS name: expected at most 15" },
+	{ "[server]\nworkgroup = A B", "is no workgroup" },
+	{ "[server]\nworkgroup = X\nnetbios name = x", "f:3: 'X' is both the workgroup and the NetBIOS name" },
+	{ "[server]\nhostname = workgroup", "'WORKGROUP' is both the workgroup and the NetBIOS name" },
+	{ "[server]\nstack = private", "f:2: key 'stack': 'private' is not available in this version: expected shared" },
+	{ "[server]\nstack = own", "'own' is no stack: expected shared" },
+	{ "[server]\npeer = sales", "is this server itself" },
+	{ "[server]\npeer = a\npeer = a", "f:3: key 'peer': 'a' is doubled" },
+	{ "[server]\npeer = a/b", "is no peer" },
+	{ "[server]\ndiscovery = maybe", "is no yes or no: expected yes or no" },
+	{ "[server]\ntemplate = xyz", "is no name of a template" },
+	{ "[server]\nsearch = a b", "is no domain" },
+	{ "[server]\nsearch = a.b\nsearch = A.B", "is doubled" },
+	/* addresses */
+	{ "[server]\naddress = 192.0.2.1", "'192.0.2.1' is no address: expected ADDRESS/PREFIX" },
+	{ "[server]\naddress = 192.0.2.1/33", "is no address" },
+	{ "[server]\naddress = 192.0.2.1/24@", "names no network interface after its '@'" },
+	{ "[server]\naddress = 192.0.2.1/24@a/b", "names no network interface" },
+	{ "[server]\naddress = 192.0.2.1/24@abcdefghijklmnop", "names no network interface" },
+	{ "[server]\naddress = 192.0.2.0/24", "first or broadcast address" },
+	{ "[server]\naddress = 192.0.2.255/24", "first or broadcast address" },
+	{ "[server]\naddress = 127.0.0.1/8", "is no address that a host can have" },
+	{ "[server]\naddress = 224.0.0.1/8", "is no address that a host can have" },
+	{ "[server]\naddress = fe80::1/64", "is no address that a host can have" },
+	{ "[server]\naddress = ::ffff:192.0.2.1/128", "is no address" },
+	{ "[server]\naddress = 192.0.2.1/0", "too short a prefix" },
+	{ "[server]\naddress = 192.0.2.1/24\n\naddress = 192.0.2.1/25", "f:4: key 'address': '192.0.2.1/25' is doubled: line 2" },
+	{ "[server]\ngateway = 192.0.2.1", "f:2: key 'gateway': '192.0.2.1' is in no network of the server's IPv4 addresses" },
+	{ "[server]\naddress = 2001:db8::2/64\ngateway = 192.0.2.1", "f:3: key 'gateway': '192.0.2.1' is in no network" },
+	{ "[server]\naddress = 192.0.2.2/25\ngateway = 192.0.2.200", "f:3: key 'gateway'" },
+	{ "[server]\naddress = 192.0.2.2/24\ngateway = 192.0.2.2", "is the server's own address" },
+	{ "[server]\naddress = 192.0.2.9/24\ngateway = 192.0.2.1\ngateway = 192.0.2.2", "f:4: key 'gateway': '192.0.2.2' is a second" },
+	{ "[server]\ngateway = fe80::1", "is no address that a gateway can have" },
+	{ "[server]\ndns = localhost", "is no name server" },
+	{ "[server]\ndns = 1.1.1.1\ndns = 1.1.1.1", "is doubled" },
+	{ "[server]\ndns = 1.1.1.1\ndns = 1.1.1.2\ndns = 1.1.1.3\ndns = 1.1.1.4", "f:5: key 'dns': '1.1.1.4' is one too many" },
+	/* limits */
+	{ "[limits]\nmemory = 0", "is no size that anything could have" },
+	{ "[limits]\nmemory = 1M", "is too small" },
+	{ "[limits]\nmemory = 2G # enough", "is no size: expected a number of bytes with an optional K, M, G or T, from 16M to "
+					    "1024T, in whole M; comments stand on lines of their own" },
+	{ "[limits]\ntasks = 3", "is no number of processes and threads: expected 16 to 4194304" },
+	{ "[limits]\nfiles = -1", "is no number of open files" },
+	/* volumes */
+	{ "[volume a/b]\nsize = 1G", "f:1: 'a/b' is no name of a volume" },
+	{ "[volume ..]\nsize = 1G", "f:1: '..' is no name of a volume" },
+	{ "[volume abcdefghijklmnopqrstuvwxyzabcdefg]", "is no name of a volume" },
+	{ "[volume a]\nsize = 12X", "f:2: key 'size': '12X' is no size: expected a number of bytes with an optional K, M, G or T" },
+	{ "[volume a]\nsize = 0", "f:2: key 'size': '0' is no size that anything could have" },
+	{ "[volume a]\nsize = -1G", "is no size" },
+	{ "[volume a]\nsize = 1.5G", "is no size" },
+	{ "[volume a]\nsize = 4K", "is too small" },
+	{ "[volume a]\nsize = 2000T", "is too large" },
+	{ "[volume a]\nsize = 99999999999999999999T", "is too large" },
+	{ "[volume a]\nsize = 999999999", "is not a multiple of 1M" },
+	{ "[volume a]\nfs = ext4", "f:1: [volume a] has neither 'size' nor 'device'" },
+	{ "[volume a]\nsize = 1G\ndevice = /dev/sdb", "f:2: key 'size': [volume a] is a device" },
+	{ "[volume a]\nsize = 100M\nfs = xfs", "f:2: key 'size': [volume a] is too small for xfs" },
+	{ "[volume a]\nfs = btrfs", "is no filesystem: expected ext4 or xfs" },
+	{ "[volume a]\ndevice = sdb", "is no block device" },
+	{ "[volume a]\ndevice = /etc/passwd", "is no block device" },
+	{ "[volume a]\ndevice = /dev/../etc/passwd", "is no plain path" },
+	{ "[volume a]\ndevice = /dev/sdb\n[volume b]\ndevice = /dev/sdb", "f:4: key 'device': '/dev/sdb' is doubled" },
+	{ "[volume a]\nuuid = 1", "is no UUID" },
+	{ "[volume a]\nsize = 1G\n[volume a]", "f:3: section [volume a] is doubled" },
+	{ "[volume root]\n[volume root]", "f:2: section [volume root] is doubled" },
+	{ "[volume root]\nmount = /srv/x", "f:2: key 'mount': the root volume has its own places" },
+	{ "[volume a]\nsize = 1G\nmount = /etc", "f:3: key 'mount': '/etc' is no place for a volume" },
+	{ "[volume a]\nsize = 1G\nmount = /usr/x", "is no place for a volume" },
+	{ "[volume a]\nsize = 1G\nmount = /srvx", "is no place for a volume" },
+	{ "[volume a]\nsize = 1G\nmount = /srv", "is the root volume's own" },
+	{ "[volume a]\nsize = 1G\nmount = /srv/../etc", "is no plain path" },
+	{ "[volume a]\nsize = 1G\nmount = /srv/a/", "is no plain path" },
+	{ "[volume a]\nsize = 1G\nmount = /srv//a", "is no plain path" },
+	{ "[volume a]\nsize = 1G\nmount = srv/a", "is no path" },
+	{ "[volume a]\nsize = 1G\nmount = /data/x\n[volume b]\nsize = 1G\nmount = /data",
+	  "f:6: key 'mount': '/data' overlaps with '/data/x' of [volume a]" },
+	{ "[volume a]\nsize = 1G\n[volume b]\nsize = 1G\nmount = /srv/a/b", "f:5: key 'mount': '/srv/a/b' overlaps" },
+	/* shares */
+	{ "[share global]\npath = /srv/a", "f:1: 'global' is reserved" },
+	{ "[share HOMES]\npath = /srv/a", "is reserved" },
+	{ "[share a/b]\npath = /srv/a", "is no name of a share" },
+	{ "[share a]b]\npath = /srv/a", "is no name of a share" },
+	{ "[share a]\npath = /srv/a\n[share A]\npath = /srv/b", "f:3: section [share A] is doubled: line 1" },
+	{ "[share a]", "f:1: [share a] has no 'path'" },
+	{ "[share a]\npath = /var/a", "f:2: key 'path': '/var/a' lies on no volume" },
+	{ "[share a]\npath = /srv", "lies on no volume" },
+	{ "[share a]\npath = /srv/%U", "has a '\"', '\\' or '%' in it" },
+	{ "[share a]\npath = /srv/a\nprotocols = smb nfs", "f:3: key 'protocols': '/srv/a' is on the root volume" },
+	{ "[share a]\npath = /srv/a\nprotocols =", "is no list of protocols" },
+	{ "[share a]\npath = /srv/a\nprotocols = smb smb", "is no list of protocols" },
+	{ "[share a]\npath = /srv/a\nprotocols = afp", "is no list of protocols: expected smb, nfs or smb nfs" },
+	{ "[share a]\nread = a b", "is no user or group" },
+	{ "[share a]\nread = 0", "is no user or group" },
+	{ "[share a]\nread = @", "is no user or group" },
+	{ "[share a]\nwrite = a\nwrite = a", "f:3: key 'write': 'a' is doubled" },
+	{ "[share a]\nclient = 192.0.2.1/24", "is no network, its host bits are set: expected 192.0.2.0/24" },
+	{ "[share a]\nclient = example.org", "is no client" },
+	{ "[share a]\nclient = 192.0.2.0/24\nclient = 192.0.2.0/24", "is doubled" },
+	{ "[share a]\ncomment = x\\", "would join it with the next line" },
+	{ "[share a]\nsmb.veto files = x\\", "would join it with the next line" },
+	{ "[share a]\nsmb. = x", "key 'smb.' is unknown in [share]" },
+	{ "[share a]\nsmb.a;b = x", "belongs to a key that Samba cannot have" },
+	{ "[share a]\nsmb.vfs objects = x\nsmb.VFSobjects = y", "f:3: key 'smb.VFSobjects': 'y' belongs to a doubled key: line 2" },
+	{ "[smb]\nenabled = yes\nEnabled = no", "f:3: key 'Enabled' is doubled" },
+	/* directories */
+	{ "[directory]\ntype = ldap", "f:2: key 'type': 'ldap' is not available in this version: expected passwd" },
+	{ "[directory]\ntype = x", "is no directory: expected passwd" },
+};
+
+TEST(conf_refuses_with_file_and_line)
+{
+	bool failed = false;
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		struct err err = { 0 };
+		struct conf c;
+		int r = conf_parse(refused[i].text, strlen(refused[i].text), "f", "sales", &c, &err);
+
+		if (r == -EINVAL && strstr(err.text, refused[i].error) && str_starts(err.text, "f:") && !c.volumes)
+			continue;
+		(void)fprintf(stderr, "    %s\n    gave %d %s\n    not  %s\n", refused[i].text, r, err.text, refused[i].error);
+		failed = true;
+	}
+	CHECK(!failed);
+}
+
+TEST(conf_refuses_nul_and_garbage_with_one_error)
+{
+	static char garbage[CONF_MAX_BYTES + 1];
+	struct err err = { 0 };
+	struct conf c;
+
+	CHECK_INT(conf_parse("[server]\nhostname = a\0b\n", 23, "f", "sales", &c, &err), -EINVAL);
+	CHECK_STR(err.text, "f:2: the line has a NUL byte in it");
+	srand(1);
+	for (size_t i = 0; i < sizeof(garbage); i++)
+		garbage[i] = (char)rand();
+	CHECK_INT(conf_parse(garbage, CONF_MAX_BYTES, "f", "sales", &c, &err), -EINVAL);
+	CHECK(str_starts(err.text, "f:"));
+	CHECK_INT(conf_parse(garbage, sizeof(garbage), "f", "sales", &c, &err), -EINVAL);
+	CHECK_STR(err.text, "f:1: the file is too large: expected at most 1048576 bytes");
+}
+
+TEST(conf_bounds_its_lists)
+{
+	_cleanup_strbuf_ struct strbuf sb = { 0 };
+	struct err err = { 0 };
+	struct conf c;
+
+	for (unsigned i = 0; i < 1100; i++)
+		strbuf_addf(&sb, "[share s%u]\npath = /srv/s%u\n", i, i);
+	CHECK_INT(conf_parse(sb.buf, sb.len, "f", "sales", &c, &err), -EINVAL);
+	CHECK_STR(err.text, "f:2049: section [share s1024] is one too many: expected at most 1024 shares");
+	strbuf_free(&sb);
+	strbuf_addstr(&sb, "[server]\n");
+	for (unsigned i = 0; i < 65; i++)
+		strbuf_addf(&sb, "address = 192.0.2.%u/24\n", i + 1);
+	CHECK_INT(conf_parse(sb.buf, sb.len, "f", "sales", &c, &err), -EINVAL);
+	CHECK_STR(err.text, "f:66: key 'address': '192.0.2.65/24' is one too many: expected at most 64");
+}
+
+TEST(conf_long_values_are_cut_in_messages)
+{
+	_cleanup_strbuf_ struct strbuf sb = { 0 };
+	struct err err = { 0 };
+	struct conf c;
+
+	strbuf_addstr(&sb, "[server]\nhostname = x");
+	for (unsigned i = 0; i < 100; i++)
+		strbuf_addstr(&sb, "\xe5\x85\xb1");
+	CHECK_INT(conf_parse(sb.buf, sb.len, "f", "sales", &c, &err), -EINVAL);
+	CHECK(strstr(err.text, "\xe5\x85\xb1...' is no host name"));
+	strbuf_free(&sb);
+	for (unsigned i = 0; i < 100; i++)
+		strbuf_addstr(&sb, "/a/long/path");
+	CHECK_INT(conf_parse("x", 1, sb.buf, "sales", &c, &err), -EINVAL);
+	CHECK(strstr(err.text, ":1: a line is neither"));
+}
+
+TEST(conf_names)
+{
+	static const char *const good[] = { "a", "0", "A-b_c", "abcdefghijklmnopqrstuvwxyzabcdef" };
+	static const char *const bad[] = { "", "-a", "_a", "a.b", "a/b", "..", "a b", "vnas", "psv", "locks", "bpf", "\xc3\xa4",
+					   "abcdefghijklmnopqrstuvwxyzabcdefg", "a\n" };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		CHECK_INT(conf_name_check(good[i], NULL), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		CHECK_INT(conf_name_check(bad[i], NULL), -EINVAL);
+}
+
+TEST(conf_address_words)
+{
+	struct conf_address a = { .prefix = 77 };
+	struct err err = { 0 };
+
+	CHECK_INT(conf_address_parse("192.0.2.1", &a, &err), -EINVAL);
+	CHECK(str_starts(err.text, "'192.0.2.1' is no address: expected ADDRESS/PREFIX"));
+	CHECK_INT(a.prefix, 77);
+	CHECK_INT(conf_address_parse("192.0.2.1/32", &a, &err), 0);
+	CHECK_INT(conf_address_parse("192.0.2.0/31", &a, &err), 0);
+	CHECK_INT(conf_address_parse("2001:db8::1/64@br0.10", &a, &err), 0);
+	CHECK_STR(a.interface, "br0.10");
+	CHECK_INT(conf_address_parse("2001:db8::/64", &a, &err), -EINVAL);
+}
+
+TEST(conf_of_the_psv)
+{
+	static const struct {
+		const char *text, *error;
+	} bad[] = {
+		{ "[pool x]", "f:1: [pool x] has no 'path'" },
+		{ "[pool x]\ntype = lvm", "f:2: key 'type': 'lvm' is not available in this version: expected file or device" },
+		{ "[pool x]\ntype = device\npath = /a", "f:3: [pool x] is of type device: expected neither 'path' nor 'thin'" },
+		{ "[pool x]\npath = /a\n[pool x]\npath = /b", "f:3: section [pool x] is doubled: line 1 has it already" },
+		{ "[pool default]\n[pool default]", "f:2: section [pool default] is doubled" },
+		{ "[pool x]\npath = /a\n[pool y]\npath = /a", "f:4: key 'path': '/a' is doubled: [pool x] has it already" },
+		{ "[server]", "f:1: section [server] is unknown: expected [pool NAME]" },
+		{ "[pool a b]", "is no name of a pool" },
+	};
+	static const char text[] = "[pool fast]\npath = /mnt/fast\nthin = yes\n[pool luns]\ntype = device\n";
+	_cleanup_strbuf_ struct strbuf sb = { 0 };
+	struct err err = { 0 };
+	struct conf_psv c;
+
+	CHECK_INT(conf_psv_read("/nonexistent/vnas.conf", "/lib", &c, &err), 0);
+	CHECK_INT(c.n_pools, 1);
+	CHECK_STR(conf_pool_find(&c, "")->path, "/lib/volumes");
+	conf_psv_free(&c);
+	CHECK_INT(conf_psv_parse(text, strlen(text), "f", "/lib", &c, &err), 0);
+	CHECK_INT(c.n_pools, 3);
+	CHECK_STR(conf_pool_find(&c, "default")->path, "/lib/volumes");
+	CHECK(conf_pool_find(&c, "fast")->thin);
+	CHECK_INT(conf_pool_find(&c, "luns")->type, CONF_POOL_DEVICE);
+	CHECK(!conf_pool_find(&c, "none"));
+	conf_psv_print(&c, &sb);
+	conf_psv_free(&c);
+	CHECK_INT(conf_psv_parse(sb.buf, sb.len, "f", "/other", &c, &err), 0);
+	CHECK_STR(conf_pool_find(&c, "default")->path, "/lib/volumes");
+	conf_psv_free(&c);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		CHECK_INT(conf_psv_parse(bad[i].text, strlen(bad[i].text), "f", "/lib", &c, &err), -EINVAL);
+		if (!strstr(err.text, bad[i].error))
+			test_fail(__FILE__, __LINE__, err.text);
+	}
+}
+
+TEST(conf_read_says_that_there_is_none)
+{
+	struct err err = { 0 };
+	struct conf c;
+
+	CHECK_INT(conf_read("/nonexistent/sales.conf", "sales", &c, &err), -ENOENT);
+	CHECK_INT(err.exit, VNAS_EXIT_NO_SUCH);
+	CHECK_INT(conf_read("/etc", "sales", &c, &err), -EISDIR);
+	CHECK_INT(conf_read("/dev/zero", "sales", &c, &err), -EINVAL);
+	CHECK_INT(conf_read("/x", "../etc", &c, &err), -EINVAL);
+}
+
+TEST(conf_table_is_in_order)
+{
+	for (size_t i = 0; i < conf_n_keys; i++) {
+		const struct conf_key *k = &conf_keys[i];
+
+		CHECK(k->help && conf_key_expected(k) && k->help[strlen(k->help) - 1] == '.');
+		for (size_t j = 0; j < i; j++) {
+			/* The rows of a section stand together, each key once. */
+			CHECK(k->section != conf_keys[j].section || conf_keys[i - 1].section == k->section);
+			CHECK(k->section != conf_keys[j].section || strcmp(k->key, conf_keys[j].key) != 0);
+		}
+	}
+	for (size_t i = 0; i < CONF_SECTIONS; i++) {
+		size_t n = 0;
+
+		for (size_t j = 0; j < conf_n_keys; j++)
+			n += conf_keys[j].section == i;
+		CHECK(n >= 1 && n <= 16);
+	}
+}
