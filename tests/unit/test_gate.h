@@ -34,7 +34,7 @@ int machine_socket(const struct machine *m, enum place p, int family, int type, 
 int machine_call(const struct machine *m, enum place p, int (*f)(const void *arg), const void *arg);
 
 /* Addresses as text: "192.0.2.11", "::1", "::ffff:192.0.2.11". */
-socklen_t address(const char *host, uint16_t port, struct sockaddr_storage *ret);
+socklen_t socket_address(const char *host, uint16_t port, struct sockaddr_storage *ret);
 int do_bind(int fd, const char *host, uint16_t port);
 int do_connect(int fd, const char *host, uint16_t port);
 int do_listen(int fd);

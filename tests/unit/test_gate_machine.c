@@ -254,7 +254,7 @@ int machine_socket(const struct machine *m, enum place p, int family, int type, 
 
 /* --- calls by text --- */
 
-socklen_t address(const char *host, uint16_t port, struct sockaddr_storage *ret)
+socklen_t socket_address(const char *host, uint16_t port, struct sockaddr_storage *ret)
 {
 	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
 	struct sockaddr_in *four = (struct sockaddr_in *)ret;
@@ -276,7 +276,7 @@ socklen_t address(const char *host, uint16_t port, struct sockaddr_storage *ret)
 int do_bind(int fd, const char *host, uint16_t port)
 {
 	struct sockaddr_storage a;
-	socklen_t len = address(host, port, &a);
+	socklen_t len = socket_address(host, port, &a);
 
 	return bind(fd, (struct sockaddr *)&a, len) < 0 ? -errno : 0;
 }
@@ -284,7 +284,7 @@ int do_bind(int fd, const char *host, uint16_t port)
 int do_connect(int fd, const char *host, uint16_t port)
 {
 	struct sockaddr_storage a;
-	socklen_t len = address(host, port, &a);
+	socklen_t len = socket_address(host, port, &a);
 
 	return connect(fd, (struct sockaddr *)&a, len) < 0 ? -errno : 0;
 }
@@ -299,7 +299,7 @@ static void add_source(struct msghdr *msg, const char *from)
 	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 	struct sockaddr_storage a;
 
-	(void)address(from, 0, &a);
+	(void)socket_address(from, 0, &a);
 	if (a.ss_family == AF_INET) {
 		struct in_pktinfo info = { .ipi_spec_dst = ((struct sockaddr_in *)&a)->sin_addr };
 
@@ -327,7 +327,7 @@ int do_sendto(int fd, const char *to, uint16_t port, const char *from)
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (to) {
-		msg.msg_namelen = address(to, port, &a);
+		msg.msg_namelen = socket_address(to, port, &a);
 		msg.msg_name = &a;
 	}
 	if (from) {
