@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Loop devices.  LOOP_CONFIGURE takes all settings in one call, so there is no moment at which the device exists without
+ * LO_FLAGS_AUTOCLEAR: a kill before leaves nothing, a kill after closes the last descriptor.
+ *
+ * The logical block is 4096 bytes whatever the disk below has: direct I/O is aligned everywhere, and an image moves
+ * between disks of 512 and 4096 byte sectors. */
+#include "psv/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/str.h"
+
+enum { ATTACH_TRIES = 64 };
+
+/* A discard or a write of zeroes that reaches the loop device punches a hole into its file, and the file system gives the
+ * block to somebody else: the image is no longer preallocated (ext4 writes zeroes that way by itself).  With a discard
+ * limit of 0 the driver does neither.  The limit outlives the attachment, and changing it freezes the queue for some
+ * 15 ms, so it is read first. */
+static int set_discard(unsigned number, bool on)
+{
+	char dir[64], path[128], now[32], hardware[32];
+	int r;
+
+	(void)snprintf(dir, sizeof(dir), "/sys/block/loop%u/queue", number);
+	(void)str_format(path, sizeof(path), "%s/discard_max_bytes", dir);
+	r = file_read_small(AT_FDCWD, path, now, sizeof(now));
+	if (r < 0)
+		return r;
+	if ((strcmp(now, "0") != 0) == on)
+		return 0;
+	if (!on)
+		return file_write_at(AT_FDCWD, path, "0");
+	/* A file system that cannot punch holes has no discard at all: nothing to switch on. */
+	(void)str_format(dir + strlen(dir), sizeof(dir) - strlen(dir), "/discard_max_hw_bytes");
+	if (file_read_small(AT_FDCWD, dir, hardware, sizeof(hardware)) < 0 || strcmp(hardware, "0") == 0)
+		return 0;
+	(void)file_write_at(AT_FDCWD, path, hardware);
+	return 0;
+}
+
+static int open_device(unsigned number, struct loop *ret)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	(void)snprintf(ret->device, sizeof(ret->device), "/dev/loop%u", number);
+	fd = open(ret->device, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode) || major(st.st_rdev) != 7)
+		return -ENOTBLK;
+	ret->rdev = st.st_rdev;
+	ret->fd = steal_fd(&fd);
+	return 0;
+}
+
+static int configure(int control, int file_fd, uint64_t offset_bytes, bool thin, const char *name, struct loop *ret)
+{
+	struct loop_config c = {
+		.fd = (uint32_t)file_fd,
+		.block_size = LOOP_BLOCK_BYTES,
+		.info = { .lo_offset = offset_bytes, .lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO },
+	};
+	_cleanup_close_ int fd = -1;
+	struct loop l = { .fd = -1 };
+	int number, r;
+
+	/* The tenant can read this name by LOOP_GET_STATUS: never the image's path. */
+	(void)snprintf((char *)c.info.lo_file_name, LO_NAME_SIZE, "%s", name);
+	number = ioctl(control, LOOP_CTL_GET_FREE);
+	if (number < 0)
+		return -errno;
+	r = open_device((unsigned)number, &l);
+	if (r < 0)
+		return r;
+	fd = l.fd;
+	if (ioctl(fd, LOOP_CONFIGURE, &c) < 0)
+		return -errno;
+	r = set_discard((unsigned)number, thin);
+	if (r < 0)
+		return r;
+	*ret = l;
+	(void)steal_fd(&fd);
+	return 0;
+}
+
+int loop_attach(int file_fd, uint64_t offset_bytes, bool thin, const char *name, struct loop *ret, struct err *err)
+{
+	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	int r = -EBUSY;
+
+	if (control < 0) {
+		r = err_set(err, -errno, "cannot open /dev/loop-control: %m");
+		return err_hint(err, r, "load the kernel's loop module: modprobe loop");
+	}
+	/* Another program may take the free device between the two calls. */
+	for (int i = 0; i < ATTACH_TRIES && r == -EBUSY; i++)
+		r = configure(control, file_fd, offset_bytes, thin, name, ret);
+	if (r < 0)
+		return err_set(err, r, "cannot attach a loop device: %m");
+	return 0;
+}
+
+int loop_open(dev_t rdev, int file_fd, struct loop *ret, struct err *err)
+{
+	struct loop_info64 info;
+	_cleanup_close_ int fd = -1;
+	struct loop l = { .fd = -1 };
+	struct stat st;
+	int r;
+
+	if (fstat(file_fd, &st) < 0)
+		return err_set(err, -errno, "cannot look at the image: %m");
+	if (major(rdev) != 7)
+		return err_set(err, -ESTALE, "the filesystem does not lie on a loop device");
+	r = open_device(minor(rdev), &l);
+	if (r < 0)
+		return err_set(err, r, "cannot open loop device %u: %m", minor(rdev));
+	fd = l.fd;
+	if (l.rdev != rdev || ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
+		return err_set(err, -ESTALE, "%s is not attached", l.device);
+	/* Both numbers: an inode number alone names nothing. */
+	if (major(info.lo_device) != major(st.st_dev) || minor(info.lo_device) != minor(st.st_dev) ||
+	    info.lo_inode != st.st_ino)
+		return err_set(err, -ESTALE, "%s is attached to another file", l.device);
+	*ret = l;
+	(void)steal_fd(&fd);
+	return 0;
+}
+
+int loop_refresh(const struct loop *l, struct err *err)
+{
+	if (ioctl(l->fd, LOOP_SET_CAPACITY, 0) < 0)
+		return err_set(err, -errno, "cannot enlarge %s: %m", l->device);
+	return 0;
+}
