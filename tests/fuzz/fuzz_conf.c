@@ -68,6 +68,19 @@ static void parse_psv(const char *text, size_t len)
 	conf_psv_free(&c);
 }
 
+static size_t count_lines(const char *s)
+{
+	size_t n = 0;
+
+	while (*s) {
+		size_t len = strcspn(s, "\n");
+
+		n++;
+		s += len + (s[len] == '\n');
+	}
+	return n;
+}
+
 /* Set, add, remove on text that may be anything. */
 static void edit(const char *text, const char *section, const char *key, const char *value)
 {
@@ -83,7 +96,7 @@ static void edit(const char *text, const char *section, const char *key, const c
 
 		require(again && strcmp(again, set) == 0);
 		require(unset && strlen(unset) < strlen(set));
-		require(removed && strlen(removed) < strlen(added) && strlen(removed) >= strlen(text));
+		require(removed && strlen(removed) < strlen(added) && count_lines(removed) >= count_lines(text));
 	}
 	if (gone)
 		require(strlen(gone) < strlen(text));
