@@ -19,7 +19,7 @@ struct inside_spawn {
 	const char *domainname; /* "" : none */
 	int cgroup_fd;          /* v2 */
 	struct root *root;      /* its mounts and conf_fd */
-	uint64_t bounding;      /* capabilities kept in the bounding set of PID 1 */
+	uint64_t bounding;      /* the most that services and commands get; all that exec and shell have */
 	uint32_t nofile;        /* RLIMIT_NOFILE for all inside */
 	bool new_net;           /* private stack */
 	/* before_go: called with the pid while the child waits and has run nothing of the tenant's yet (v1 cgroups, state
@@ -41,8 +41,9 @@ int inside_conf_fd(pid_t init_pid, uint64_t init_start, struct err *err);
 struct inside_service {
 	char name[32];
 	struct strlist argv;
-	uint64_t capabilities;
-	int stop_signal, reload_signal;
+	uint64_t capabilities;  /* as far as they are in the bounding set */
+	int stop_signal, reload_signal; /* 0: SIGTERM; cannot reload */
+	bool file_handles;      /* may call open_by_handle_at(2), which leads to every file of every superblock it reaches */
 };
 /* inside_service_start: adds the service to PID 1's table and starts it; PID 1 restarts it from then on, after 0.1 s,
  * doubling to 30 s, and from 0.1 s again after a minute's run. */
@@ -69,10 +70,11 @@ struct inside_exec {
 	const char *const *argv;     /* looked up inside, in the PATH of the Vsv */
 	const char *user;            /* NULL: root */
 	const char *input;           /* with `output` or alone: text for its standard input */
-	struct strbuf *output;       /* gathers standard output and error instead of passing them through */
+	struct strbuf *output;       /* gathers standard output and error (4 MiB at most) instead of passing them through */
 	bool tty;                    /* a pty of the Vsv's own, made inside; the caller's terminal goes raw meanwhile */
+	int timeout_ms;              /* 0: none; at its end the command is killed and -ETIME returned */
 };
-/* inside_exec: runs a command inside.  Standard input, output and error pass through pipes of the Vsv's own, unchanged and
+/* inside_exec: runs a command inside, in its user's home folder; a connection serves for one command.  Standard input, output and error pass through pipes of the Vsv's own, unchanged and
  * of any length: no descriptor of the Psv's goes in.  Returns the exit status 0…255 (128 + signal), or -errno when it
  * could not be run at all (-ENOENT: no such command).  If the caller dies, the command's session is killed. */
 int inside_exec(int conn, const struct inside_exec *e, struct err *err);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vnas-init's own parts.  One process, one poll loop, tables of fixed size, no allocation: nothing that a tenant does can
+ * make it fail for want of memory. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "vsv/proto.h"
+
+enum { SERVICES_MAX = 32, CONNECTIONS_MAX = 64 };
+
+/* ---- the two rings (init_log.c): what services and PID 1 said, until a supervisor has fetched it ---- */
+
+struct ring_cursor { /* a reader's place; {0}: after what was acknowledged last */
+	uint64_t seq;
+	size_t offset;
+};
+
+void log_add(enum proto_kind kind, const char *name, const char *text, size_t len);
+/* log_event: "WORD detail". */
+void log_event(const char *name, const char *word, const char *detail);
+void log_begin(enum proto_kind kind, struct ring_cursor *c);
+void log_ack(enum proto_kind kind, uint64_t seq);
+bool log_pending(enum proto_kind kind, const struct ring_cursor *c);
+/* log_next: the record at the cursor into buf (a proto_record), which then points behind it.  Its size; 0: none. */
+size_t log_next(enum proto_kind kind, struct ring_cursor *c, void *buf, size_t size);
+
+/* ---- services (init_service.c) ---- */
+
+struct service_slot {
+	bool used;
+	char name[PROTO_NAME_MAX];
+	uint64_t capabilities;
+	int stop_signal, reload_signal;
+	uint32_t flags;
+	uint32_t argc;
+	enum proto_service_state state;
+	pid_t pid;
+	int64_t started_ms, next_ms; /* next_ms: start again, while waiting; kill, while stopping */
+	unsigned delay_ms;
+	uint32_t restarts;
+	int last_exit;
+	bool stopping, again; /* asked to stop; and to start again after it */
+	int log_fds[2];       /* its standard output and error: both ends, so that it outlives each run */
+	size_t line_len;
+	char args[PROTO_SERVICE_ARGS_BYTES];
+	char line[PROTO_TEXT_MAX];
+};
+
+extern struct service_slot service_slots[SERVICES_MAX];
+
+/* service_add: a checked message.  0 or -errno. */
+int service_add(const struct proto_service_start *m);
+/* service_act: the services that a caller must wait for, as a bit mask.  -ENOENT, -EOPNOTSUPP: no reload signal. */
+int service_act(const struct proto_service_act *m, uint32_t *ret_wait);
+/* service_unsettled: of the mask, those that are still on their way. */
+uint32_t service_unsettled(uint32_t mask);
+/* service_ended: true if it was a service's main process; called before it is reaped. */
+bool service_ended(pid_t pid, int status);
+void service_read_log(struct service_slot *s);
+/* service_tick: starts and kills what is due.  The time of the next thing, or -1. */
+int64_t service_tick(int64_t now_ms);
+bool service_all_ended(void);
+/* service_stop_in_order: tells the last one that still runs to stop. */
+void service_stop_in_order(void);
+
+/* ---- connections (init_conn.c) ---- */
+
+struct connection {
+	bool used;
+	int fd;
+	pid_t exec_pid;      /* the command that it runs */
+	bool exec_ended;
+	bool subscribed, blocked;
+	struct ring_cursor cursor[2]; /* by proto_kind */
+	uint32_t waiting;    /* services that an act waits for */
+};
+
+extern struct connection connections[CONNECTIONS_MAX];
+
+void conn_accept(void);           /* what came over PROTO_FD_SERVER */
+void conn_read(struct connection *c);
+void conn_flush(struct connection *c); /* sends records, results */
+bool conn_pending(const struct connection *c); /* there are more records to send, and room */
+bool conn_ended(pid_t pid, int status); /* true: it was a command's process */
+void conn_say_bye(void);
+
+/* ---- commands (init_exec.c) and their users (init_user.c) ---- */
+
+struct init_user {
+	uint32_t uid, gid;
+	char home[256];
+	uint32_t groups[64];
+	size_t n_groups;
+};
+
+/* user_find: from /etc/passwd and /etc/group of the Vsv; a number must stand there too.  0, -ENOENT, -errno. */
+int user_find(const char *name, struct init_user *ret);
+/* user_find_in: the same from open files, which is what the fuzzer calls. */
+int user_find_in(int passwd_fd, int group_fd, const char *name, struct init_user *ret);
+
+/* exec_start: forks the command of a checked message; conn is where the child sends its streams.  The pid or -errno. */
+pid_t exec_start(const struct proto_exec *m, int conn);
+/* spawn_reset: what a fresh child undoes of PID 1's. */
+void spawn_reset(void);
+
+/* ---- the rest (init.c) ---- */
+
+/* init_kill_session: kills every process of the session, and the leader itself, which must not be reaped yet. */
+void init_kill_session(pid_t leader);
+/* init_stop: the orderly end. */
+void init_stop(uint32_t timeout_ms);
+bool init_is_stopping(void);
+extern uint64_t init_bounding;
+
+/* reply: a proto_result. */
+void reply(int fd, enum proto_type type, int error, const char *words);

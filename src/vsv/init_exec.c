@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Commands: the child makes its own streams inside, sends their other ends to the caller over the connection, becomes the
+ * user and executes.  So no descriptor of the Psv's is ever in a process of the Vsv. */
+#include "vsv/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "vsv/confine.h"
+#include "vsv/small.h"
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41)
+#endif
+
+#define SEARCH_PATH "/usr/sbin:/usr/bin:/sbin:/bin"
+
+static void failed(int conn, int error, const char *what) __attribute__((noreturn));
+static void failed(int conn, int error, const char *what)
+{
+	reply(conn, PROTO_EXEC_FAILED, error, what);
+	_exit(127);
+}
+
+static void send_streams(int conn, const int *fds, size_t n)
+{
+	struct proto_header h;
+
+	proto_init(&h, PROTO_EXEC_STREAMS, sizeof(h));
+	if (fd_send(conn, &h, sizeof(h), fds, n) < 0)
+		_exit(127);
+}
+
+static void make_pipes(int conn)
+{
+	int in[2], out[2], err[2];
+
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)
+		failed(conn, -errno, "cannot make pipes");
+	send_streams(conn, (int[]){ in[1], out[0], err[0] }, 3);
+	if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(err[1], 2) < 0)
+		_exit(127);
+}
+
+static void make_terminal(int conn, uint16_t rows, uint16_t cols)
+{
+	struct winsize size = { .ws_row = rows, .ws_col = cols };
+	int master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), slave, unlock = 0;
+	struct statfs fs;
+
+	if (master < 0)
+		failed(conn, -errno, "cannot open /dev/pts/ptmx");
+	if (fstatfs(master, &fs) < 0 || (unsigned long)fs.f_type != DEVPTS_SUPER_MAGIC)
+		failed(conn, -ENOTTY, "/dev/pts is no terminal file system");
+	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
+		failed(conn, -errno, "cannot unlock the terminal");
+	/* By the master, never by a path. */
+	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		failed(conn, -errno, "cannot open the terminal");
+	if (rows && cols)
+		(void)ioctl(master, TIOCSWINSZ, &size);
+	if (ioctl(slave, TIOCSCTTY, 0) < 0)
+		failed(conn, -errno, "cannot take the terminal");
+	send_streams(conn, &master, 1);
+	if (dup2(slave, 0) < 0 || dup2(slave, 1) < 0 || dup2(slave, 2) < 0)
+		_exit(127);
+}
+
+static void become(int conn, const struct init_user *u)
+{
+	gid_t groups[sizeof(u->groups) / sizeof(*u->groups)];
+	const char *step;
+	int r;
+
+	for (size_t i = 0; i < u->n_groups; i++)
+		groups[i] = u->groups[i];
+	/* So that the command can open /dev/stdout and its terminal again. */
+	for (int fd = 0; fd < 3; fd++)
+		(void)fchown(fd, u->uid, (gid_t)-1);
+	r = confine_child(init_bounding, false, &step);
+	if (r < 0)
+		failed(conn, r, step);
+	if (setgroups(u->n_groups, groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 ||
+	    setresuid(u->uid, u->uid, u->uid) < 0)
+		failed(conn, -errno, "cannot become the user");
+	r = confine_drop(init_bounding);
+	if (r < 0)
+		failed(conn, r, "cannot drop capabilities");
+}
+
+/* run: as execvpe(3), but with a path that is ours. */
+static int run(const char *const args[], const char *const env[])
+{
+	char path[4096];
+	int r = -ENOENT;
+
+	if (strchr(args[0], '/')) {
+		(void)execve(args[0], (char *const *)(uintptr_t)args, (char *const *)(uintptr_t)env);
+		return -errno;
+	}
+	for (const char *p = SEARCH_PATH; *p; p += *p == ':') {
+		struct text t = TEXT(path);
+		size_t n = strcspn(p, ":");
+
+		text_add_n(&t, p, n);
+		text_add(&t, "/");
+		text_add(&t, args[0]);
+		p += n;
+		if (t.len == sizeof(path) - 1)
+			return -ENAMETOOLONG;
+		(void)execve(path, (char *const *)(uintptr_t)args, (char *const *)(uintptr_t)env);
+		if (errno != ENOENT && errno != ENOTDIR)
+			r = -errno;
+	}
+	return r;
+}
+
+static void child(const struct proto_exec *m, int conn) __attribute__((noreturn));
+static void child(const struct proto_exec *m, int conn)
+{
+	const char *args[PROTO_ARGS_MAX + 1];
+	char home[300], user[64], logname[64], term[64];
+	struct text t_home = TEXT(home), t_user = TEXT(user), t_logname = TEXT(logname), t_term = TEXT(term);
+	const char *env[] = { "PATH=" SEARCH_PATH, "LANG=C.UTF-8", "SHELL=/bin/sh", home, user, logname,
+			      m->flags & PROTO_EXEC_TTY ? term : NULL, NULL };
+	const char *name = m->user[0] ? m->user : "root";
+	struct init_user u;
+	int r;
+
+	spawn_reset();
+	(void)setsid();
+	r = user_find(name, &u);
+	if (r < 0)
+		failed(conn, r, r == -ENOENT ? "there is no such user" : "cannot read /etc/passwd");
+	text_add(&t_home, "HOME=");
+	text_add(&t_home, u.home);
+	text_add(&t_user, "USER=");
+	text_add(&t_user, name);
+	text_add(&t_logname, "LOGNAME=");
+	text_add(&t_logname, name);
+	text_add(&t_term, "TERM=");
+	text_add(&t_term, m->term[0] ? m->term : "dumb");
+	if (m->flags & PROTO_EXEC_TTY)
+		make_terminal(conn, m->rows, m->cols);
+	else
+		make_pipes(conn);
+	become(conn, &u);
+	if (chdir(u.home) < 0)
+		(void)!chdir("/");
+	proto_args(m, sizeof(*m), m->argc, args);
+	r = run(args, env);
+	failed(conn, r, r == -ENOENT ? "there is no such command" : "cannot execute it");
+}
+
+pid_t exec_start(const struct proto_exec *m, int conn)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		child(m, conn);
+	return pid < 0 ? -errno : pid;
+}

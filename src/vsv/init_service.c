@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The services: started, watched and started again by PID 1 itself, so that they live on when there is no supervisor.
+ * Each has a session of its own; when its main process ends, what is left of the session goes with it, or it would hold
+ * the ports and locks that the next one needs. */
+#include "vsv/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vsv/confine.h"
+#include "vsv/small.h"
+
+enum { DELAY_FIRST_MS = 100, DELAY_LAST_MS = 30 * 1000, STEADY_MS = 60 * 1000, STOP_MS = 10 * 1000, READS_MAX = 16 };
+
+struct service_slot service_slots[SERVICES_MAX];
+
+static const char *const environment[] = {
+	"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root", "LOGNAME=root", "LANG=C.UTF-8", NULL,
+};
+
+static struct service_slot *find(const char *name)
+{
+	for (size_t i = 0; i < SERVICES_MAX; i++)
+		if (service_slots[i].used && strcmp(service_slots[i].name, name) == 0)
+			return &service_slots[i];
+	return NULL;
+}
+
+static void child_failed(const char *step, int error) __attribute__((noreturn));
+static void child_failed(const char *step, int error)
+{
+	char buf[256];
+	struct text t = TEXT(buf);
+
+	text_add(&t, "vnas-init: cannot ");
+	text_add(&t, step);
+	text_add(&t, ": ");
+	text_add(&t, strerror(-error));
+	text_add(&t, "\n");
+	(void)!write(2, buf, t.len);
+	_exit(127);
+}
+
+static void child(const struct service_slot *s, int log) __attribute__((noreturn));
+static void child(const struct service_slot *s, int log)
+{
+	const char *args[PROTO_SERVICE_ARGS_BYTES / 2 + 1];
+	const char *step;
+	int null, r;
+
+	spawn_reset();
+	(void)setsid();
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+		_exit(127);
+	r = confine_child(s->capabilities, s->flags & PROTO_SERVICE_FILE_HANDLES, &step);
+	if (r < 0)
+		child_failed(step, r);
+	r = confine_drop(s->capabilities);
+	if (r < 0)
+		child_failed("drop capabilities", r);
+	proto_args(s->args, 0, s->argc, args);
+	(void)execve(args[0], (char *const *)(uintptr_t)args, (char *const *)(uintptr_t)environment);
+	child_failed(args[0], -errno);
+}
+
+/* wait_again: after an end, or when there was no memory to start it. */
+static void wait_again(struct service_slot *s, int64_t now)
+{
+	s->state = PROTO_WAITING;
+	s->next_ms = now + s->delay_ms;
+	s->delay_ms = s->delay_ms * 2 > DELAY_LAST_MS ? DELAY_LAST_MS : s->delay_ms * 2;
+}
+
+static void start(struct service_slot *s, int64_t now)
+{
+	int log = s->log_fds[1];
+
+	s->stopping = s->again = false;
+	s->pid = fork();
+	if (s->pid == 0)
+		child(s, log);
+	if (s->pid < 0) {
+		s->pid = 0;
+		wait_again(s, now);
+		return;
+	}
+	s->state = PROTO_RUNNING;
+	s->started_ms = now;
+	s->next_ms = -1;
+	log_event(s->name, "service_started", "");
+}
+
+static struct service_slot *free_slot(void)
+{
+	for (size_t i = 0; i < SERVICES_MAX; i++)
+		if (!service_slots[i].used)
+			return &service_slots[i];
+	return NULL;
+}
+
+int service_add(const struct proto_service_start *m)
+{
+	struct service_slot *s = find(m->name);
+	const char *args = (const char *)(m + 1);
+
+	if (init_is_stopping())
+		return -ESHUTDOWN;
+	if (s && s->state != PROTO_STOPPED)
+		return -EEXIST;
+	if (access(args, X_OK) < 0)
+		return -errno;
+	if (!s) {
+		s = free_slot();
+		if (!s)
+			return -ENOSPC;
+		if (pipe2(s->log_fds, O_CLOEXEC) < 0)
+			return -errno;
+		/* Only the reading end: the service's writes wait for PID 1, which always reads. */
+		(void)fcntl(s->log_fds[0], F_SETFL, O_NONBLOCK);
+		s->used = true;
+		s->line_len = 0;
+		copy_str(s->name, sizeof(s->name), m->name);
+	}
+	s->capabilities = m->capabilities & init_bounding;
+	s->stop_signal = m->stop_signal;
+	s->reload_signal = m->reload_signal;
+	s->flags = m->flags;
+	s->argc = m->argc;
+	memcpy(s->args, args, m->h.size - sizeof(*m));
+	s->restarts = 0;
+	s->last_exit = -1;
+	s->delay_ms = DELAY_FIRST_MS;
+	start(s, clock_ms());
+	return 0;
+}
+
+static int stop(struct service_slot *s, int64_t now)
+{
+	if (s->state == PROTO_WAITING) {
+		s->state = PROTO_STOPPED;
+		return 0;
+	}
+	if (s->state != PROTO_RUNNING || s->stopping)
+		return 0;
+	s->stopping = true;
+	s->next_ms = now + STOP_MS;
+	return kill(s->pid, s->stop_signal) < 0 ? -errno : 0;
+}
+
+static int act_on(struct service_slot *s, enum proto_act act, int64_t now)
+{
+	int r;
+
+	switch (act) {
+	case PROTO_ACT_STOP:
+		s->again = false;
+		return stop(s, now);
+	case PROTO_ACT_RESTART:
+		if (init_is_stopping())
+			return -ESHUTDOWN;
+		r = stop(s, now);
+		if (s->state == PROTO_STOPPED)
+			start(s, now);
+		else
+			s->again = true;
+		return r;
+	case PROTO_ACT_RELOAD:
+		if (s->reload_signal == 0)
+			return -EOPNOTSUPP;
+		return s->state == PROTO_RUNNING && kill(s->pid, s->reload_signal) < 0 ? -errno : 0;
+	}
+	return -EINVAL;
+}
+
+int service_act(const struct proto_service_act *m, uint32_t *ret_wait)
+{
+	int64_t now = clock_ms();
+	uint32_t wait = 0;
+
+	if (m->name[0]) {
+		struct service_slot *s = find(m->name);
+		int r = s ? act_on(s, m->act, now) : -ENOENT;
+
+		if (r < 0)
+			return r;
+		*ret_wait = 1u << (s - service_slots);
+		return 0;
+	}
+	for (size_t i = SERVICES_MAX; i-- > 0;) {
+		if (!service_slots[i].used)
+			continue;
+		(void)act_on(&service_slots[i], m->act, now);
+		wait |= 1u << i;
+	}
+	*ret_wait = wait;
+	return 0;
+}
+
+uint32_t service_unsettled(uint32_t mask)
+{
+	for (size_t i = 0; i < SERVICES_MAX; i++)
+		if (!service_slots[i].stopping)
+			mask &= ~(1u << i);
+	return mask;
+}
+
+static void say_ended(const struct service_slot *s, int status)
+{
+	char buf[128];
+	struct text t = TEXT(buf);
+
+	text_status(&t, status);
+	if (s->state == PROTO_WAITING) {
+		text_add(&t, ", again in ");
+		text_u64(&t, (uint64_t)(s->next_ms - clock_ms() > 0 ? s->next_ms - clock_ms() : 0));
+		text_add(&t, " ms");
+	}
+	log_event(s->name, s->state == PROTO_WAITING ? "service_failed" : "service_stopped", buf);
+}
+
+bool service_ended(pid_t pid, int status)
+{
+	struct service_slot *s = NULL;
+	int64_t now = clock_ms();
+
+	for (size_t i = 0; i < SERVICES_MAX; i++)
+		if (service_slots[i].used && service_slots[i].pid == pid)
+			s = &service_slots[i];
+	if (!s)
+		return false;
+	init_kill_session(pid);
+	service_read_log(s);
+	s->pid = 0;
+	s->last_exit = status;
+	if (s->stopping || init_is_stopping()) {
+		s->stopping = false;
+		s->state = PROTO_STOPPED;
+		say_ended(s, status);
+		if (s->again && !init_is_stopping())
+			start(s, now);
+		return true;
+	}
+	if (now - s->started_ms >= STEADY_MS)
+		s->delay_ms = DELAY_FIRST_MS;
+	wait_again(s, now);
+	say_ended(s, status);
+	return true;
+}
+
+/* add_lines: whole lines go to the ring, the rest waits for its end. */
+static void add_lines(struct service_slot *s, const char *p, size_t n)
+{
+	for (; n; p++, n--) {
+		if (*p != '\n')
+			s->line[s->line_len++] = *p;
+		if (*p != '\n' && s->line_len < sizeof(s->line))
+			continue;
+		if (s->line_len)
+			log_add(PROTO_LOG, s->name, s->line, s->line_len);
+		s->line_len = 0;
+	}
+}
+
+void service_read_log(struct service_slot *s)
+{
+	char buf[4096];
+
+	/* Bounded, so that one service's noise leaves time for the others. */
+	for (unsigned i = 0; i < READS_MAX; i++) {
+		ssize_t n = read(s->log_fds[0], buf, sizeof(buf));
+
+		if (n <= 0)
+			return;
+		add_lines(s, buf, (size_t)n);
+	}
+}
+
+int64_t service_tick(int64_t now)
+{
+	int64_t next = -1;
+
+	for (size_t i = 0; i < SERVICES_MAX; i++) {
+		struct service_slot *s = &service_slots[i];
+
+		if (!s->used || s->state == PROTO_STOPPED)
+			continue;
+		if (init_is_stopping() && s->state == PROTO_WAITING) {
+			s->state = PROTO_STOPPED;
+			continue;
+		}
+		if (s->next_ms >= 0 && s->next_ms <= now) {
+			if (s->state == PROTO_WAITING) {
+				s->restarts++;
+				start(s, now);
+			} else {
+				(void)kill(s->pid, SIGKILL);
+				s->next_ms = -1;
+			}
+		}
+		if (s->next_ms >= 0 && (next < 0 || s->next_ms < next))
+			next = s->next_ms;
+	}
+	return next;
+}
+
+bool service_all_ended(void)
+{
+	for (size_t i = 0; i < SERVICES_MAX; i++)
+		if (service_slots[i].used && service_slots[i].state != PROTO_STOPPED)
+			return false;
+	return true;
+}
+
+void service_stop_in_order(void)
+{
+	for (size_t i = SERVICES_MAX; i-- > 0;) {
+		struct service_slot *s = &service_slots[i];
+
+		if (!s->used || s->state != PROTO_RUNNING)
+			continue;
+		if (!s->stopping)
+			(void)stop(s, clock_ms());
+		s->next_ms = -1; /* init_stop() has its own deadline for all */
+		s->again = false;
+		return;
+	}
+}

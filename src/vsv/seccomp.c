@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The seccomp filter: a table of what is refused, and a small assembler for the calls whose arguments decide.
+ *
+ * The kernel's own rule applies to what is not in the table, but a call that is newer than this table does not exist
+ * (ENOSYS), as on an older kernel: so nothing opens by an update of the Psv's kernel.  Calls that are allowed whatever
+ * their arguments are cost almost nothing, because the kernel remembers them in a bitmap (Linux 5.11); for that the
+ * filter looks at nothing but number and architecture before it knows which call it is. */
+#include "vsv/seccomp.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+enum { X32_BIT = 0x40000000 };
+#define ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#define ARCH AUDIT_ARCH_RISCV64
+#else
+#error "the seccomp filter does not know this architecture"
+#endif
+
+/* The last call that this table has thought about: futex_requeue, Linux 6.7. */
+enum { LAST_KNOWN = 456 };
+
+/* Numbers that are the same everywhere since Linux 5.1; the C library's headers may be older than they are. */
+enum {
+	NR_io_uring_setup = 425, NR_io_uring_enter = 426, NR_io_uring_register = 427, NR_open_tree = 428,
+	NR_move_mount = 429, NR_fsopen = 430, NR_fsconfig = 431, NR_fsmount = 432, NR_fspick = 433, NR_clone3 = 435,
+	NR_pidfd_getfd = 438, NR_process_madvise = 440, NR_mount_setattr = 442, NR_quotactl_fd = 443,
+	NR_memfd_secret = 447,
+};
+
+static const struct {
+	uint16_t nr, error;
+} refused[] = {
+	/* A filter cannot look into its arguments; the C library falls back to clone. */
+	{ NR_clone3, ENOSYS },
+	/* Another way into the kernel for sockets and files, past every filter on calls. */
+	{ NR_io_uring_setup, EPERM },
+	{ NR_io_uring_enter, EPERM },
+	{ NR_io_uring_register, EPERM },
+	/* Keyrings are a user's, and user 0 is the machine's. */
+	{ SYS_add_key, EPERM },
+	{ SYS_request_key, EPERM },
+	{ SYS_keyctl, EPERM },
+	/* Mounts are made by the Psv alone. */
+	{ SYS_mount, EPERM },
+	{ SYS_umount2, EPERM },
+	{ SYS_pivot_root, EPERM },
+	{ NR_open_tree, EPERM },
+	{ NR_move_mount, EPERM },
+	{ NR_fsopen, EPERM },
+	{ NR_fsconfig, EPERM },
+	{ NR_fsmount, EPERM },
+	{ NR_fspick, EPERM },
+	{ NR_mount_setattr, EPERM },
+	{ SYS_setns, EPERM },
+	{ SYS_swapon, EPERM },
+	{ SYS_swapoff, EPERM },
+	{ SYS_quotactl, EPERM },
+	{ NR_quotactl_fd, EPERM },
+	{ SYS_acct, EPERM },
+	/* Other processes' insides. */
+	{ SYS_ptrace, EPERM },
+	{ SYS_process_vm_readv, EPERM },
+	{ SYS_process_vm_writev, EPERM },
+	{ NR_pidfd_getfd, EPERM },
+	{ NR_process_madvise, EPERM },
+	{ SYS_kcmp, EPERM },
+	{ SYS_migrate_pages, EPERM },
+	{ SYS_move_pages, EPERM },
+	/* Much kernel for no file server. */
+	{ SYS_bpf, EPERM },
+	{ SYS_perf_event_open, EPERM },
+	{ SYS_userfaultfd, EPERM },
+	{ NR_memfd_secret, EPERM },
+	{ SYS_vhangup, EPERM },
+	/* The machine itself. */
+	{ SYS_reboot, EPERM },
+	{ SYS_kexec_load, EPERM },
+	{ SYS_init_module, EPERM },
+	{ SYS_finit_module, EPERM },
+	{ SYS_delete_module, EPERM },
+	{ SYS_syslog, EPERM },
+	{ SYS_settimeofday, EPERM },
+	{ SYS_clock_settime, EPERM },
+	{ SYS_clock_adjtime, EPERM },
+	{ SYS_adjtimex, EPERM },
+	{ SYS_sethostname, EPERM },
+	{ SYS_setdomainname, EPERM },
+	{ SYS_lookup_dcookie, EPERM },
+	{ SYS_nfsservctl, EPERM },
+#ifdef SYS_kexec_file_load
+	{ SYS_kexec_file_load, EPERM },
+#endif
+#ifdef __x86_64__
+	{ SYS_iopl, EPERM },
+	{ SYS_ioperm, EPERM },
+	{ SYS_modify_ldt, EPERM },
+	{ SYS_uselib, EPERM },
+	{ SYS_ustat, EPERM },
+	{ SYS_sysfs, EPERM },
+	{ SYS__sysctl, EPERM },
+	{ SYS_create_module, EPERM },
+	{ SYS_get_kernel_syms, EPERM },
+	{ SYS_query_module, EPERM },
+#endif
+};
+
+enum { PROGRAM_MAX = 256 };
+
+struct program {
+	struct sock_filter f[PROGRAM_MAX];
+	unsigned n;
+};
+
+static void emit(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	if (p->n < PROGRAM_MAX)
+		p->f[p->n] = (struct sock_filter){ code, jt, jf, k };
+	p->n++;
+}
+
+static void emit_return(struct program *p, unsigned error)
+{
+	emit(p, BPF_RET | BPF_K, error ? SECCOMP_RET_ERRNO | error : SECCOMP_RET_ALLOW, 0, 0);
+}
+
+static void emit_load(struct program *p, size_t offset)
+{
+	emit(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+/* emit_load_arg: the lower 32 bits, which are all that the kernel looks at in the calls below. */
+static void emit_load_arg(struct program *p, unsigned arg)
+{
+	emit_load(p, offsetof(struct seccomp_data, args) + arg * sizeof(uint64_t) +
+			     (__BYTE_ORDER == __LITTLE_ENDIAN ? 0 : sizeof(uint32_t)));
+}
+
+/* return_if: ends with that answer when the loaded value is k (or has a bit of k). */
+static void return_if(struct program *p, uint32_t k, unsigned error)
+{
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, k, 0, 1);
+	emit_return(p, error);
+}
+
+static void return_if_any(struct program *p, uint32_t bits, unsigned error)
+{
+	emit(p, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
+	emit_return(p, error);
+}
+
+/* begin, end: what stands between is run only when the loaded value is k, and must not fall through. */
+static unsigned begin(struct program *p, uint32_t k)
+{
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, k, 0, 0);
+	return p->n;
+}
+
+static void end(struct program *p, unsigned start)
+{
+	if (start - 1 < PROGRAM_MAX)
+		p->f[start - 1].jf = (uint8_t)(p->n - start);
+}
+
+static void emit_inet(struct program *p)
+{
+	emit_load_arg(p, 1);
+	emit(p, BPF_ALU | BPF_AND | BPF_K, 0xf, 0, 0); /* without SOCK_NONBLOCK, SOCK_CLOEXEC */
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 2, 0);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, SOCK_DGRAM, 1, 0);
+	emit_return(p, EPERM);
+	emit_load_arg(p, 2);
+	return_if(p, 0, 0);
+	return_if(p, IPPROTO_TCP, 0);
+	return_if(p, IPPROTO_UDP, 0);
+	emit_return(p, EPERM);
+}
+
+static void emit_socket(struct program *p)
+{
+	unsigned call = begin(p, SYS_socket), family;
+
+	emit_load_arg(p, 0);
+	return_if(p, AF_UNIX, 0);
+	family = begin(p, AF_NETLINK);
+	emit_load_arg(p, 2);
+	return_if(p, NETLINK_ROUTE, 0);
+	emit_return(p, EPERM);
+	end(p, family);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 2, 0);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 1, 0);
+	emit_return(p, EPERM);
+	emit_inet(p);
+	end(p, call);
+
+	call = begin(p, SYS_socketpair);
+	emit_load_arg(p, 0);
+	return_if(p, AF_UNIX, 0);
+	emit_return(p, EPERM);
+	end(p, call);
+}
+
+/* Options that bind past the gate's rules on addresses and ports. */
+static void emit_setsockopt(struct program *p)
+{
+	enum { BINDTODEVICE = 25, BINDTOIFINDEX = 62, LOCAL_PORT_RANGE = 51 };
+	unsigned call = begin(p, SYS_setsockopt), level;
+
+	emit_load_arg(p, 1);
+	level = begin(p, SOL_SOCKET);
+	emit_load_arg(p, 2);
+	return_if(p, BINDTODEVICE, EPERM);
+	return_if(p, BINDTOIFINDEX, EPERM);
+	emit_return(p, 0);
+	end(p, level);
+	level = begin(p, IPPROTO_IP);
+	emit_load_arg(p, 2);
+	return_if(p, LOCAL_PORT_RANGE, EPERM);
+	emit_return(p, 0);
+	end(p, level);
+	emit_return(p, 0);
+	end(p, call);
+}
+
+static void emit_namespaces(struct program *p)
+{
+	enum { NEW_TIME = 0x80 }; /* in clone these bits are the signal */
+	const uint32_t new = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+			     CLONE_NEWPID | CLONE_NEWNET;
+	unsigned call = begin(p, SYS_clone);
+
+	emit_load_arg(p, 0);
+	return_if_any(p, new, EPERM);
+	emit_return(p, 0);
+	end(p, call);
+	call = begin(p, SYS_unshare); /* smbd needs CLONE_FS */
+	emit_load_arg(p, 0);
+	return_if_any(p, new | NEW_TIME, EPERM);
+	emit_return(p, 0);
+	end(p, call);
+}
+
+static void emit_others(struct program *p)
+{
+	enum { TIOC_LINUX = 0x541c, TIOC_STI = 0x5412, TIOC_SETD = 0x5423 };
+	unsigned call = begin(p, SYS_ioctl);
+
+	emit_load_arg(p, 1);
+	return_if(p, TIOC_STI, EPERM);   /* types into the terminal of whoever looks */
+	return_if(p, TIOC_LINUX, EPERM); /* the same by selection */
+	return_if(p, TIOC_SETD, EPERM);  /* line disciplines */
+	emit_return(p, 0);
+	end(p, call);
+	call = begin(p, SYS_personality);
+	emit_load_arg(p, 0);
+	return_if(p, 0, 0);
+	return_if(p, 0xffffffff, 0); /* asks */
+	emit_return(p, EPERM);
+	end(p, call);
+}
+
+static int load(struct program *p)
+{
+	struct sock_fprog prog = { .len = (unsigned short)p->n, .filter = p->f };
+
+	if (p->n > PROGRAM_MAX)
+		return -E2BIG;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) < 0 ? -errno : 0;
+}
+
+static void emit_begin(struct program *p)
+{
+	emit_load(p, offsetof(struct seccomp_data, arch));
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
+	emit_return(p, ENOSYS); /* a foreign ABI has other numbers, and socketcall hides its arguments */
+	emit_load(p, offsetof(struct seccomp_data, nr));
+}
+
+int seccomp_load_all(void)
+{
+	struct program p = { .n = 0 };
+
+	emit_begin(&p);
+#ifdef __x86_64__
+	emit(&p, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+	emit_return(&p, ENOSYS);
+#endif
+	emit(&p, BPF_JMP | BPF_JGT | BPF_K, LAST_KNOWN, 0, 1);
+	emit_return(&p, ENOSYS);
+	emit_socket(&p);
+	emit_setsockopt(&p);
+	emit_namespaces(&p);
+	emit_others(&p);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+		return_if(&p, refused[i].nr, refused[i].error);
+	emit_return(&p, 0);
+	return load(&p);
+}
+
+int seccomp_load_no_file_handles(void)
+{
+	struct program p = { .n = 0 };
+
+	emit_begin(&p);
+	return_if(&p, SYS_open_by_handle_at, EPERM);
+	emit_return(&p, 0);
+	return load(&p);
+}
