@@ -12,16 +12,9 @@
 # (is started first), "# vnas-test: plain" (needs no vnas; no template is copied in).
 set -eu
 
-NET4=192.0.2
-NET6=2001:db8:
+. "$(dirname "${BASH_SOURCE[0]}")/network.sh"
 
-# --- outside: make the host ---------------------------------------------------------------------------------------------
-
-# host_cgroups: the control groups of the Psv whose prefix is below $1, in every hierarchy, deepest first.
-host_cgroups() {
-	[[ -s $1/tag ]] || return 0
-	find /sys/fs/cgroup -depth -type d -path "*/$(cat "$1/tag")*" 2>/dev/null || true
-}
+# --- outside: make the host -----------------------------------------------------------------------------------------
 
 host_outside() {
 	local dir pid status=0 group
@@ -38,8 +31,7 @@ host_outside() {
 	wait $pid 2>/dev/null || true
 	while read -r group; do
 		rmdir "$group" 2>/dev/null || true
-	done < <(host_cgroups "$dir")
-	rm -f "$dir/tag"
+	done < <(psv_cgroups "$dir/host/psv")
 	rmdir "$dir/host" "$dir" || status=1
 	exit $status
 }
@@ -160,41 +152,6 @@ eventually() {
 	done
 }
 
-# --- hosts on the network -----------------------------------------------------------------------------------------------
-
-# on NAME COMMAND…: runs a command on a client host.
-on() {
-	local name=$1
-
-	shift
-	nsenter --net="$T/netns/$name" "$@"
-}
-
-# host_add NAME NUMBER [BRIDGE]: a client host with the addresses $NET4.NUMBER and $NET6:NUMBER, joined to the bridge.
-# Its name lies on the test's own tmpfs, so that it goes with the test.
-host_add() {
-	local name=$1 number=$2 bridge=${3:-lan}
-
-	mkdir -p "$T/netns"
-	touch "$T/netns/$name"
-	unshare --net="$T/netns/$name" ip link set lo up
-	ip link add "v-$name" type veth peer name eth0 netns "$T/netns/$name"
-	ip link set "v-$name" master "$bridge" up
-	on "$name" ip link set eth0 up
-	on "$name" ip addr add "$NET4.$number/24" dev eth0
-	on "$name" ip addr add "$NET6:$number/64" dev eth0 nodad
-}
-
-psv_network() {
-	ip link set lo up
-	echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
-	echo 0 >/proc/sys/net/ipv6/conf/default/accept_ra
-	ip link add lan type bridge forward_delay 0 mcast_snooping 0
-	ip link set lan up
-	ip addr add "$NET4.1/24" dev lan
-	ip addr add "$NET6:1/64" dev lan nodad
-}
-
 # --- vnas ---------------------------------------------------------------------------------------------------------------
 
 vnas() {
@@ -246,7 +203,7 @@ leak_state() {
 	done
 	awk -v keep="$RUN/bpf" '$5 != keep { for (i = 7; $i != "-"; i++); print "mount", $5, $(i + 1), $(i + 2) }' \
 		/proc/self/mountinfo
-	host_cgroups "$VNAS_TEST_DIR" | grep -v "/$(cat "$VNAS_TEST_DIR/tag" 2>/dev/null)\$" | sed 's/^/cgroup /' || true
+	psv_cgroups "$PREFIX" | grep -v "/$(psv_tag "$PREFIX")\$" | sed 's/^/cgroup /' || true
 	ip -o addr show | sed -E 's/^[0-9]+: /address /; s/valid_lft.*//; s/ +/ /g; s/\\//g'
 	ip -4 route show table all | sed -E 's/^/route4 /'
 	ip -6 route show table all | sed -E 's/^/route6 /; s/ expires [0-9]+sec//'

@@ -15,7 +15,7 @@
 
 struct err;
 
-enum { GATE_MAX_ADDRESSES = 64, GATE_MAX_DEVICES = 64, GATE_MAX_VSV = 4096 };
+enum { GATE_MAX_ADDRESSES = 64, GATE_MAX_DEVICES = 64, GATE_MAX_PEERS = 64, GATE_MAX_DENIES = 16, GATE_MAX_VSV = 4096 };
 
 /* What one Vsv is assigned. */
 struct gate_config {
@@ -27,8 +27,14 @@ struct gate_config {
 	size_t n_addresses;
 	bool discovery;                                   /* broadcast and the discovery groups are allowed */
 	bool peer_psv;                                    /* may reach the Psv's own addresses */
-	uint32_t peers[64];                               /* ids of Vsv that it may reach */
+	bool own_stack;                                   /* private stack: wildcard and loopback stay as they are */
+	uint32_t peers[GATE_MAX_PEERS];                   /* ids of Vsv that it may reach */
 	size_t n_peers;
+	struct {
+		struct ipaddr net;
+		uint8_t prefix;
+	} denies[GATE_MAX_DENIES];                        /* networks that it may not reach */
+	size_t n_denies;
 	dev_t devices[GATE_MAX_DEVICES];                  /* block devices that may be opened for reading */
 	size_t n_devices;
 };

@@ -71,6 +71,16 @@ bool conf_has(const struct conf_parser *p, enum conf_section section, size_t ind
 	return key_line(find_place(p, section, index), section, key) != 0;
 }
 
+/* Lists of a thousand servers are read in one go: no formatting where copying does. */
+static char *slice_dup(struct conf_slice slice)
+{
+	char *s = xmalloc(slice.len + 1);
+
+	memcpy(s, slice.s, slice.len);
+	s[slice.len] = '\0';
+	return s;
+}
+
 /* Sections. */
 
 static const char *share_name_wrong(const char *name)
@@ -119,7 +129,7 @@ static int add_share(struct conf_parser *p, const char *name, size_t *ret_index)
 	const char *wrong = share_name_wrong(name);
 	char quoted[72];
 
-	conf_quote(name, quoted, sizeof(quoted));
+	(void)conf_quote(name, quoted, sizeof(quoted));
 	if (wrong)
 		return conf_bad(p, p->line, "'%s' %s", quoted, wrong);
 	/* SMB does not tell upper from lower case. */
@@ -195,7 +205,7 @@ static int begin_section(struct conf_parser *p, const struct conf_line *l)
 	size_t index = 0;
 	int r;
 
-	name = xasprintf("%.*s", (int)l->name.len, l->name.s);
+	name = slice_dup(l->name);
 	if (section == CONF_SECTIONS || conf_sections[section].psv != (p->psv != NULL))
 		return unknown_section(p, name);
 	info = &conf_sections[section];
@@ -205,7 +215,7 @@ static int begin_section(struct conf_parser *p, const struct conf_line *l)
 		return conf_bad(p, p->line, "section [%s] needs a name: expected [%s %s]", info->name, info->name,
 				info->what);
 	free(name);
-	name = xasprintf("%.*s", (int)l->value.len, l->value.s);
+	name = slice_dup(l->value);
 	if ((section == CONF_SECTION_VOLUME || section == CONF_SECTION_POOL) &&
 	    !conf_word_ok(name, VOLUME_NAME_MAX, "_-")) {
 		char quoted[72];
@@ -256,7 +266,7 @@ static int unknown_key(struct conf_parser *p, const struct conf_place *place, co
 	char quoted[72], lower[72];
 	unsigned best = 3;
 
-	conf_quote(key, quoted, sizeof(quoted));
+	(void)conf_quote(key, quoted, sizeof(quoted));
 	memcpy(lower, quoted, sizeof(lower));
 	for (char *c = lower; *c; c++)
 		if (*c >= 'A' && *c <= 'Z')
@@ -278,16 +288,21 @@ static int read_value(struct conf_parser *p, struct conf_place *place, const str
 		      const char *value)
 {
 	bool any = strchr(k->key, '*') != NULL;
-	struct conf_value v = { .text = value, .line = p->line, .name = p->conf ? p->conf->name : "",
-				.key = any ? key + strlen(k->key) - 1 : k->key };
+	struct conf_value v;
 	unsigned *line = &place->key_line[k - &conf_keys[first_row(place->section)]];
-	char quoted[72], quoted_key[72];
 
-	conf_quote(key, quoted_key, sizeof(quoted_key));
+	v.text = value;
+	v.key = any ? key + strlen(k->key) - 1 : k->key;
+	v.name = p->conf ? p->conf->name : "";
+	v.line = p->line;
+	v.why[0] = '\0';
 	if (*line && !k->repeat && !any)
-		return conf_bad(p, p->line, "key '%s' is doubled: line %u has it already", quoted_key, *line);
+		return conf_bad(p, p->line, "key '%s' is doubled: line %u has it already", k->key, *line);
 	if (k->type->parse(&v, (char *)section_target(p, place) + k->offset) < 0) {
-		conf_quote(value, quoted, sizeof(quoted));
+		char quoted[72], quoted_key[72];
+
+		(void)conf_quote(key, quoted_key, sizeof(quoted_key));
+		(void)conf_quote(value, quoted, sizeof(quoted));
 		if (*v.why)
 			return conf_bad(p, p->line, "key '%s': '%s' %s", quoted_key, quoted, v.why);
 		return conf_bad(p, p->line, "key '%s': '%s' is no %s: expected %s%s", quoted_key, quoted, k->type->what,
@@ -304,13 +319,13 @@ static int parse_key(struct conf_parser *p, const struct conf_line *l)
 	_cleanup_free_ char *key = NULL, *value = NULL;
 	char folded[KEY_MAX_BYTES];
 
-	key = xasprintf("%.*s", (int)l->name.len, l->name.s);
+	key = slice_dup(l->name);
 	if (!place)
 		return conf_bad(p, p->line, "a key stands before the first section: expected %s",
 				p->psv ? "[pool NAME]" : "[server]");
 	if (!conf_key_fold(place->section, l->name, folded, sizeof(folded)))
 		return conf_bad(p, p->line, "a key is longer than %d bytes", KEY_MAX_BYTES - 1);
-	value = xasprintf("%.*s", (int)l->value.len, l->value.s);
+	value = slice_dup(l->value);
 	for (size_t i = first_row(place->section); i < conf_n_keys && conf_keys[i].section == place->section; i++)
 		if (row_matches(&conf_keys[i], folded))
 			return read_value(p, place, &conf_keys[i], key, value);

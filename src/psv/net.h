@@ -29,9 +29,10 @@ int net_find_interface(const struct conf_address *a, uint32_t *ret_ifindex, stru
 /* net_is_local: 1: the address is on an interface of this machine that is up; 0: no; -errno. */
 int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err);
 
-/* net_probe: asks the networks, all addresses at once, whether somebody answers: ARP probes (RFC 5227: sender address 0),
- * neighbour solicitations from :: (RFC 4862).  0: nobody did; 1: *ret_taken is the index of one that answered, and
- * ret_mac its hardware address ("aa:bb:…"); -errno.  wait_ms: how long to listen after the last probe. */
+/* net_probe: asks the networks, all addresses at once, whether somebody has one: ARP probes (RFC 5227: sender address 0),
+ * neighbour solicitations from :: (RFC 4862), three of each.  wait_ms: how long it takes if nobody answers.  0: nobody did
+ * (or the interface has no neighbours); 1: *ret_taken is the index of one that is taken (or that somebody else is probing
+ * for now), and ret_mac its owner's hardware address ("aa:bb:…", "" if he did not say); -errno (-ENETDOWN, …). */
 int net_probe(const struct conf_address *a, const uint32_t *ifindex, size_t n, int wait_ms, size_t *ret_taken,
 	      char ret_mac[18], struct err *err);
 
@@ -52,7 +53,9 @@ int net_loopback_up(uint32_t id, struct err *err);
 int net_loopback_down(uint32_t id, struct err *err);
 
 /* net_announce: gratuitous ARP (RFC 5944 section 4.6), unsolicited neighbour advertisement (RFC 4861 section 7.2.6),
- * so that switches and clients learn the new place. */
+ * so that switches and clients learn the new place.  Once; a network can lose it, so do it again a second or two later.
+ * Each call takes some 10 ms, as the kernel is slow to close such a socket: net_announce_all does many in one. */
+int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size_t n, struct err *err);
 int net_announce(const struct conf_address *a, uint32_t ifindex, struct err *err);
 
 /* A listener of the Psv (not of a Vsv's cgroup) on the wildcard address of a port. */

@@ -199,7 +199,7 @@ static const struct {
 	{ "[server]\nnetbios  name = a", "f:2: key 'netbios  name' is unknown in [server]: expected 'netbios name'?" },
 	{ "[server]\nfrobnicate = a", "f:2: key 'frobnicate' is unknown in [server]" },
 	{ "[server]\nhostname = a\nhostname = b", "f:3: key 'hostname' is doubled: line 2 has it already" },
-	{ "[share x]\nread only = yes\nread_only = no", "f:3: key 'read_only' is doubled: line 2" },
+	{ "[share x]\nread only = yes\nread_only = no", "f:3: key 'read only' is doubled: line 2" },
 	/* names */
 	{ "[server]\nhostname = a_b", "f:2: key 'hostname': 'a_b' is no host name: expected letters" },
 	{ "[server]\nhostname = -a", "is no host name" },
@@ -311,7 +311,7 @@ static const struct {
 	{ "[share a]\nsmb. = x", "key 'smb.' is unknown in [share]" },
 	{ "[share a]\nsmb.a;b = x", "belongs to a key that Samba cannot have" },
 	{ "[share a]\nsmb.vfs objects = x\nsmb.VFSobjects = y", "f:3: key 'smb.VFSobjects': 'y' belongs to a doubled key: line 2" },
-	{ "[smb]\nenabled = yes\nEnabled = no", "f:3: key 'Enabled' is doubled" },
+	{ "[smb]\nenabled = yes\nEnabled = no", "f:3: key 'enabled' is doubled" },
 	/* directories */
 	{ "[directory]\ntype = ldap", "f:2: key 'type': 'ldap' is not available in this version: expected passwd" },
 	{ "[directory]\ntype = x", "is no directory: expected passwd" },

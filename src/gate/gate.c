@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What every start, change and stop of a Vsv does with the gate: a few bpf(2) calls on what gate_load.c pinned.
+ *
+ * Attaching is by BPF_PROG_ATTACH and not by pinned links: such an attachment belongs to the cgroup alone, so that it
+ * outlives whoever made it and goes when the cgroup goes, without a pin that a kill could leave behind or that
+ * somebody could forget. */
+#include "gate/gate.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "gate/gate_sys.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/str.h"
+
+/* gate.h cannot include gate_shared.h, so the limits stand in both. */
+#define SAME(a, b) _Static_assert((int)(a) == (int)(b), #a " and " #b)
+SAME(GATE_MAX_ADDRESSES, GATE_NETS);
+SAME(GATE_MAX_DEVICES, GATE_DEVICES);
+SAME(GATE_MAX_PEERS, GATE_PEERS);
+SAME(GATE_MAX_DENIES, GATE_DENIES);
+SAME(GATE_MAX_VSV, GATE_VSV);
+SAME(GATE_KINDS, GATE_N_KINDS);
+
+const char *const gate_kind_names[GATE_KINDS] = {
+	[GATE_BIND] = "bind",     [GATE_CONNECT] = "connect", [GATE_SEND] = "send",
+	[GATE_SOCKET] = "socket", [GATE_DEVICE] = "device",   [GATE_INGRESS] = "ingress",
+};
+
+const struct gate_program gate_programs[] = {
+	{ "gate_sock_create", BPF_CGROUP_INET_SOCK_CREATE },
+	{ "gate_sock_release", BPF_CGROUP_INET_SOCK_RELEASE },
+	{ "gate_setsockopt", BPF_CGROUP_SETSOCKOPT },
+	{ "gate_bind4", BPF_CGROUP_INET4_BIND },
+	{ "gate_bind6", BPF_CGROUP_INET6_BIND },
+	{ "gate_post_bind4", BPF_CGROUP_INET4_POST_BIND },
+	{ "gate_post_bind6", BPF_CGROUP_INET6_POST_BIND },
+	{ "gate_connect4", BPF_CGROUP_INET4_CONNECT },
+	{ "gate_connect6", BPF_CGROUP_INET6_CONNECT },
+	{ "gate_sendmsg4", BPF_CGROUP_UDP4_SENDMSG },
+	{ "gate_sendmsg6", BPF_CGROUP_UDP6_SENDMSG },
+	{ "gate_recvmsg4", BPF_CGROUP_UDP4_RECVMSG },
+	{ "gate_recvmsg6", BPF_CGROUP_UDP6_RECVMSG },
+	{ "gate_getsockname4", BPF_CGROUP_INET4_GETSOCKNAME },
+	{ "gate_getsockname6", BPF_CGROUP_INET6_GETSOCKNAME },
+	{ "gate_getpeername4", BPF_CGROUP_INET4_GETPEERNAME },
+	{ "gate_getpeername6", BPF_CGROUP_INET6_GETPEERNAME },
+	{ "gate_sock_ops", BPF_CGROUP_SOCK_OPS },
+	{ "gate_device", BPF_CGROUP_DEVICE },
+};
+const size_t gate_n_programs = sizeof(gate_programs) / sizeof(gate_programs[0]);
+
+int gate_map_path(const char *bpf_dir, const char *map, char buf[GATE_PATH_MAX])
+{
+	bool frozen = strcmp(map, "addresses") == 0;
+
+	if (frozen ? str_format(buf, GATE_PATH_MAX, "%s/%s", bpf_dir, map)
+		   : str_format(buf, GATE_PATH_MAX, "%s/maps-%u/%s", bpf_dir, GATE_LAYOUT, map))
+		return 0;
+	return -ENAMETOOLONG;
+}
+
+int gate_program_path(const char *bpf_dir, const char *program, char buf[GATE_PATH_MAX])
+{
+	return str_format(buf, GATE_PATH_MAX, "%s/progs-%016llx/%s", bpf_dir, (unsigned long long)gate_build(), program)
+		       ? 0 : -ENAMETOOLONG;
+}
+
+static int open_map(const char *bpf_dir, const char *map, struct err *err)
+{
+	char path[GATE_PATH_MAX];
+	int fd = gate_map_path(bpf_dir, map, path);
+
+	if (fd == 0)
+		fd = gate_obj_get(path);
+	if (fd >= 0)
+		return fd;
+	errno = -fd;
+	return err_set(err, fd, "cannot open the gate's table %s: %m", path);
+}
+
+static int check_id(uint32_t id, struct err *err)
+{
+	if (id >= 1 && id <= 65535)
+		return 0;
+	return err_set(err, -EINVAL, "%u is no number of a Vsv: expected 1 to 65535", id);
+}
+
+/* --- the kernel's form of an assignment --- */
+
+static struct gate_addr to_key(const struct ipaddr *a)
+{
+	struct gate_addr k = { { 0, 0, htonl(0xffff), 0 } };
+
+	if (a->family == AF_INET)
+		memcpy(&k.w[3], a->bytes, 4);
+	else
+		memcpy(k.w, a->bytes, sizeof(k.w));
+	return k;
+}
+
+static struct gate_net to_net(const struct ipaddr *a, uint8_t prefix)
+{
+	struct gate_net n = { .addr = to_key(a) };
+	unsigned bits = prefix + (a->family == AF_INET ? 96u : 0u);
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned here = bits > 32 * i ? bits - 32 * i : 0;
+
+		n.mask.w[i] = here >= 32 ? 0xffffffff : here ? htonl(~(0xffffffffu >> here)) : 0;
+	}
+	return n;
+}
+
+static bool prefix_fits(const struct ipaddr *a, uint8_t prefix)
+{
+	return (a->family == AF_INET && prefix <= 32) || (a->family == AF_INET6 && prefix <= 128);
+}
+
+static int to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *err)
+{
+	if (c->n_addresses > GATE_NETS || c->n_peers > GATE_PEERS || c->n_devices > GATE_DEVICES ||
+	    c->n_denies > GATE_DENIES)
+		return err_set(err, -E2BIG,
+			       "too many for the gate: at most %d addresses, %d peers, %d devices and %d denied networks",
+			       GATE_NETS, GATE_PEERS, GATE_DEVICES, GATE_DENIES);
+	*v = (struct gate_vsv){ .n_nets = (uint32_t)c->n_addresses,
+				.n_peers = (uint32_t)c->n_peers,
+				.n_devices = (uint32_t)c->n_devices,
+				.n_denies = (uint32_t)c->n_denies };
+	v->flags = (c->discovery ? GATE_F_DISCOVERY : 0u) | (c->peer_psv ? GATE_F_PEER_PSV : 0u) |
+		   (c->own_stack ? GATE_F_OWN_STACK : 0u);
+	for (size_t i = 0; i < c->n_addresses; i++) {
+		const struct ipaddr *a = &c->addresses[i].addr;
+		uint32_t has = a->family == AF_INET ? GATE_F_HAS4 : GATE_F_HAS6;
+
+		if (!prefix_fits(a, c->addresses[i].prefix) || !ipaddr_is_host(a))
+			return err_set(err, -EINVAL, "address %zu cannot be a Vsv's own", i + 1);
+		v->nets[i] = to_net(a, c->addresses[i].prefix);
+		if (v->flags & has)
+			continue;
+		v->flags |= has;
+		*(has == GATE_F_HAS4 ? &v->primary4 : &v->primary6) = v->nets[i].addr;
+	}
+	for (size_t i = 0; i < c->n_denies; i++) {
+		if (!prefix_fits(&c->denies[i].net, c->denies[i].prefix))
+			return err_set(err, -EINVAL, "denied network %zu is none", i + 1);
+		v->denies[i] = to_net(&c->denies[i].net, c->denies[i].prefix);
+	}
+	for (size_t i = 0; i < c->n_peers; i++)
+		v->peers[i] = c->peers[i];
+	for (size_t i = 0; i < c->n_devices; i++)
+		v->devices[i] = major(c->devices[i]) << 20 | minor(c->devices[i]);
+	return 0;
+}
+
+/* --- the tables --- */
+
+struct tables {
+	int addresses, vsv, ledger, stats;
+};
+
+static void tables_close(struct tables *t)
+{
+	cleanup_close(&t->addresses);
+	cleanup_close(&t->vsv);
+	cleanup_close(&t->ledger);
+	cleanup_close(&t->stats);
+}
+
+static int tables_open(const char *bpf_dir, struct tables *t, struct err *err)
+{
+	const struct {
+		const char *name;
+		int *fd;
+	} maps[] = {
+		{ "addresses", &t->addresses }, { "vsv", &t->vsv }, { "ledger", &t->ledger }, { "stats", &t->stats },
+	};
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		*maps[i].fd = open_map(bpf_dir, maps[i].name, err);
+		if (*maps[i].fd < 0)
+			return *maps[i].fd;
+	}
+	return 0;
+}
+
+#define _cleanup_tables_ _cleanup_(tables_close)
+#define TABLES_NONE { -1, -1, -1, -1 }
+
+static bool has_address(const struct gate_vsv *v, const struct gate_addr *a)
+{
+	for (size_t i = 0; v && i < v->n_nets; i++)
+		if (memcmp(&v->nets[i].addr, a, sizeof(*a)) == 0)
+			return true;
+	return false;
+}
+
+static bool ledger_has(const struct gate_ledger *l, const struct gate_addr *a)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (memcmp(&l->addrs[i], a, sizeof(*a)) == 0)
+			return true;
+	return false;
+}
+
+static int address_taken(const struct gate_addr *a, uint32_t by, struct err *err)
+{
+	char text[INET6_ADDRSTRLEN];
+	bool four = a->w[2] == htonl(0xffff) && !a->w[0] && !a->w[1];
+
+	(void)inet_ntop(four ? AF_INET : AF_INET6, four ? &a->w[3] : &a->w[0], text, sizeof(text));
+	return err_set(err, -EADDRINUSE, "%s belongs to the Vsv with number %u", text, by);
+}
+
+static int check_free(const struct tables *t, const struct gate_vsv *v, uint32_t id, struct err *err)
+{
+	for (size_t i = 0; i < v->n_nets; i++) {
+		uint32_t owner;
+
+		if (gate_map_lookup(t->addresses, &v->nets[i].addr, &owner) == 0 && owner != id)
+			return address_taken(&v->nets[i].addr, owner, err);
+	}
+	return 0;
+}
+
+static int add_addresses(const struct tables *t, const struct gate_vsv *v, uint32_t id, struct err *err)
+{
+	for (size_t i = 0; i < v->n_nets; i++) {
+		uint32_t owner = 0;
+		int r = gate_map_update(t->addresses, &v->nets[i].addr, &id, BPF_NOEXIST);
+
+		if (r == -EEXIST && gate_map_lookup(t->addresses, &v->nets[i].addr, &owner) == 0 && owner == id)
+			continue;
+		if (r == -EEXIST)
+			return address_taken(&v->nets[i].addr, owner, err);
+		if (r < 0) {
+			errno = -r;
+			return err_set(err, r, "cannot put an address into the gate: %m");
+		}
+	}
+	return 0;
+}
+
+/* Takes what the ledger names, but what `keep` (or NULL) still has. */
+static int take_addresses(const struct tables *t, const struct gate_ledger *l, const struct gate_vsv *keep, uint32_t id,
+			  struct err *err)
+{
+	for (size_t i = 0; i < l->n && i < GATE_LEDGER; i++) {
+		uint32_t owner;
+		int r;
+
+		if (has_address(keep, &l->addrs[i]))
+			continue;
+		if (gate_map_lookup(t->addresses, &l->addrs[i], &owner) < 0 || owner != id)
+			continue;
+		r = gate_map_delete(t->addresses, &l->addrs[i]);
+		if (r < 0 && r != -ENOENT) {
+			errno = -r;
+			return err_set(err, r, "cannot take an address out of the gate: %m");
+		}
+	}
+	return 0;
+}
+
+static int put(int map, uint32_t id, const void *value, uint64_t flags, struct err *err)
+{
+	int r = gate_map_update(map, &id, value, flags);
+
+	if (r == 0)
+		return 0;
+	errno = -r;
+	err_set(err, r, "cannot set the gate of number %u: %m", id);
+	if (r == -E2BIG)
+		err_hint(err, r, "the gate has room for %d Vsv", GATE_VSV);
+	return r;
+}
+
+/* Names every address that the id has or is about to get.  What an interrupted call left is taken away first, if it and
+ * the new ones do not fit together. */
+static int write_ledger(const struct tables *t, const struct gate_vsv *v, uint32_t id, struct gate_ledger *l,
+			struct err *err)
+{
+	struct gate_vsv now;
+	int r;
+
+	*l = (struct gate_ledger){ 0 };
+	(void)gate_map_lookup(t->ledger, &id, l);
+	if (l->n > GATE_LEDGER)
+		l->n = GATE_LEDGER;
+	if (l->n > GATE_LEDGER - GATE_NETS) {
+		struct gate_ledger kept = { 0 };
+
+		if (gate_map_lookup(t->vsv, &id, &now) < 0)
+			now = (struct gate_vsv){ 0 };
+		r = take_addresses(t, l, &now, id, err);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < now.n_nets && i < GATE_NETS; i++)
+			kept.addrs[kept.n++] = now.nets[i].addr;
+		*l = kept;
+	}
+	for (size_t i = 0; i < v->n_nets; i++)
+		if (!ledger_has(l, &v->nets[i].addr))
+			l->addrs[l->n++] = v->nets[i].addr;
+	return put(t->ledger, id, l, BPF_ANY, err);
+}
+
+/* The order is what keeps it safe against a kill at any point: the ledger names an address before the gate has it; a
+ * configuration is there before its addresses (see gate_lookup). */
+int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err)
+{
+	_cleanup_tables_ struct tables t = TABLES_NONE;
+	struct gate_stats zero = { 0 };
+	struct gate_ledger l, final = { 0 };
+	struct gate_vsv v;
+	int r;
+
+	r = check_id(c->id, err);
+	if (r == 0)
+		r = to_vsv(c, &v, err);
+	if (r == 0)
+		r = tables_open(bpf_dir, &t, err);
+	if (r == 0)
+		r = check_free(&t, &v, c->id, err);
+	if (r == 0)
+		r = write_ledger(&t, &v, c->id, &l, err);
+	if (r < 0)
+		return r;
+	r = gate_map_update(t.stats, &c->id, &zero, BPF_NOEXIST);
+	if (r < 0 && r != -EEXIST)
+		return put(t.stats, c->id, &zero, BPF_NOEXIST, err);
+	r = put(t.vsv, c->id, &v, BPF_ANY, err);
+	if (r == 0)
+		r = add_addresses(&t, &v, c->id, err);
+	if (r == 0)
+		r = take_addresses(&t, &l, &v, c->id, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < v.n_nets; i++)
+		final.addrs[final.n++] = v.nets[i].addr;
+	return put(t.ledger, c->id, &final, BPF_ANY, err);
+}
+
+int gate_clear(const char *bpf_dir, uint32_t id, struct err *err)
+{
+	_cleanup_tables_ struct tables t = TABLES_NONE;
+	struct gate_ledger l;
+	int r;
+
+	r = check_id(id, err);
+	if (r < 0)
+		return r;
+	r = tables_open(bpf_dir, &t, err);
+	if (r == -ENOENT) {
+		err_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (gate_map_lookup(t.ledger, &id, &l) == 0) {
+		r = take_addresses(&t, &l, NULL, id, err);
+		if (r < 0)
+			return r;
+	}
+	(void)gate_map_delete(t.vsv, &id);
+	(void)gate_map_delete(t.stats, &id);
+	(void)gate_map_delete(t.ledger, &id);
+	return 0;
+}
+
+int gate_refusals(const char *bpf_dir, uint32_t id, uint64_t ret[GATE_KINDS], struct err *err)
+{
+	_cleanup_close_ int map = open_map(bpf_dir, "stats", err);
+	struct gate_stats s;
+	int r;
+
+	if (map < 0)
+		return map;
+	r = gate_map_lookup(map, &id, &s);
+	if (r < 0)
+		return err_set(err, r, "the gate has no Vsv with number %u", id);
+	for (size_t i = 0; i < GATE_KINDS; i++)
+		ret[i] = s.refused[i];
+	return 0;
+}
+
+/* --- attaching --- */
+
+/* The number of a cgroup, by which its storage is found: kernfs gives it as the file handle, cgroup2(7). */
+static int cgroup_number(int cgroup_fd, uint64_t *ret, struct err *err)
+{
+	union {
+		struct file_handle h;
+		char space[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} u = { .h = { .handle_bytes = MAX_HANDLE_SZ } };
+	int mount_id;
+
+	if (name_to_handle_at(cgroup_fd, "", &u.h, &mount_id, AT_EMPTY_PATH) < 0)
+		return err_set(err, -errno, "cannot tell the cgroup's number: %m");
+	if (u.h.handle_bytes != sizeof(*ret))
+		return err_set(err, -EINVAL, "the folder is no cgroup of the v2 hierarchy");
+	memcpy(ret, u.h.f_handle, sizeof(*ret));
+	return 0;
+}
+
+static bool is_attached(int cgroup_fd, int prog, enum bpf_attach_type type)
+{
+	struct bpf_prog_info info = { 0 };
+	union bpf_attr attr = { 0 };
+	uint32_t ids[64] = { 0 };
+
+	if (gate_info(prog, &info, sizeof(info)) < 0)
+		return false;
+	attr.query.target_fd = (uint32_t)cgroup_fd;
+	attr.query.attach_type = type;
+	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
+	attr.query.prog_cnt = 64;
+	if (gate_bpf(BPF_PROG_QUERY, &attr) < 0)
+		return false;
+	for (size_t i = 0; i < attr.query.prog_cnt && i < 64; i++)
+		if (ids[i] == info.id)
+			return true;
+	return false;
+}
+
+static int attach_one(const char *bpf_dir, const struct gate_program *p, int cgroup_fd, struct err *err)
+{
+	_cleanup_close_ int prog = -1;
+	char path[GATE_PATH_MAX];
+	union bpf_attr attr = { 0 };
+	int r = gate_program_path(bpf_dir, p->name, path);
+
+	if (r == 0)
+		r = prog = gate_obj_get(path);
+	if (r < 0) {
+		errno = -r;
+		return err_set(err, r, "cannot open the gate's program %s: %m", path);
+	}
+	attr.target_fd = (uint32_t)cgroup_fd;
+	attr.attach_bpf_fd = (uint32_t)prog;
+	attr.attach_type = p->attach;
+	attr.attach_flags = BPF_F_ALLOW_MULTI;
+	r = gate_bpf(BPF_PROG_ATTACH, &attr);
+	/* The kernel says EINVAL of a program that is there already: an attach that was interrupted. */
+	if (r == 0 || (r == -EINVAL && is_attached(cgroup_fd, prog, p->attach)))
+		return 0;
+	errno = -r;
+	err_set(err, r, "cannot attach %s to the cgroup: %m", p->name);
+	if (r == -EPERM)
+		err_hint(err, r, "another program on a cgroup above excludes it: see `bpftool cgroup tree`");
+	return r;
+}
+
+int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err)
+{
+	_cleanup_close_ int identity = -1, stats = -1;
+	struct gate_identity me = { 0 };
+	struct gate_stats zero = { 0 };
+	uint64_t number = 0;
+	int r;
+
+	r = check_id(id, err);
+	if (r == 0)
+		r = cgroup_number(cgroup_fd, &number, err);
+	if (r == 0)
+		r = identity = open_map(bpf_dir, "identity", err);
+	if (r >= 0)
+		r = stats = open_map(bpf_dir, "stats", err);
+	if (r < 0)
+		return r;
+	/* The number is written last, so where it stands everything is attached. */
+	if (gate_map_lookup(identity, &number, &me) == 0 && me.id != 0) {
+		if (me.id == id)
+			return 0;
+		return err_set(err, -EBUSY, "the cgroup's gate serves the Vsv with number %u", me.id);
+	}
+	for (size_t i = 0; i < gate_n_programs; i++) {
+		r = attach_one(bpf_dir, &gate_programs[i], cgroup_fd, err);
+		if (r < 0)
+			return r;
+	}
+	r = gate_map_update(stats, &id, &zero, BPF_EXIST);
+	if (r == -ENOENT)
+		return err_set(err, r, "the gate has no Vsv with number %u", id);
+	me.id = id;
+	r = gate_map_update(identity, &number, &me, BPF_ANY);
+	if (r < 0) {
+		errno = -r;
+		return err_set(err, r, "cannot give the cgroup its number: %m");
+	}
+	return 0;
+}
+
+/* --- the hidden loopback --- */
+
+struct ipaddr gate_loopback4(uint32_t id)
+{
+	struct ipaddr a = { .family = AF_INET };
+	uint32_t word = htonl(GATE_HIDDEN4 | (id & 0xffff));
+
+	memcpy(a.bytes, &word, sizeof(word));
+	return a;
+}
+
+struct ipaddr gate_loopback6(uint32_t id)
+{
+	struct ipaddr a = { .family = AF_INET6 };
+	uint32_t words[4] = { htonl(GATE_HIDDEN6_0), htonl(GATE_HIDDEN6_1), 0, htonl(id & 0xffff) };
+
+	memcpy(a.bytes, words, sizeof(words));
+	return a;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* bpf(2) itself, for what every start of a Vsv does: no ELF, no skeleton, a few system calls.  Each returns 0 or a
+ * descriptor, or -errno.  And the names under which the gate lies in its bpffs, for gate.c and gate_load.c. */
+#pragma once
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "gate/gate_shared.h"
+
+/* One program of the gate and where it is attached. */
+struct gate_program {
+	const char *name;
+	enum bpf_attach_type attach;
+};
+extern const struct gate_program gate_programs[];
+extern const size_t gate_n_programs;
+
+/* The map `addresses` lies in bpf_dir itself, the others in a folder of their layout, the programs in one of their build.
+ * Each puts "DIR/NAME" into buf; -ENAMETOOLONG. */
+enum { GATE_PATH_MAX = 4096 };
+int gate_map_path(const char *bpf_dir, const char *map, char buf[GATE_PATH_MAX]);
+int gate_program_path(const char *bpf_dir, const char *program, char buf[GATE_PATH_MAX]);
+uint64_t gate_build(void);
+
+static inline int gate_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
+{
+	long r = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+
+	return r < 0 ? -errno : (int)r;
+}
+
+static inline int gate_obj_get(const char *path)
+{
+	union bpf_attr attr = { .pathname = (uint64_t)(uintptr_t)path };
+
+	return gate_bpf(BPF_OBJ_GET, &attr);
+}
+
+static inline int gate_map_lookup(int map, const void *key, void *ret_value)
+{
+	union bpf_attr attr = { .map_fd = (uint32_t)map, .key = (uint64_t)(uintptr_t)key };
+
+	attr.value = (uint64_t)(uintptr_t)ret_value;
+	return gate_bpf(BPF_MAP_LOOKUP_ELEM, &attr);
+}
+
+static inline int gate_map_update(int map, const void *key, const void *value, uint64_t flags)
+{
+	union bpf_attr attr = { .map_fd = (uint32_t)map, .key = (uint64_t)(uintptr_t)key };
+
+	attr.value = (uint64_t)(uintptr_t)value;
+	attr.flags = flags;
+	return gate_bpf(BPF_MAP_UPDATE_ELEM, &attr);
+}
+
+static inline int gate_map_delete(int map, const void *key)
+{
+	union bpf_attr attr = { .map_fd = (uint32_t)map, .key = (uint64_t)(uintptr_t)key };
+
+	return gate_bpf(BPF_MAP_DELETE_ELEM, &attr);
+}
+
+static inline int gate_map_next(int map, const void *key, void *ret_key)
+{
+	union bpf_attr attr = { .map_fd = (uint32_t)map, .key = (uint64_t)(uintptr_t)key };
+
+	attr.next_key = (uint64_t)(uintptr_t)ret_key;
+	return gate_bpf(BPF_MAP_GET_NEXT_KEY, &attr);
+}
+
+static inline int gate_info(int fd, void *info, uint32_t len)
+{
+	union bpf_attr attr = { 0 };
+
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = len;
+	attr.info.info = (uint64_t)(uintptr_t)info;
+	return gate_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
+}

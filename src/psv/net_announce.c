@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Telling the network where an address is now. */
+#include <errno.h>
+#include <net/if_arp.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "psv/net.h"
+#include "psv/net_frame.h"
+
+static int announce_one(int fd, const struct conf_address *a, uint32_t ifindex, struct err *err)
+{
+	struct net_link link;
+	struct frame f;
+	int r;
+
+	r = net_link_get(ifindex, &link, err);
+	if (r < 0 || !link.ethernet)
+		return r;
+	if (a->addr.family == AF_INET6) {
+		frame_advertisement(&f, &a->addr, link.mac);
+		return frame_send(fd, ifindex, &f, err);
+	}
+	/* Both forms: some systems heed the one, some the other. */
+	frame_arp(&f, ARPOP_REQUEST, link.mac, &a->addr, &a->addr);
+	r = frame_send(fd, ifindex, &f, err);
+	if (r < 0)
+		return r;
+	frame_arp(&f, ARPOP_REPLY, link.mac, &a->addr, &a->addr);
+	return frame_send(fd, ifindex, &f, err);
+}
+
+int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size_t n, struct err *err)
+{
+	_cleanup_close_ int fd = -1;
+	char text[IPADDR_STR_MAX];
+	int first = 0;
+
+	if (n == 0)
+		return 0;
+	fd = frame_socket(0, err);
+	if (fd < 0)
+		return fd;
+	/* One that fails keeps no other from being announced. */
+	for (size_t i = 0; i < n; i++) {
+		int r = announce_one(fd, &a[i], ifindex[i], first ? NULL : err);
+
+		if (r < 0 && !first)
+			first = err_wrap(err, r, "cannot announce %s", ipaddr_str(&a[i].addr, text));
+	}
+	return first;
+}
+
+int net_announce(const struct conf_address *a, uint32_t ifindex, struct err *err)
+{
+	return net_announce_all(a, &ifindex, 1, err);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the Psv generates for a Vsv: the skeleton's links in /etc lead here. */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/addr.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "psv/conf.h"
+#include "psv/root.h"
+#include "service/service.h"
+
+static void add_hostname(const struct conf *conf, struct strbuf *sb)
+{
+	strbuf_addf(sb, "%s\n", conf->hostname);
+}
+
+/* The whole name first, as hosts(5) wants it, then the short one. */
+static void add_hosts(const struct conf *conf, struct strbuf *sb)
+{
+	size_t label = strcspn(conf->hostname, ".");
+	char text[IPADDR_STR_MAX];
+
+	strbuf_addstr(sb, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
+	for (size_t i = 0; i < conf->n_addresses; i++) {
+		strbuf_addf(sb, "%s ", ipaddr_str(&conf->addresses[i].addr, text));
+		if (conf->hostname[label])
+			strbuf_addf(sb, "%s %.*s\n", conf->hostname, (int)label, conf->hostname);
+		else if (conf->search.n)
+			strbuf_addf(sb, "%s.%s %s\n", conf->hostname, conf->search.v[0], conf->hostname);
+		else
+			strbuf_addf(sb, "%s\n", conf->hostname);
+	}
+}
+
+static void add_resolv(const struct conf *conf, struct strbuf *sb)
+{
+	char text[IPADDR_STR_MAX];
+
+	if (conf->search.n)
+		strbuf_addstr(sb, "search");
+	for (size_t i = 0; i < conf->search.n; i++)
+		strbuf_addf(sb, " %s", conf->search.v[i]);
+	if (conf->search.n)
+		strbuf_addstr(sb, "\n");
+	for (size_t i = 0; i < conf->n_dns; i++)
+		strbuf_addf(sb, "nameserver %s\n", ipaddr_str(&conf->dns[i], text));
+	/* With no server at all, names would be asked of 127.0.0.1. */
+	if (!conf->n_dns)
+		strbuf_addstr(sb, "options timeout:1 attempts:1\n");
+}
+
+static const struct {
+	const char *name;
+	void (*add)(const struct conf *conf, struct strbuf *sb);
+} files[] = {
+	{ "hostname", add_hostname },
+	{ "hosts", add_hosts },
+	{ "resolv.conf", add_resolv },
+};
+
+int root_generate(const struct conf *conf, int conf_fd, struct err *err)
+{
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		_cleanup_strbuf_ struct strbuf text = { 0 };
+		int r;
+
+		files[i].add(conf, &text);
+		r = file_write_atomic_at(conf_fd, files[i].name, strbuf_str(&text), text.len, 0644);
+		if (r < 0)
+			return err_set(err, r, "cannot write %s: %s", files[i].name, strerror(-r));
+	}
+	for (size_t i = 0; services[i]; i++) {
+		int r;
+
+		if (!services[i]->generate || !services[i]->wanted(conf))
+			continue;
+		r = services[i]->generate(conf, conf_fd, err);
+		if (r < 0)
+			return err_wrap(err, r, "service %s", services[i]->name);
+	}
+	return 0;
+}

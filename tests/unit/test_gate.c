@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the gate refuses and what it lets through: row (a) of the table of interferences, and devices of row (b).  Each
+ * refusal stands beside what must work.  Packet, vsock and ALG sockets are not the gate's: they are refused by
+ * capabilities and the system call filter. */
+#include "gate/gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "gate/gate_sys.h"
+#include "lib/err.h"
+#include "test.h"
+#include "test_gate.h"
+
+enum { PORT = 4450 };
+
+static int bind_new(struct machine *m, enum place p, int family, int type, const char *host, uint16_t port)
+{
+	int r, fd = machine_socket(m, p, family, type, 0);
+
+	CHECK(fd >= 0);
+	r = do_bind(fd, host, port);
+	(void)close(fd);
+	return r;
+}
+
+/* A socket that listens; CHECKs all the way. */
+static int listener(struct machine *m, enum place p, int family, const char *host, uint16_t port)
+{
+	int fd = machine_socket(m, p, family, SOCK_STREAM, 0);
+
+	CHECK(fd >= 0);
+	CHECK_INT(set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1), 0);
+	CHECK_INT(do_bind(fd, host, port), 0);
+	CHECK_INT(do_listen(fd), 0);
+	return fd;
+}
+
+/* Connects from a place; 0 or -errno. */
+static int try_connect(struct machine *m, enum place p, const char *host, uint16_t port)
+{
+	int r, fd = machine_socket(m, p, strchr(host, ':') ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+
+	CHECK(fd >= 0);
+	r = do_connect(fd, host, port);
+	(void)close(fd);
+	return r;
+}
+
+/* A connection from p to host arrives at exactly that listener, and the accepted socket says `host` of itself. */
+static void check_reaches(struct machine *m, enum place p, const char *host, uint16_t port, int at)
+{
+	char peer[64];
+	int conn, fd = machine_socket(m, p, strchr(host, ':') ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+
+	CHECK(fd >= 0);
+	CHECK_INT(do_connect(fd, host, port), 0);
+	conn = do_accept(at, 1000, peer);
+	CHECK(conn >= 0);
+	(void)close(fd);
+	(void)close(conn);
+}
+
+static void bind_body(struct machine *m)
+{
+	static const struct {
+		int family;
+		const char *host;
+		int tcp, udp;
+	} rows[] = {
+		{ AF_INET, "192.0.2.11", 0, 0 },
+		{ AF_INET, "192.0.2.12", 0, 0 },
+		{ AF_INET, "0.0.0.0", 0, 0 },
+		{ AF_INET, "127.0.0.1", 0, 0 },
+		{ AF_INET, "192.0.2.1", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET, "192.0.2.21", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET, "192.0.2.77", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET, "127.0.0.2", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET, "127.200.0.2", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET, "192.0.2.255", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET, "224.0.0.251", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET, "255.255.255.255", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET6, "2001:db8::11", 0, 0 },
+		{ AF_INET6, "2001:db8::12", 0, 0 },
+		{ AF_INET6, "::", 0, 0 },
+		{ AF_INET6, "::1", 0, 0 },
+		{ AF_INET6, "::ffff:192.0.2.11", 0, 0 },
+		{ AF_INET6, "::ffff:0.0.0.0", 0, 0 },
+		{ AF_INET6, "::ffff:127.0.0.1", 0, 0 },
+		{ AF_INET6, "2001:db8::1", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET6, "2001:db8::21", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET6, "2001:db8::77", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET6, "::ffff:192.0.2.1", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET6, "::ffff:192.0.2.21", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET6, "::ffff:127.0.0.2", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET6, "fd76:6e61:73::2", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET6, "fe80::1", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+		{ AF_INET6, "ff02::fb", -EADDRNOTAVAIL, -EADDRNOTAVAIL },
+	};
+	uint64_t before = refused(m, VSV_A, GATE_BIND);
+	size_t refusals = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int tcp = bind_new(m, VSV_A, rows[i].family, SOCK_STREAM, rows[i].host, PORT);
+		int udp = bind_new(m, VSV_A, rows[i].family, SOCK_DGRAM, rows[i].host, PORT);
+
+		refusals += (tcp != 0) + (udp != 0);
+		if (tcp == rows[i].tcp && udp == rows[i].udp)
+			continue;
+		(void)fprintf(stderr, "    bind %s: tcp %d, udp %d\n", rows[i].host, tcp, udp);
+		CHECK(!"bind");
+	}
+	CHECK_INT(refused(m, VSV_A, GATE_BIND) - before, refusals);
+	/* The Psv itself is not bound by any of it. */
+	CHECK_INT(bind_new(m, PSV, AF_INET, SOCK_STREAM, "192.0.2.11", PORT), 0);
+}
+
+TEST(gate_bind)
+{
+	machine_test(bind_body);
+}
+
+static void bind_options_body(struct machine *m)
+{
+	static const char *const foreign[] = { "192.0.2.1", "192.0.2.21", "203.0.113.5" };
+
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+		int fd = machine_socket(m, VSV_A, AF_INET, SOCK_STREAM, 0);
+
+		CHECK_INT(set_option(fd, IPPROTO_IP, IP_FREEBIND, 1), 0);
+		CHECK_INT(set_option(fd, IPPROTO_IP, IP_TRANSPARENT, 1), 0);
+		CHECK_INT(do_bind(fd, foreign[i], PORT), -EADDRNOTAVAIL);
+		(void)close(fd);
+		/* The control: without the gate these options do it. */
+		fd = machine_socket(m, PSV, AF_INET, SOCK_STREAM, 0);
+		CHECK_INT(set_option(fd, IPPROTO_IP, IP_FREEBIND, 1), 0);
+		CHECK_INT(do_bind(fd, foreign[i], PORT), 0);
+		(void)close(fd);
+	}
+}
+
+TEST(gate_bind_options)
+{
+	machine_test(bind_options_body);
+}
+
+static void wildcard_body(struct machine *m)
+{
+	int a = listener(m, VSV_A, AF_INET, "0.0.0.0", PORT);
+	int b = listener(m, VSV_B, AF_INET, "0.0.0.0", PORT);
+	uint16_t port;
+
+	for (enum place p = PSV; p <= CLIENT; p++) {
+		check_reaches(m, p, "192.0.2.11", PORT, a);
+		check_reaches(m, p, "192.0.2.12", PORT, a);
+		check_reaches(m, p, "192.0.2.21", PORT, b);
+		CHECK_INT(try_connect(m, p, "192.0.2.1", PORT), -ECONNREFUSED);
+		CHECK_INT(try_connect(m, p, "2001:db8::11", PORT), -ECONNREFUSED);
+	}
+	CHECK_STR(name_of(a, 0, &port), "0.0.0.0");
+	CHECK_INT(port, PORT);
+	/* A closed listener is gone, and can come again. */
+	(void)close(a);
+	CHECK_INT(try_connect(m, CLIENT, "192.0.2.11", PORT), -ECONNREFUSED);
+	a = listener(m, VSV_A, AF_INET, "0.0.0.0", PORT);
+	check_reaches(m, CLIENT, "192.0.2.12", PORT, a);
+}
+
+TEST(gate_wildcard)
+{
+	machine_test(wildcard_body);
+}
+
+static void dual_stack_body(struct machine *m)
+{
+	static const char *const both[] = { "192.0.2.11", "192.0.2.12", "2001:db8::11", "2001:db8::12" };
+	int a = listener(m, VSV_A, AF_INET6, "::", PORT);
+	int b = listener(m, VSV_B, AF_INET6, "::", PORT);
+	int only = machine_socket(m, VSV_A, AF_INET6, SOCK_STREAM, 0);
+
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
+		check_reaches(m, CLIENT, both[i], PORT, a);
+	check_reaches(m, CLIENT, "2001:db8::21", PORT, b);
+	check_reaches(m, CLIENT, "192.0.2.21", PORT, b);
+	CHECK_STR(name_of(a, 0, NULL), "::");
+
+	CHECK_INT(set_option(only, IPPROTO_IPV6, IPV6_V6ONLY, 1), 0);
+	CHECK_INT(do_bind(only, "::", PORT + 1), 0);
+	CHECK_INT(do_listen(only), 0);
+	check_reaches(m, CLIENT, "2001:db8::11", PORT + 1, only);
+	check_reaches(m, CLIENT, "2001:db8::12", PORT + 1, only);
+	CHECK_INT(try_connect(m, CLIENT, "192.0.2.11", PORT + 1), -ECONNREFUSED);
+}
+
+TEST(gate_dual_stack)
+{
+	machine_test(dual_stack_body);
+}
+
+static void exact_body(struct machine *m)
+{
+	int first = listener(m, VSV_A, AF_INET, "192.0.2.11", PORT);
+	int second = listener(m, VSV_A, AF_INET, "192.0.2.12", PORT);
+	int mapped = listener(m, VSV_B, AF_INET6, "::ffff:192.0.2.21", PORT);
+	int six = listener(m, VSV_A, AF_INET6, "2001:db8::12", PORT);
+
+	check_reaches(m, CLIENT, "192.0.2.11", PORT, first);
+	check_reaches(m, CLIENT, "192.0.2.12", PORT, second);
+	check_reaches(m, CLIENT, "192.0.2.21", PORT, mapped);
+	check_reaches(m, CLIENT, "2001:db8::12", PORT, six);
+	CHECK_INT(try_connect(m, CLIENT, "2001:db8::11", PORT), -ECONNREFUSED);
+	CHECK_INT(try_connect(m, CLIENT, "2001:db8::21", PORT), -ECONNREFUSED);
+	CHECK_STR(name_of(first, 0, NULL), "192.0.2.11");
+}
+
+TEST(gate_exact)
+{
+	machine_test(exact_body);
+}
+
+static void psv_wildcard_body(struct machine *m)
+{
+	int psv = listener(m, PSV, AF_INET6, "::", PORT);
+
+	for (enum place p = PSV; p <= CLIENT; p++) {
+		check_reaches(m, p, "192.0.2.1", PORT, psv);
+		check_reaches(m, p, "2001:db8::1", PORT, psv);
+		CHECK_INT(try_connect(m, p, "192.0.2.11", PORT), -ECONNREFUSED);
+		CHECK_INT(try_connect(m, p, "2001:db8::11", PORT), -ECONNREFUSED);
+	}
+	check_reaches(m, PSV, "127.0.0.1", PORT, psv);
+	check_reaches(m, PSV, "::1", PORT, psv);
+}
+
+TEST(gate_psv_wildcard)
+{
+	machine_test(psv_wildcard_body);
+}
+
+static void crossing_body(struct machine *m)
+{
+	int psv = listener(m, PSV, AF_INET6, "::", PORT + 1);
+	int b = listener(m, VSV_B, AF_INET6, "::", PORT);
+	int client = listener(m, CLIENT, AF_INET6, "::", PORT);
+	uint64_t in = refused(m, VSV_A, GATE_INGRESS), out = refused(m, VSV_A, GATE_CONNECT);
+	struct gate_config c = m->config[VSV_A];
+
+	CHECK_INT(try_connect(m, VSV_A, "192.0.2.1", PORT + 1), -ECONNREFUSED);
+	CHECK_INT(try_connect(m, VSV_A, "2001:db8::1", PORT + 1), -ECONNREFUSED);
+	CHECK_INT(refused(m, VSV_A, GATE_INGRESS) - in, 2);
+	CHECK_INT(try_connect(m, VSV_A, "192.0.2.21", PORT), -EPERM);
+	CHECK_INT(try_connect(m, VSV_A, "2001:db8::21", PORT), -EPERM);
+	CHECK_INT(try_connect(m, VSV_A, "::ffff:192.0.2.21", PORT), -EPERM);
+	CHECK_INT(refused(m, VSV_A, GATE_CONNECT) - out, 3);
+	/* The controls: the wire, and peers. */
+	check_reaches(m, VSV_A, "192.0.2.100", PORT, client);
+	check_reaches(m, VSV_A, "2001:db8::100", PORT, client);
+	c.peer_psv = true;
+	CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+	check_reaches(m, VSV_A, "192.0.2.1", PORT + 1, psv);
+	check_reaches(m, VSV_A, "2001:db8::1", PORT + 1, psv);
+	CHECK_INT(try_connect(m, VSV_A, "192.0.2.21", PORT), -EPERM);
+	c.peers[c.n_peers++] = 2;
+	CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+	check_reaches(m, VSV_A, "192.0.2.21", PORT, b);
+	check_reaches(m, VSV_A, "2001:db8::21", PORT, b);
+	/* It is A that may reach B, not the other way round. */
+	CHECK_INT(try_connect(m, VSV_B, "192.0.2.11", PORT), -EPERM);
+	CHECK_INT(gate_set(m->bpf_dir, &m->config[VSV_A], NULL), 0);
+	CHECK_INT(try_connect(m, VSV_A, "192.0.2.1", PORT + 1), -ECONNREFUSED);
+}
+
+TEST(gate_crossing)
+{
+	machine_test(crossing_body);
+}
+
+static int open_node(const void *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int open_node_rw(const void *path)
+{
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+struct node {
+	const char *path;
+	mode_t type;
+	dev_t dev;
+};
+
+static int make_node(const void *arg)
+{
+	const struct node *n = arg;
+
+	return mknod(n->path, n->type | 0600, n->dev);
+}
+
+/* Numbers that no driver has: what gets past the gate ends with ENXIO. */
+static void device_body(struct machine *m)
+{
+	const struct node own = { "own", S_IFBLK, makedev(240, 5) }, other = { "other", S_IFBLK, makedev(240, 6) };
+	const struct node fresh = { "fresh", S_IFBLK, makedev(240, 6) }, mem = { "mem", S_IFCHR, makedev(1, 1) };
+	struct gate_config c = m->config[VSV_A];
+
+	CHECK(chdir(test_dir()) == 0);
+	c.devices[c.n_devices++] = own.dev;
+	CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+	CHECK(make_node(&own) == 0 && make_node(&other) == 0 && make_node(&mem) == 0);
+	CHECK_INT(machine_call(m, PSV, open_node, other.path), -ENXIO);
+	CHECK_INT(machine_call(m, VSV_A, open_node, own.path), -ENXIO);
+	CHECK_INT(machine_call(m, VSV_A, open_node_rw, own.path), -EPERM);
+	CHECK_INT(machine_call(m, VSV_A, open_node, other.path), -EPERM);
+	CHECK_INT(machine_call(m, VSV_A, make_node, &fresh), -EPERM);
+	CHECK_INT(machine_call(m, VSV_B, open_node, own.path), -EPERM);
+	CHECK_INT(machine_call(m, VSV_A, open_node, mem.path), -EPERM);
+	CHECK_INT(machine_call(m, VSV_A, open_node_rw, "/dev/null"), 0);
+	CHECK_INT(machine_call(m, VSV_A, open_node, "/dev/urandom"), 0);
+	CHECK_INT(refused(m, VSV_A, GATE_DEVICE), 4);
+	CHECK_INT(refused(m, VSV_B, GATE_DEVICE), 1);
+}
+
+TEST(gate_device)
+{
+	machine_test(device_body);
+}

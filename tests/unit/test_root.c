@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/process.h"
+#include "lib/str.h"
+#include "lib/sys.h"
+#include "psv/conf.h"
+#include "psv/psv.h"
+#include "psv/root-mount.h"
+#include "psv/root-parts.h"
+#include "psv/root.h"
+#include "psv/template.h"
+#include "psv/volume.h"
+#include "test.h"
+
+enum { VOLUMES = 3 };
+
+/* A Vsv whose volumes are tmpfs, and whose template is one with nothing in it. */
+struct fixture {
+	struct psv psv;
+	struct conf conf;
+	struct conf_volume volume_conf[VOLUMES];
+	struct volume volumes[VOLUMES];
+	int overlay;
+};
+
+static void make_volumes(struct fixture *f)
+{
+	static const char *const names[VOLUMES] = { "root", "data", "deep" };
+	static const char *const mounts[VOLUMES] = { NULL, "/srv/data", "/srv/data/a/b" };
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < VOLUMES; i++) {
+		struct conf_volume *c = &f->volume_conf[i];
+		struct volume *v = &f->volumes[i];
+
+		CHECK(str_copy(c->name, sizeof(c->name), names[i]));
+		c->mount = mounts[i] ? xstrdup(mounts[i]) : NULL;
+		*v = (struct volume){ .conf = c, .backing_fd = -1, .device_fd = -1 };
+		v->mount_fd = mount_new("tmpfs", NULL, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, &e);
+		CHECK(v->mount_fd >= 0);
+		if (i > 0)
+			CHECK_INT(mkdirat(v->mount_fd, "data", 0755), 0);
+	}
+	f->conf.volumes = f->volume_conf;
+	f->conf.n_volumes = VOLUMES;
+}
+
+static void setup(struct fixture *f)
+{
+	struct err e = { 0 };
+
+	if (geteuid() != 0)
+		SKIP("not root");
+	*f = (struct fixture){ .overlay = -1 };
+	f->conf.hostname = xstrdup("files.example.com");
+	make_volumes(f);
+	if (root_populate(&f->conf, &f->volumes[0], &e) < 0)
+		test_fail(__FILE__, __LINE__, e.text);
+	f->overlay = mount_new("tmpfs", NULL, 0, &e);
+	CHECK(f->overlay >= 0);
+	CHECK_INT(mkdirat(f->overlay, "bin", 0755), 0);
+}
+
+static void build(struct fixture *f, struct root *r)
+{
+	struct err e = { 0 };
+
+	if (root_build(&f->psv, &f->conf, f->volumes, VOLUMES, steal_fd(&f->overlay), r, &e) < 0)
+		test_fail(__FILE__, __LINE__, e.text);
+}
+
+/* As the first process of a Vsv does it: in a mount namespace of its own, no links, then the root is changed. */
+static void enter(const struct root *r)
+{
+	int root = r->mounts[0].fd;
+
+	CHECK_INT(unshare(CLONE_NEWNS), 0);
+	CHECK_INT(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	CHECK_INT(move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH), 0);
+	for (size_t i = 1; i < r->n; i++) {
+		int at = sys_openat2(root, r->mounts[i].target, O_PATH | O_CLOEXEC, 0,
+				     RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+
+		CHECK(at >= 0);
+		CHECK_INT(move_mount(r->mounts[i].fd, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH), 0);
+		(void)close(at);
+	}
+	CHECK_INT(fchdir(root), 0);
+	CHECK_INT(syscall(SYS_pivot_root, ".", "."), 0);
+	CHECK_INT(umount2(".", MNT_DETACH), 0);
+	CHECK_INT(chdir("/"), 0);
+}
+
+static void check_file(const char *path, const char *want)
+{
+	char *text;
+
+	CHECK_INT(file_read_at(AT_FDCWD, path, 1 << 20, &text, NULL), 0);
+	CHECK_STR(text, want);
+	free(text);
+}
+
+static void check_refused(const char *path, int error)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	CHECK(fd < 0);
+	CHECK_INT(errno, error);
+}
+
+static void check_device(const char *path, unsigned int major, unsigned int minor)
+{
+	struct stat st;
+
+	CHECK_INT(lstat(path, &st), 0);
+	CHECK(S_ISCHR(st.st_mode) && st.st_rdev == makedev(major, minor));
+	CHECK_INT(st.st_mode & 07777, 0666);
+}
+
+TEST(root_has_everything_at_its_place)
+{
+	struct fixture f;
+	struct err e = { 0 };
+	struct root r;
+	struct stat st;
+	int pty;
+
+	setup(&f);
+	strlist_add(&f.conf.search, "example.com");
+	build(&f, &r);
+	CHECK(str_starts(r.mounts[0].target, "") && r.mounts[0].target[0] == '\0');
+	if (root_generate(&f.conf, r.conf_fd, &e) < 0)
+		test_fail(__FILE__, __LINE__, e.text);
+	enter(&r);
+	check_refused("/x", EROFS);
+	check_refused("/dev/x", EROFS);
+	check_refused("/run/vnas/x", EROFS);
+	check_refused("/run/vnas/hosts", EROFS);
+	check_file("/etc/hostname", "files.example.com\n");
+	check_file("/etc/resolv.conf", "search example.com\noptions timeout:1 attempts:1\n");
+	/* What is generated later is seen inside. */
+	CHECK_INT(file_write_atomic_at(r.conf_fd, "hostname", "other\n", 6, 0644), 0);
+	check_file("/etc/hostname", "other\n");
+	check_device("/dev/null", 1, 3);
+	check_device("/dev/zero", 1, 5);
+	check_device("/dev/full", 1, 7);
+	check_device("/dev/random", 1, 8);
+	check_device("/dev/urandom", 1, 9);
+	check_device("/dev/tty", 5, 0);
+	CHECK_INT(file_write_at(AT_FDCWD, "/dev/null", "x"), 0);
+	pty = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	CHECK(pty >= 0);
+	CHECK_STR(ptsname(pty), "/dev/pts/0");
+	CHECK_INT(stat("/dev/pts/0", &st), 0);
+	CHECK_INT(st.st_mode & 0777, 0620);
+	CHECK_INT(stat("/etc/shadow", &st), 0);
+	CHECK_INT(st.st_mode & 07777, 0640);
+	CHECK_INT(st.st_gid, 42);
+	CHECK_INT(stat("/root", &st), 0);
+	CHECK_INT(st.st_mode & 07777, 0700);
+	CHECK_INT(stat("/tmp", &st), 0);
+	CHECK_INT(st.st_mode & 07777, 01777);
+	CHECK_INT(stat("/dev/shm", &st), 0);
+	CHECK_INT(st.st_mode & 07777, 01777);
+	CHECK_INT(lstat("/bin", &st), 0);
+	CHECK(S_ISLNK(st.st_mode));
+	CHECK_INT(lstat("/lib64", &st), -1); /* this template has none */
+	/* The volumes, each at its place. */
+	for (size_t i = 1; i < VOLUMES; i++) {
+		struct stat inside, outside;
+		char path[300];
+
+		CHECK(str_format(path, sizeof(path), "%s/x", f.volume_conf[i].mount));
+		CHECK_INT(mkdir(path, 0755), 0);
+		CHECK_INT(stat(path, &inside), 0);
+		CHECK_INT(fstatat(f.volumes[i].mount_fd, "data/x", &outside, 0), 0);
+		CHECK(inside.st_dev == outside.st_dev && inside.st_ino == outside.st_ino);
+	}
+}
+
+TEST(root_nothing_is_a_device_but_in_dev)
+{
+	static const char *const places[] = { "/etc", "/var", "/home", "/root", "/srv", "/srv/data", "/run", "/tmp",
+					      "/dev/shm" };
+	struct fixture f;
+	struct root r;
+
+	setup(&f);
+	build(&f, &r);
+	enter(&r);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		char path[64];
+
+		CHECK(str_format(path, sizeof(path), "%s/null", places[i]));
+		CHECK_INT(mknod(path, S_IFCHR | 0666, makedev(1, 3)), 0);
+		CHECK(open(path, O_RDWR | O_CLOEXEC) < 0);
+		CHECK_INT(errno, EACCES);
+	}
+}
+
+/* What the tenant left where a data volume belongs: nothing, a link out of its folder, a file. */
+TEST(root_data_places_survive_the_tenant)
+{
+	static const char *const targets[] = { "/", "/etc", "../etc", "data.other", "/proc/1/root" };
+	struct fixture f;
+	struct root r;
+	int srv;
+
+	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets) + 1; i++) {
+		struct stat st, etc;
+
+		setup(&f);
+		srv = openat(f.volumes[0].mount_fd, "srv", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		CHECK(srv >= 0);
+		CHECK_INT(fstatat(f.volumes[0].mount_fd, "etc", &etc, 0), 0);
+		if (i == 0)
+			CHECK_INT(mknodat(srv, "data", S_IFREG | 0644, 0), 0);
+		else
+			CHECK_INT(symlinkat(targets[i - 1], srv, "data"), 0);
+		build(&f, &r);
+		CHECK_INT(fstatat(srv, "data", &st, AT_SYMLINK_NOFOLLOW), 0);
+		CHECK(S_ISDIR(st.st_mode));
+		CHECK_INT(fstatat(srv, "data.vnas-1", &st, AT_SYMLINK_NOFOLLOW), 0);
+		CHECK(i == 0 ? S_ISREG(st.st_mode) : S_ISLNK(st.st_mode));
+		root_close(&r);
+	}
+	/* The deep one lies in another data volume, which is as hostile. */
+	setup(&f);
+	CHECK_INT(symlinkat("/etc", f.volumes[1].mount_fd, "data/a"), 0);
+	build(&f, &r);
+	enter(&r);
+	CHECK_INT(mkdir("/srv/data/a/b/here", 0755), 0);
+	CHECK_INT(faccessat(f.volumes[2].mount_fd, "data/here", F_OK, 0), 0);
+}
+
+TEST(root_refuses_a_damaged_root_volume)
+{
+	static const char *const names[] = { "etc", "var", "home", "root", "srv" };
+	struct err e = { 0 };
+	struct fixture f;
+	struct root r;
+
+	for (size_t i = 0; i < 3 * sizeof(names) / sizeof(*names); i++) {
+		const char *name = names[i / 3];
+
+		setup(&f);
+		CHECK_INT(renameat(f.volumes[0].mount_fd, name, f.volumes[0].mount_fd, "old"), 0);
+		if (i % 3 == 0)
+			CHECK_INT(symlinkat("old", f.volumes[0].mount_fd, name), 0);
+		if (i % 3 == 1)
+			CHECK_INT(mknodat(f.volumes[0].mount_fd, name, S_IFREG | 0644, 0), 0);
+		err_clear(&e);
+		CHECK(root_build(&f.psv, &f.conf, f.volumes, VOLUMES, steal_fd(&f.overlay), &r, &e) < 0);
+		CHECK(str_starts(e.text, "root: volume root: "));
+		CHECK(strstr(e.text, name));
+		for (size_t v = 0; v < VOLUMES; v++)
+			(void)close(f.volumes[v].mount_fd);
+	}
+}
+
+static unsigned open_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	CHECK(d);
+	while (readdir(d))
+		n++;
+	(void)closedir(d);
+	return n;
+}
+
+TEST(root_close_gives_all_back)
+{
+	unsigned before;
+	struct fixture f;
+	struct root r;
+
+	setup(&f);
+	before = open_descriptors();
+	build(&f, &r);
+	CHECK(open_descriptors() > before);
+	root_close(&r);
+	CHECK_INT(open_descriptors(), before - 1); /* the overlay was taken */
+}
+
+TEST(root_volume_can_be_populated_again)
+{
+	struct err e = { 0 };
+	struct fixture f;
+
+	setup(&f);
+	CHECK_INT(unlinkat(f.volumes[0].mount_fd, "etc/hosts", 0), 0);
+	CHECK_INT(symlinkat("/etc/passwd", f.volumes[0].mount_fd, "etc/shadow.new"), 0);
+	CHECK_INT(root_populate(&f.conf, &f.volumes[0], &e), 0);
+	CHECK_INT(unlinkat(f.volumes[0].mount_fd, "etc/pam.d/su", 0), 0);
+	CHECK_INT(unlinkat(f.volumes[0].mount_fd, "var/run", 0), 0);
+	CHECK_INT(symlinkat("/etc", f.volumes[0].mount_fd, "var/run"), 0);
+	CHECK_INT(root_populate(&f.conf, &f.volumes[0], &e), 0);
+	/* A folder that became a link is not written through. */
+	CHECK_INT(renameat(f.volumes[0].mount_fd, "etc/pam.d", f.volumes[0].mount_fd, "etc/old"), 0);
+	CHECK_INT(symlinkat("old", f.volumes[0].mount_fd, "etc/pam.d"), 0);
+	CHECK(root_populate(&f.conf, &f.volumes[0], &e) < 0);
+	CHECK_STR(e.text, "root: cannot write /etc/pam.d: Not a directory");
+}
+
+/* ---- Ways out by file handle ---- */
+
+struct handle {
+	struct file_handle h;
+	unsigned char bytes[MAX_HANDLE_SZ];
+};
+
+static const char *const outside[] = { "/", "/usr", "/usr/bin/bash", "/etc", "/etc/passwd", "/dev", "/run", "/tmp" };
+enum { OUTSIDE = sizeof(outside) / sizeof(*outside) };
+
+static void take_handles(struct handle h[OUTSIDE], struct stat st[OUTSIDE])
+{
+	for (size_t i = 0; i < OUTSIDE; i++) {
+		int mount_id;
+
+		h[i].h.handle_bytes = MAX_HANDLE_SZ;
+		CHECK_INT(stat(outside[i], &st[i]), 0);
+		if (name_to_handle_at(AT_FDCWD, outside[i], &h[i].h, &mount_id, 0) < 0)
+			h[i].h.handle_bytes = 0;
+	}
+}
+
+/* From every mount of the root, with every handle: nothing that is one of the Psv's files. */
+static void check_handles(struct handle h[OUTSIDE], const struct stat st[OUTSIDE], const struct root *r)
+{
+	for (size_t m = 0; m < r->n; m++) {
+		char path[300];
+		int dir;
+
+		CHECK(str_format(path, sizeof(path), "/%s", r->mounts[m].target));
+		dir = open(path, O_RDONLY | O_CLOEXEC);
+		CHECK(dir >= 0);
+		for (size_t i = 0; i < OUTSIDE; i++) {
+			struct stat found;
+			int fd = h[i].h.handle_bytes ? open_by_handle_at(dir, &h[i].h, O_RDONLY | O_CLOEXEC) : -1;
+
+			if (fd < 0)
+				continue;
+			/* A tmpfs may know a handle of another by chance of numbers; then it is a file of its own. */
+			CHECK_INT(fstat(fd, &found), 0);
+			CHECK(found.st_dev != st[i].st_dev);
+			(void)close(fd);
+		}
+		(void)close(dir);
+	}
+}
+
+TEST(root_leads_nowhere_by_file_handle)
+{
+	char dir[128], libexec[160];
+	struct handle h[OUTSIDE];
+	struct stat st[OUTSIDE];
+	struct template t;
+	struct err e = { 0 };
+	struct fixture f;
+	struct root r;
+	int at;
+
+	if (!program_find("mkfs.erofs", NULL, 0))
+		SKIP("no mkfs.erofs");
+	setup(&f);
+	CHECK(str_format(dir, sizeof(dir), "%s", test_dir()));
+	CHECK(str_format(f.psv.lib, sizeof(f.psv.lib), "%s/lib", dir));
+	CHECK(str_format(f.psv.run, sizeof(f.psv.run), "%s/run", dir));
+	CHECK(str_format(libexec, sizeof(libexec), "%s/libexec", dir));
+	CHECK_INT(mkdir(libexec, 0755), 0);
+	CHECK_INT(setenv("VNAS_PREFIX", dir, 1), 0);
+	CHECK_INT(setenv("VNAS_LIBEXEC", libexec, 1), 0);
+	at = open(libexec, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHECK_INT(file_write_atomic_at(at, "vnas-init", "#!", 2, 0755), 0);
+	(void)close(at);
+	if (template_build(&f.psv, &t, NULL, &e) < 0)
+		test_fail(__FILE__, __LINE__, e.text);
+	(void)close(f.overlay);
+	f.overlay = template_overlay(&f.psv, t.name, &e);
+	CHECK(f.overlay >= 0);
+	build(&f, &r);
+	take_handles(h, st);
+	/* The control: from outside a handle of the Psv's opens. */
+	if (h[1].h.handle_bytes) {
+		int usr = open("/usr", O_RDONLY | O_CLOEXEC), fd = open_by_handle_at(usr, &h[1].h, O_RDONLY | O_CLOEXEC);
+
+		CHECK(fd >= 0);
+		(void)close(fd);
+		(void)close(usr);
+	}
+	enter(&r);
+	check_handles(h, st, &r);
+}
