@@ -66,6 +66,8 @@ struct net_listener {
 	pid_t pid;        /* 0: not found */
 	char comm[17];
 };
-/* net_listeners: wildcard listeners of those ports in this network namespace (sock_diag(7)), with their process.
- * Sockets of the cgroup v2 tree with id vsv_cgroup_root and below are left out (0: none are). */
-int net_listeners(const uint16_t *ports, size_t n_ports, struct net_listener **ret, size_t *ret_n, struct err *err);
+/* net_listeners: wildcard listeners (TCP) and unconnected wildcard sockets (UDP) on those ports in this network namespace
+ * (sock_diag(7)), with their process.  Sockets of the v2 control group with number vsv_cgroup_root (cgroup_root_id()) and
+ * below are left out (0: none are).  The caller frees *ret. */
+int net_listeners(const uint16_t *ports, size_t n_ports, uint64_t vsv_cgroup_root, struct net_listener **ret, size_t *ret_n,
+		  struct err *err);

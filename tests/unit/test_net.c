@@ -362,3 +362,20 @@ TEST(net_up_takes_well_below_a_millisecond)
 		(void)fprintf(stderr, "    net_address_up: %.3f ms\n", best);
 	CHECK(best < 1.0);
 }
+
+TEST(net_own_loopback_address)
+{
+	struct err e = { 0 };
+	char *before;
+
+	one_network();
+	before = host_dump();
+	CHECK_INT(net_loopback_up(3, &e), 1);
+	CHECK_INT(net_loopback_up(3, &e), 0);
+	CHECK_INT(net_loopback_down(3, &e), 0);
+	CHECK_INT(net_loopback_down(3, &e), 0);
+	CHECK_STR(host_dump(), before);
+	CHECK_INT(file_write_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/lo/disable_ipv6", "1"), 0);
+	CHECK_INT(net_loopback_up(3, &e), 0);
+	CHECK_INT(net_loopback_down(3, &e), 0);
+}
