@@ -32,6 +32,7 @@ struct service {
 };
 
 extern const struct service *const services[]; /* NULL-terminated */
+const struct service *service_find(const char *name); /* NULL: none of that name */
 
 /* Keys of [smb] that vnas owns and therefore refuses: NULL-terminated, lower case, single spaces. */
 extern const char *const samba_owned_keys[];
