@@ -203,6 +203,8 @@ static void emit_socket(struct program *p)
 	family = begin(p, AF_NETLINK);
 	emit_load_arg(p, 2);
 	return_if(p, NETLINK_ROUTE, 0);
+	/* As on a kernel without auditing: with EPERM useradd, groupadd and all their kin refuse to work (libaudit). */
+	return_if(p, NETLINK_AUDIT, EPROTONOSUPPORT);
 	emit_return(p, EPERM);
 	end(p, family);
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 2, 0);
