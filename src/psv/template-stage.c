@@ -2,6 +2,7 @@
 /* The staged tree: a copy of the chosen files of /usr, with nothing in it but folders, plain files of mode 0755 and less,
  * and symbolic links.  Set-id bits, capabilities, owners and extended attributes are not copied.  Sources are opened
  * below /usr and never outside it: what the Psv's administrator moved elsewhere behind a link stays there. */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -299,14 +300,34 @@ int stage_files(int dst_fd, const struct strlist *files, struct err *err)
 	return 0;
 }
 
+/* A dynamic program reads /etc/ld.so.preload, which is the tenant's, before it has confined itself. */
+static int check_static(int fd, const char *path, struct err *err)
+{
+	Elf64_Ehdr head;
+	Elf64_Phdr part;
+
+	if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_phentsize != sizeof(part))
+		return err_set(err, -ENOEXEC, "%s is not a 64-bit ELF program", path);
+	for (unsigned i = 0; i < head.e_phnum; i++) {
+		if (pread(fd, &part, sizeof(part), (off_t)(head.e_phoff + i * sizeof(part))) != (ssize_t)sizeof(part))
+			return err_set(err, -ENOEXEC, "%s is cut short", path);
+		if (part.p_type == PT_INTERP)
+			return err_set(err, -ENOEXEC, "%s is not linked statically", path);
+	}
+	return 0;
+}
+
 int stage_init(int dst_fd, const char *init_path, struct err *err)
 {
 	_cleanup_close_ int in = open(init_path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
+	int r;
 
 	if (in < 0)
 		return err_set(err, -errno, "cannot open %s: %m", init_path);
 	if (fstat(in, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
 		return err_set(err, -ENOEXEC, "%s is not a program", init_path);
-	return copy_file(in, dst_fd, "lib/vnas/vnas-init", err);
+	r = check_static(in, init_path, err);
+	return r < 0 ? r : copy_file(in, dst_fd, "lib/vnas/vnas-init", err);
 }

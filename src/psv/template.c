@@ -214,7 +214,7 @@ static int read_meta(int dir, const char *name, struct template *ret)
 	_cleanup_free_ char *text = NULL;
 	char file[NAME_DIGITS + 8];
 	const char *source;
-	json_int_t created;
+	json_int_t created, created_ns;
 	struct template t;
 	struct stat st;
 	json_t *o;
@@ -226,10 +226,11 @@ static int read_meta(int dir, const char *name, struct template *ret)
 	    file_read_at(dir, file, META_MAX_BYTES, &text, &len) < 0)
 		return 1;
 	o = json_loadb(text, len, 0, NULL);
-	if (o && json_unpack(o, "{s:s, s:I}", "source", &source, "created", &created) == 0 &&
+	if (o && json_unpack(o, "{s:s, s:I, s:I}", "source", &source, "created", &created, "created_ns", &created_ns) == 0 &&
 	    str_copy(t.source, sizeof(t.source), source) && str_copy(t.name, sizeof(t.name), name)) {
 		t.bytes = (uint64_t)st.st_size;
 		t.created = created;
+		t.created_ns = (uint32_t)created_ns;
 		*ret = t;
 		r = 0;
 	}
@@ -243,6 +244,8 @@ static int newest_first(const void *a, const void *b)
 
 	if (x->created != y->created)
 		return x->created < y->created ? 1 : -1;
+	if (x->created_ns != y->created_ns)
+		return x->created_ns < y->created_ns ? 1 : -1;
 	return strcmp(x->name, y->name);
 }
 
@@ -338,6 +341,19 @@ int template_lock(const struct psv *psv, struct err *err)
 	return steal_fd(&dir);
 }
 
+/* A killed build's mkfs may live a moment longer than the lock and still add to the folder. */
+static int remove_build(int dir, const char *name)
+{
+	const struct timespec moment = { .tv_nsec = 10 * 1000000L };
+	int r = dir_remove_tree_at(dir, name);
+
+	for (int i = 0; i < 100 && (r == -ENOTEMPTY || r == -EEXIST); i++) {
+		(void)nanosleep(&moment, NULL);
+		r = dir_remove_tree_at(dir, name);
+	}
+	return r;
+}
+
 /* What killed builds left: their folders, and images without a description.  Called with the lock held. */
 static int sweep(int dir, struct err *err)
 {
@@ -354,7 +370,7 @@ static int sweep(int dir, struct err *err)
 		int r = 0;
 
 		if (str_starts(e->d_name, BUILD_PREFIX)) {
-			r = dir_remove_tree_at(dir, e->d_name);
+			r = remove_build(dir, e->d_name);
 		} else if (is_name(e->d_name, NAME_DIGITS) && strcmp(e->d_name + NAME_DIGITS, ".erofs") == 0) {
 			(void)snprintf(json, sizeof(json), "%.*s.json", NAME_DIGITS, e->d_name);
 			if (fstatat(dir, json, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
@@ -409,30 +425,71 @@ static int make_image(const char *build_path, char ret_name[NAME_DIGITS + 1], st
 	return sha256_file(image, ret_name, err);
 }
 
-static json_t *describe(const struct dpkg *d, const char *source, int64_t created)
+static void set_created(json_t *meta)
 {
-	json_t *packages = json_object();
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)json_object_set_new(meta, "created", json_integer(now.tv_sec));
+	(void)json_object_set_new(meta, "created_ns", json_integer(now.tv_nsec));
+}
+
+static json_t *describe(const struct dpkg *d, const char *source)
+{
+	json_t *meta = json_object(), *packages = json_object();
 
 	for (size_t i = 0; i < d->n; i++)
 		if (d->packages[i].chosen)
 			(void)json_object_set_new(packages, d->packages[i].name, json_string(d->packages[i].version));
-	return json_pack("{s:s, s:I, s:o}", "source", source, "created", (json_int_t)created, "packages", packages);
+	(void)json_object_set_new(meta, "source", json_string(source));
+	(void)json_object_set_new(meta, "packages", packages);
+	set_created(meta);
+	return meta;
 }
 
-/* Image, then description: from the second rename on it is there. */
-static int publish(int dir, int build, const char *name, json_t *meta, struct err *err)
+static int write_meta(int dir, const char *name, json_t *meta, struct err *err)
 {
 	_cleanup_free_ char *text = json_dumps(meta, JSON_INDENT(2) | JSON_SORT_KEYS);
 	char file[NAME_DIGITS + 8];
 	int r;
 
-	if (!text || !str_format(file, sizeof(file), "%s.erofs", name))
+	if (!text || !str_format(file, sizeof(file), "%s.json", name))
 		return err_set(err, -ENOMEM, "cannot describe the template");
-	if (renameat(build, "image", dir, file) < 0)
-		return err_set(err, -errno, "cannot put the image into place: %m");
-	(void)str_format(file, sizeof(file), "%s.json", name);
 	r = file_write_atomic_at(dir, file, text, strlen(text), 0444);
 	return r < 0 ? err_set(err, r, "cannot write %s: %s", file, strerror(-r)) : 0;
+}
+
+/* An older template that fits the installed packages again becomes the newest. */
+static int make_newest(int dir, struct template *t, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	char file[NAME_DIGITS + 8];
+	json_t *meta;
+	size_t len;
+	int r;
+
+	(void)str_format(file, sizeof(file), "%s.json", t->name);
+	r = file_read_at(dir, file, META_MAX_BYTES, &text, &len);
+	meta = r < 0 ? NULL : json_loadb(text, len, 0, NULL);
+	if (!meta)
+		return err_set(err, -EBADMSG, "cannot read %s", file);
+	set_created(meta);
+	r = write_meta(dir, t->name, meta, err);
+	json_decref(meta);
+	if (r < 0)
+		return r;
+	return read_meta(dir, t->name, t) == 0 ? 0 : err_set(err, -EIO, "cannot read %s back", file);
+}
+
+/* Image, then description: from the second rename on it is there. */
+static int publish(int dir, int build, const char *name, json_t *meta, struct err *err)
+{
+	char file[NAME_DIGITS + 8];
+
+	(void)str_format(file, sizeof(file), "%s.erofs", name);
+	if (renameat(build, "image", dir, file) < 0)
+		return err_set(err, -errno, "cannot put the image into place: %m");
+	return write_meta(dir, name, meta, err);
 }
 
 static int make_tree(const struct dpkg *d, int build, const char *init_path, struct err *err)
@@ -457,7 +514,7 @@ static int build_in(const struct psv *psv, int dir, const char *folder, struct t
 		    void (*progress)(const char *line), struct err *err)
 {
 	_cleanup_close_ int build = dir_open(dir, folder);
-	struct template t = { .created = time(NULL) };
+	struct template t = { 0 };
 	char path[PATH_MAX], init[PATH_MAX], after[NAME_DIGITS + 1];
 	struct dpkg d = { 0 };
 	json_t *meta = NULL;
@@ -492,7 +549,7 @@ static int build_in(const struct psv *psv, int dir, const char *folder, struct t
 	if (r == 0 && strcmp(after, t.source) != 0)
 		r = err_set(err, -EAGAIN, "the installed packages changed meanwhile: try again");
 	if (r == 0) {
-		meta = describe(&d, t.source, t.created);
+		meta = describe(&d, t.source);
 		r = publish(dir, build, t.name, meta, err);
 	}
 	json_decref(meta);
@@ -516,7 +573,7 @@ static int find_source(int dir, const char *source, struct template *ret, struct
 		if (strcmp(list[i].source, source) != 0)
 			continue;
 		*ret = list[i];
-		return 0;
+		return i == 0 ? 0 : make_newest(dir, ret, err);
 	}
 	return 1;
 }
@@ -524,7 +581,7 @@ static int find_source(int dir, const char *source, struct template *ret, struct
 int template_build(const struct psv *psv, struct template *ret, void (*progress)(const char *line), struct err *err)
 {
 	_cleanup_close_ int dir = -1;
-	char source[NAME_DIGITS + 1], folder[] = BUILD_PREFIX "0000000000", path[PATH_MAX];
+	char source[NAME_DIGITS + 1], folder[sizeof(BUILD_PREFIX) + 12];
 	int r = dpkg_wait(DPKG_WAIT_MS, progress, err);
 
 	if (r < 0)
@@ -546,8 +603,7 @@ int template_build(const struct psv *psv, struct template *ret, void (*progress)
 		return err_wrap(err, r, "template");
 	}
 	r = build_in(psv, dir, folder, ret, progress, err);
-	(void)str_copy(path, sizeof(path), folder);
-	(void)dir_remove_tree_at(dir, path);
+	(void)dir_remove_tree_at(dir, folder);
 	return r < 0 ? err_wrap(err, r, "template") : 0;
 }
 

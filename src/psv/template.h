@@ -16,13 +16,15 @@ struct template {
 	char name[65];     /* 64 hex digits */
 	char source[65];   /* SHA-256 of the sorted "package=version" list, of vnas-init, and of the recipe's version */
 	uint64_t bytes;
-	int64_t created;   /* seconds since the epoch */
+	int64_t created;   /* or made the newest again; seconds since the epoch */
+	uint32_t created_ns;
 };
 
 /* template_source: the fingerprint of what a template made now would be made of.  Fast: no file contents are read but
  * dpkg's status. */
 int template_source(const struct psv *psv, char ret_source[65], struct err *err);
-/* template_build: makes it if there is none of that source; ret->name tells which.  progress(line) may be NULL. */
+/* template_build: makes it if there is none of that source, and it is the newest then: also after packages were put back to
+ * an older version.  ret->name tells which.  progress(line) may be NULL. */
 int template_build(const struct psv *psv, struct template *ret, void (*progress)(const char *line), struct err *err);
 int template_list(const struct psv *psv, struct template **ret, size_t *ret_n, struct err *err); /* newest first */
 /* template_newest: 0; 1: there is none yet. */

@@ -13,7 +13,6 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
-#include "lib/process.h"
 #include "lib/str.h"
 #include "lib/sys.h"
 #include "psv/conf.h"
@@ -23,6 +22,7 @@
 #include "psv/root.h"
 #include "psv/template.h"
 #include "psv/volume.h"
+#include "template_fixture.h"
 #include "test.h"
 
 enum { VOLUMES = 3 };
@@ -366,30 +366,18 @@ static void check_handles(struct handle h[OUTSIDE], const struct stat st[OUTSIDE
 
 TEST(root_leads_nowhere_by_file_handle)
 {
-	char dir[128], libexec[160];
 	struct handle h[OUTSIDE];
 	struct stat st[OUTSIDE];
 	struct template t;
 	struct err e = { 0 };
 	struct fixture f;
 	struct root r;
-	int at;
 
-	if (!program_find("mkfs.erofs", NULL, 0))
-		SKIP("no mkfs.erofs");
+	fixture_require();
 	setup(&f);
-	CHECK(str_format(dir, sizeof(dir), "%s", test_dir()));
-	CHECK(str_format(f.psv.lib, sizeof(f.psv.lib), "%s/lib", dir));
-	CHECK(str_format(f.psv.run, sizeof(f.psv.run), "%s/run", dir));
-	CHECK(str_format(libexec, sizeof(libexec), "%s/libexec", dir));
-	CHECK_INT(mkdir(libexec, 0755), 0);
-	CHECK_INT(setenv("VNAS_PREFIX", dir, 1), 0);
-	CHECK_INT(setenv("VNAS_LIBEXEC", libexec, 1), 0);
-	at = open(libexec, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CHECK_INT(file_write_atomic_at(at, "vnas-init", "#!", 2, 0755), 0);
-	(void)close(at);
-	if (template_build(&f.psv, &t, NULL, &e) < 0)
-		test_fail(__FILE__, __LINE__, e.text);
+	fixture_psv(&f.psv, "psv");
+	fixture_init("1");
+	fixture_build(&f.psv, &t);
 	(void)close(f.overlay);
 	f.overlay = template_overlay(&f.psv, t.name, &e);
 	CHECK(f.overlay >= 0);

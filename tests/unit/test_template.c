@@ -3,27 +3,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
-#include "lib/process.h"
 #include "lib/str.h"
 #include "psv/psv.h"
 #include "psv/root-mount.h"
 #include "psv/template-parts.h"
 #include "psv/template.h"
-#include "service/service.h"
+#include "template_fixture.h"
 #include "test.h"
-
-__attribute__((weak)) const struct service *const services[] = {
-	&(const struct service){ .name = "smbd", .packages = (const char *const[]){ "samba", "samba-vfs-modules", NULL } },
-	NULL,
-};
 
 /* ---- dpkg's database ---- */
 
@@ -80,48 +77,6 @@ TEST(paths_below_usr)
 }
 
 /* ---- A real one ---- */
-
-static void make_psv(struct psv *psv, const char *sub)
-{
-	char dir[128];
-
-	*psv = (struct psv){ 0 };
-	CHECK(str_format(dir, sizeof(dir), "%s/%s", test_dir(), sub));
-	CHECK_INT(dir_make_path(dir, 0700), 0);
-	CHECK(str_format(psv->lib, sizeof(psv->lib), "%s/lib", dir));
-	CHECK(str_format(psv->run, sizeof(psv->run), "%s/run", dir));
-	CHECK_INT(setenv("VNAS_PREFIX", dir, 1), 0);
-}
-
-/* A libexec folder of the test's own: what vnas-init does is no matter here. */
-static void make_init(const char *content)
-{
-	char path[128];
-	int fd;
-
-	CHECK(str_format(path, sizeof(path), "%s/libexec", test_dir()));
-	CHECK(mkdir(path, 0755) == 0 || errno == EEXIST);
-	CHECK_INT(setenv("VNAS_LIBEXEC", path, 1), 0);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CHECK_INT(file_write_atomic_at(fd, "vnas-init", content, strlen(content), 0755), 0);
-	(void)close(fd);
-}
-
-static void require(const char *program, const char *reason)
-{
-	if (!program_find(program, NULL, 0))
-		SKIP(reason);
-	if (geteuid() != 0)
-		SKIP("not root");
-}
-
-static void build(const struct psv *psv, struct template *t)
-{
-	struct err e = { 0 };
-
-	if (template_build(psv, t, NULL, &e) < 0)
-		test_fail(__FILE__, __LINE__, e.text);
-}
 
 static unsigned count_files(const char *path)
 {
@@ -250,15 +205,15 @@ TEST(template_is_built_once_and_runs_samba)
 	int fd[2], at;
 	size_t n;
 
-	require("mkfs.erofs", "no mkfs.erofs");
-	make_psv(&psv, "psv");
-	make_init("#!/bin/sh\n");
+	fixture_require();
+	fixture_psv(&psv, "psv");
+	fixture_init("1");
 	CHECK_INT(template_newest(&psv, &t, &e), 1);
 	/* What a killed build left. */
 	CHECK(str_format(path, sizeof(path), "%s/templates/.build-123/tree", psv.lib));
 	CHECK_INT(dir_make_path(path, 0700), 0);
-	build(&psv, &t);
-	build(&psv, &again);
+	fixture_build(&psv, &t);
+	fixture_build(&psv, &again);
 	CHECK_STR(again.name, t.name);
 	CHECK_INT(template_newest(&psv, &again, &e), 0);
 	CHECK_STR(again.name, t.name);
@@ -311,16 +266,16 @@ TEST(template_is_reproducible)
 	struct template a, b, c;
 	struct psv psv;
 
-	require("mkfs.erofs", "no mkfs.erofs");
-	make_init("#!/bin/sh\n");
-	make_psv(&psv, "one");
-	build(&psv, &a);
-	make_psv(&psv, "two");
-	build(&psv, &b);
+	fixture_require();
+	fixture_init("1");
+	fixture_psv(&psv, "one");
+	fixture_build(&psv, &a);
+	fixture_psv(&psv, "two");
+	fixture_build(&psv, &b);
 	CHECK_STR(a.name, b.name);
 	CHECK_STR(a.source, b.source);
-	make_init("#!/bin/sh -e\n");
-	build(&psv, &c);
+	fixture_init("2");
+	fixture_build(&psv, &c);
 	CHECK(strcmp(b.source, c.source) != 0);
 	CHECK(strcmp(b.name, c.name) != 0);
 }
@@ -335,10 +290,10 @@ TEST(template_overlays_share_the_page_cache)
 	unsigned long long sectors[2];
 	int fd[2];
 
-	require("mkfs.erofs", "no mkfs.erofs");
-	make_psv(&psv, "psv");
-	make_init("#!/bin/sh\n");
-	build(&psv, &t);
+	fixture_require();
+	fixture_psv(&psv, "psv");
+	fixture_init("1");
+	fixture_build(&psv, &t);
 	for (int i = 0; i < 2; i++) {
 		static char buf[1 << 20];
 		int file;
@@ -422,4 +377,190 @@ TEST(overlays_are_made_on_old_kernels)
 	CHECK_INT(faccessat(fd, "a", F_OK, 0), 0);
 	CHECK_INT(mkdirat(fd, "b", 0755), -1);
 	CHECK_INT(errno, EROFS);
+}
+
+TEST(template_refuses_a_dynamic_init)
+{
+	char path[256], *text;
+	struct template t;
+	struct err e = { 0 };
+	struct psv psv;
+	size_t len;
+	int dir;
+
+	fixture_require();
+	fixture_psv(&psv, "psv");
+	fixture_init("1");
+	CHECK_INT(file_read_at(AT_FDCWD, "/usr/bin/true", 1 << 24, &text, &len), 0);
+	CHECK(str_format(path, sizeof(path), "%s/libexec", test_dir()));
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHECK_INT(file_write_atomic_at(dir, "vnas-init", text, len, 0755), 0);
+	CHECK_INT(template_build(&psv, &t, NULL, &e), -ENOEXEC);
+	CHECK(strstr(e.text, "vnas-init is not linked statically"));
+	CHECK_INT(file_write_atomic_at(dir, "vnas-init", "#!/bin/sh", 9, 0755), 0);
+	CHECK_INT(template_build(&psv, &t, NULL, &e), -ENOEXEC);
+	CHECK_INT(unlinkat(dir, "vnas-init", 0), 0);
+	CHECK_INT(template_build(&psv, &t, NULL, &e), -ENOENT);
+	CHECK(str_format(path, sizeof(path), "%s/templates", psv.lib));
+	CHECK_INT(count_files(path), 1); /* .source */
+	free(text);
+}
+
+static pid_t start_build(const struct psv *psv)
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		struct template t;
+
+		_exit(template_build(psv, &t, NULL, NULL) < 0);
+	}
+	return pid;
+}
+
+TEST(template_built_by_two_at_once_is_one)
+{
+	struct psv psv;
+	char path[256];
+	pid_t pid[2];
+	int status;
+
+	fixture_require();
+	fixture_psv(&psv, "psv");
+	fixture_init("1");
+	for (int i = 0; i < 2; i++)
+		pid[i] = start_build(&psv);
+	for (int i = 0; i < 2; i++)
+		CHECK(waitpid(pid[i], &status, 0) == pid[i] && status == 0);
+	CHECK(str_format(path, sizeof(path), "%s/templates", psv.lib));
+	CHECK_INT(count_files(path), 3);
+}
+
+/* Killed anywhere, a build leaves nothing that the next one does not put right. */
+TEST(template_build_survives_a_kill)
+{
+	static const long after_ms[] = { 5, 60, 200, 400, 700 };
+	struct template t;
+	struct err e = { 0 };
+	struct psv psv;
+	char path[256];
+
+	fixture_require();
+	fixture_psv(&psv, "psv");
+	fixture_init("1");
+	for (size_t i = 0; i < sizeof(after_ms) / sizeof(*after_ms); i++) {
+		struct timespec wait = { .tv_nsec = after_ms[i] * 1000000L };
+		pid_t pid = start_build(&psv);
+		int status, r, fd;
+
+		(void)nanosleep(&wait, NULL);
+		CHECK_INT(kill(pid, SIGKILL), 0);
+		CHECK(waitpid(pid, &status, 0) == pid);
+		r = template_newest(&psv, &t, &e);
+		CHECK(r == 0 || r == 1);
+		if (r == 1)
+			continue;
+		fd = template_overlay(&psv, t.name, &e);
+		CHECK(fd >= 0);
+		(void)close(fd);
+	}
+	fixture_build(&psv, &t);
+	CHECK(str_format(path, sizeof(path), "%s/templates", psv.lib));
+	CHECK_INT(count_files(path), 3);
+}
+
+/* ---- An update of the Psv's packages ---- */
+
+/* Covers a folder of the Psv's with one of the test's own, which begins with the same content. */
+static void cover(const char *folder, const char *name)
+{
+	char upper[256], work[256], data[1024];
+
+	CHECK(str_format(upper, sizeof(upper), "%s/cover/%s.upper", test_dir(), name));
+	CHECK(str_format(work, sizeof(work), "%s/cover/%s.work", test_dir(), name));
+	CHECK_INT(mkdir(upper, 0755), 0);
+	CHECK_INT(mkdir(work, 0755), 0);
+	CHECK(str_format(data, sizeof(data), "lowerdir=%s,upperdir=%s,workdir=%s", folder, upper, work));
+	CHECK_INT(mount("overlay", folder, "overlay", 0, data), 0);
+}
+
+static void replace(const char *dir, const char *name, const char *text, size_t len)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	CHECK_INT(file_write_atomic_at(fd, name, text, len, 0755), 0);
+	(void)close(fd);
+}
+
+/* As apt-get upgrade does it: other files, another version in dpkg's status. */
+static void upgrade_samba(const char *version)
+{
+	_cleanup_free_ char *status = NULL;
+	_cleanup_strbuf_ struct strbuf changed = { 0 };
+	const char *stanza, *line;
+	size_t len;
+
+	CHECK_INT(file_read_at(AT_FDCWD, "/var/lib/dpkg/status", 64 << 20, &status, &len), 0);
+	stanza = strstr(status, "Package: samba\n");
+	CHECK(stanza);
+	line = strstr(stanza, "Version: ");
+	CHECK(line);
+	strbuf_add(&changed, status, (size_t)(line - status));
+	strbuf_addf(&changed, "Version: %s", version);
+	strbuf_addstr(&changed, strchr(line, '\n'));
+	replace("/var/lib/dpkg", "status", changed.buf, changed.len);
+	replace("/usr/sbin", "smbd", version, strlen(version));
+}
+
+static void check_smbd(int overlay, const char *want, struct stat *ret)
+{
+	char *text;
+	size_t len;
+
+	CHECK_INT(fstatat(overlay, "sbin/smbd", ret, 0), 0);
+	if (!want)
+		return;
+	CHECK_INT(file_read_at(overlay, "sbin/smbd", 1 << 24, &text, &len), 0);
+	CHECK_STR(text, want);
+	free(text);
+}
+
+TEST(template_of_a_running_server_stays_when_packages_change)
+{
+	struct template a, b, again;
+	struct stat before, after, other;
+	struct err e = { 0 };
+	struct psv psv;
+	char path[256];
+	int old, new;
+
+	fixture_require();
+	fixture_psv(&psv, "psv");
+	fixture_init("1");
+	CHECK(str_format(path, sizeof(path), "%s/cover", test_dir()));
+	CHECK_INT(mkdir(path, 0755), 0);
+	cover("/usr", "usr");
+	cover("/var/lib/dpkg", "dpkg");
+
+	fixture_build(&psv, &a);
+	old = template_overlay(&psv, a.name, &e);
+	CHECK(old >= 0);
+	check_smbd(old, NULL, &before);
+	upgrade_samba("9.9-1");
+	fixture_build(&psv, &b);
+	CHECK(strcmp(a.name, b.name) != 0 && strcmp(a.source, b.source) != 0);
+	new = template_overlay(&psv, b.name, &e);
+	CHECK(new >= 0);
+	check_smbd(new, "9.9-1", &other);
+	check_smbd(old, NULL, &after);
+	CHECK(before.st_ino == after.st_ino && before.st_size == after.st_size && before.st_size > 9);
+	CHECK_INT(template_newest(&psv, &again, &e), 0);
+	CHECK_STR(again.name, b.name);
+	/* Put back: what was there is taken again, and is the newest. */
+	CHECK_INT(umount2("/var/lib/dpkg", MNT_DETACH), 0);
+	fixture_build(&psv, &again);
+	CHECK_STR(again.name, a.name);
+	CHECK_INT(template_newest(&psv, &again, &e), 0);
+	CHECK_STR(again.name, a.name);
 }
