@@ -86,6 +86,7 @@ int volume_create(const struct psv *psv, const char *server, const struct conf_v
 		  bool force, char ret_uuid[37], struct err *err);
 int volume_sweep(const struct psv *psv, const char *server, struct err *err);
 
+/* All of these name the volume in err themselves: no caller wraps that again. */
 /* volume_open: takes the lock, attaches the loop device (direct I/O where the file system of the pool can), reads the
  * label, checks server, role and UUID (a swapped disk is refused) and generation (older than `generation` is refused;
  * 0: any).  -EBUSY with VNAS_EXIT_IN_USE: somebody has it. */
@@ -104,6 +105,7 @@ int volume_subtree(const struct volume *v, const char *folder, struct err *err);
 int volumes_check(const struct psv *psv, const struct volume *volumes, size_t n, struct err *err);
 int volumes_advance(const struct psv *psv, struct volume *volumes, size_t n, const char *conf_text, struct err *err);
 int volume_generation_known(const struct psv *psv, const char *server, uint64_t *ret, struct err *err);
+int volume_generation_remember(const struct psv *psv, const char *server, uint64_t generation, struct err *err);
 /* volume_set_generation: one label, durable when it returns. */
 int volume_set_generation(struct volume *v, uint64_t generation, const char *conf_text, struct err *err);
 void volume_close(struct volume *v);

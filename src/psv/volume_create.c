@@ -324,7 +324,7 @@ static int create_device(const char *server, struct volume *vol, bool force, str
 	return r;
 }
 
-/* A volume that is added later is as new as the server is: see volumes_check(). */
+/* As new as the server is, or one of that name was before it: see volumes_check(). */
 static int label_fill(const struct psv *psv, const char *server, struct volume *vol, const char *conf_text,
 		      struct err *err)
 {
@@ -338,7 +338,7 @@ static int label_fill(const struct psv *psv, const char *server, struct volume *
 	if (!str_copy(vol->label.server, sizeof(vol->label.server), server) ||
 	    !str_copy(vol->label.role, sizeof(vol->label.role), vol->conf->name))
 		return err_set(err, -ENAMETOOLONG, "its name is too long");
-	vol->label.generation = known && !is_root(vol->conf) ? known : 1;
+	vol->label.generation = known ? known : 1;
 	vol->label.conf = xstrdup(conf_text);
 	return 0;
 }

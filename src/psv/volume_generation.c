@@ -46,7 +46,7 @@ int volume_generation_known(const struct psv *psv, const char *server, uint64_t 
 	return 0;
 }
 
-static int remember(const struct psv *psv, const char *server, uint64_t generation, struct err *err)
+int volume_generation_remember(const struct psv *psv, const char *server, uint64_t generation, struct err *err)
 {
 	char path[PATH_MAX], text[32];
 	_cleanup_close_ int dir = known_dir(psv, server, true, path);
@@ -111,5 +111,5 @@ int volumes_advance(const struct psv *psv, struct volume *volumes, size_t n, con
 		if (r < 0)
 			return r;
 	}
-	return remember(psv, volumes[0].label.server, next, err);
+	return volume_generation_remember(psv, volumes[0].label.server, next, err);
 }
