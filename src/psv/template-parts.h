@@ -14,7 +14,7 @@ struct psv;
 
 /* The recipe, template-recipe.c.  A change of what it selects or of how the image is written must count up
  * RECIPE_VERSION, or machines keep the template that they have. */
-enum { RECIPE_VERSION = 1 };
+enum { RECIPE_VERSION = 2 };
 /* recipe_packages: what a Vsv's administrator needs and what the services need; optional ones only if installed. */
 struct recipe_package {
 	const char *name;

@@ -19,13 +19,14 @@ const struct recipe_package recipe_base[] = {
 	{ "hostname", false },
 	{ "libc-bin", false },       /* getent, iconv, C.UTF-8 */
 	{ "libpam-modules", false },
-	{ "login", true },           /* su, nologin; both move between packages */
+	{ "login", true },           /* nologin, in Debian 12 */
 	{ "mawk", true },
 	{ "ncurses-base", false },   /* terminfo, for the shell's line editing */
 	{ "passwd", false },         /* useradd, groupadd, chpasswd */
 	{ "procps", false },
 	{ "sed", false },
 	{ "tar", false },
+	{ "util-linux", false },     /* su, flock, more */
 	{ "acl", true },             /* getfacl: backups look at rights */
 	{ "attr", true },
 	{ "libc-gconv-modules-extra", true }, /* EUC-JP and CP932, where they are a package of their own */

@@ -15,13 +15,7 @@
 #include "lib/str.h"
 #include "psv/psv.h"
 #include "psv/template.h"
-#include "service/service.h"
 #include "test.h"
-
-__attribute__((weak)) const struct service *const services[] = {
-	&(const struct service){ .name = "smbd", .packages = (const char *const[]){ "samba", "samba-vfs-modules", NULL } },
-	NULL,
-};
 
 void fixture_require(void)
 {

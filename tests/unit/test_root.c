@@ -394,3 +394,70 @@ TEST(root_leads_nowhere_by_file_handle)
 	enter(&r);
 	check_handles(h, st, &r);
 }
+
+/* ---- What an administrator does inside ---- */
+
+static int run_shell(const char *command)
+{
+	static const char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", NULL };
+	const char *const argv[] = { "/bin/bash", "-e", "-c", command, NULL };
+	int status;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+			_exit(126);
+		(void)execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+		_exit(127);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+TEST(root_is_a_server_to_administer)
+{
+	static const char *const commands[] = {
+		"[ \"$(id -un)\" = root ]; cd ~; [ \"$PWD\" = /root ]; ls -la / >/dev/null",
+		"groupadd -g 2000 sales; useradd -m -u 2001 -g sales taro; [ \"$(id taro)\" = "
+		"'uid=2001(taro) gid=2000(sales) groups=2000(sales)' ]",
+		"echo taro:secret | chpasswd; getent shadow taro | grep -q '^taro:\\$'",
+		"usermod -c 'Yamada Taro' taro; getent passwd taro | grep -q 'Yamada Taro:/home/taro:/usr/sbin/nologin$'",
+		"[ \"$(su -s /bin/sh taro -c 'id -u')\" = 2001 ]",
+		"printf 'secret\\nsecret\\n' | smbpasswd -s -a taro; pdbedit -L | grep -q '^taro:2001:'",
+		"[ \"$(testparm -s --parameter-name=workgroup)\" = WORKGROUP ]",
+		"net getlocalsid | grep -q 'is: S-1-5-21-'",
+		"mkdir /srv/docs; setfacl -m u:taro:rwx /srv/docs; getfacl /srv/docs | grep -q '^user:taro:rwx'",
+		"echo x > /srv/docs/x; tar -C /srv -cf /tmp/x.tar docs; tar -tf /tmp/x.tar | grep -q docs/x",
+		"userdel -r taro; ! getent passwd taro; [ ! -e /home/taro ]; groupdel sales",
+		"getent services microsoft-ds | grep -q 445; getent hosts files.example.com | grep -q 192.0.2.11",
+		"[ \"$(TZ=Asia/Tokyo date -d @0 +%H)\" = 09 ]; [ \"$(date -d @0 +%H)\" = 00 ]",
+		"/sbin/ldconfig -p | grep -q libc.so.6",
+	};
+	static const char conf_text[] = "[server]\nhostname = files.example.com\naddress = 192.0.2.11/24\n";
+	struct template t;
+	struct err e = { 0 };
+	struct fixture f;
+	struct root r;
+
+	fixture_require();
+	setup(&f);
+	fixture_psv(&f.psv, "psv");
+	fixture_init("1");
+	fixture_build(&f.psv, &t);
+	if (conf_parse(conf_text, strlen(conf_text), "a.conf", "a", &f.conf, &e) < 0)
+		test_fail(__FILE__, __LINE__, e.text);
+	if (root_populate(&f.conf, &f.volumes[0], &e) < 0)
+		test_fail(__FILE__, __LINE__, e.text);
+	(void)close(f.overlay);
+	f.overlay = template_overlay(&f.psv, t.name, &e);
+	build(&f, &r);
+	if (root_generate(&f.conf, r.conf_fd, &e) < 0)
+		test_fail(__FILE__, __LINE__, e.text);
+	enter(&r);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (run_shell(commands[i]) != 0)
+			test_fail(__FILE__, __LINE__, commands[i]);
+}
