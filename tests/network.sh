@@ -44,6 +44,17 @@ host_add() {
 	on "$name" ip addr add "$NET6:$number/64" dev eth0 nodad
 }
 
+# hosts_remove: all of them, so that the network is as psv_network made it.
+hosts_remove() {
+	local f
+
+	for f in "$T"/netns/*; do
+		ip link del "v-${f##*/}"
+		umount "$f"
+		rm "$f"
+	done
+}
+
 psv_network() {
 	ip link set lo up
 	echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad

@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Addresses of a Vsv: put on and taken away on a running one, put back when somebody flushes them, probed and announced,
+# and never chosen by the Psv itself.
+. "$(dirname "$0")/../lib.sh"
+
+host_add client1 101
+host_add client2 102
+
+plain_vsv a 11
+plain_vsv b 12
+vnas start a b
+
+# serve NAME PORT: a listener inside that says where it was reached.
+serve() {
+	vnas exec "$1" -- cat >/dev/null </dev/null
+	vnas exec "$1" -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
+}
+serve a
+has() { ip -o addr show dev lan | grep -q " $1/"; }
+
+check "IPv4 is on as /32" has "$NET4.11"
+check_eq "with the whole prefix length" "$(ip -o -4 addr show dev lan to "$NET4.11" | grep -o "$NET4.11/[0-9]*")" "$NET4.11/32"
+check_eq "IPv6 with preferred lifetime 0" \
+	"$(ip -o -6 addr show dev lan to "$NET6:11" | grep -oE 'preferred_lft [0-9a-z]+')" "preferred_lft 0sec"
+check_eq "the Psv's own source is its own" "$(ip route get "$NET4.101" | grep -oE 'src [0-9.]+')" "src $NET4.1"
+check_eq "and for IPv6" "$(ip -6 route get "$NET6:101" | grep -oE 'src [0-9a-f:]+')" "src $NET6:1"
+
+check "address add on a running one" vnas address add a "$NET4.21/24"
+check "it is on" has "$NET4.21"
+check_eq "a program inside can bind it" "$(vnas exec a -- /root/probe own4="$NET4.21" bind-own4)" "bind-own4 ok"
+check_status "again is refused" 5 'a' vnas address add a "$NET4.21/24"
+check_status "another's is refused" 5 'b' vnas address add a "$NET4.12/24"
+check_status "one that answers is refused" 5 "$NET4.102" vnas address add a "$NET4.102/24"
+check_json "address list" 'to_entries[0].value | length >= 1' vnas address list a --json
+check "address remove" vnas address remove a "$NET4.21"
+refute "it is off" has "$NET4.21"
+check_eq "a program inside can bind it no more" "$(vnas exec a -- /root/probe own4="$NET4.21" bind-own4)" \
+	"bind-own4 EADDRNOTAVAIL"
+check "the neighbour's address is still on" has "$NET4.12"
+check "its own first address too" has "$NET4.11"
+check_status "an address that it does not have" 1 "$NET4.99" vnas address remove a "$NET4.99"
+
+# What somebody else flushes comes back within a second.
+ip addr del "$NET4.11/32" dev lan
+ip -6 addr del "$NET6:11/128" dev lan
+check "a flushed IPv4 address comes back" eventually 1 has "$NET4.11"
+check "a flushed IPv6 address comes back" eventually 1 has "$NET6:11"
+rule=$(ip rule show | grep -F "from $NET4.11 " | sed 's/^\([0-9]*\):.*lookup \(.*\)/\1 \2/')
+if [[ $rule ]]; then
+	ip rule del priority "${rule% *}" from "$NET4.11"
+	check "a removed rule comes back" eventually 2 bash -c "ip rule show | grep -qF 'from $NET4.11 '"
+else
+	not_ok "a rule for its source address" "$(ip rule show)"
+fi
+check_json "with an event" '[.events[] | select(.event | test("address|reassert"))] | length > 0' vnas events a --json
+
+# A client learns the new place of an address at once: client2 had it before.
+vnas stop b
+on client2 ip addr add "$NET4.12/24" dev eth0
+on client1 socat -u OPEN:/dev/null "TCP4:$NET4.12:9,connect-timeout=1" 2>/dev/null || true
+old=$(on client1 ip neigh show "$NET4.12" | grep -oE 'lladdr [0-9a-f:]+')
+on client2 ip addr del "$NET4.12/24" dev eth0
+vnas start b
+new=$(on client1 ip neigh show "$NET4.12" | grep -oE 'lladdr [0-9a-f:]+' || true)
+check_eq "an announced address is learnt" "$new" "lladdr $(cat /sys/class/net/lan/address 2>/dev/null ||
+	ip -o link show lan | grep -oE 'ether [0-9a-f:]+' | cut -d' ' -f2)"
+refute "it was another before" test "$old" = "$new"
+
+# Two Vsv in two subnets behind two routers.
+ip link add lan2 type bridge forward_delay 0
+ip link set lan2 up
+ip addr add 198.51.100.1/24 dev lan2
+host_add router 254
+host_add far 77 lan2
+on far ip addr add 203.0.113.9/32 dev lo
+on router ip addr add 203.0.113.9/32 dev lo
+vnas stop a
+sed -i "/^\[server\]/a gateway = $NET4.254" "$ETC/a.conf"
+vnas start a
+on router ip route add 192.0.2.11/32 dev eth0 2>/dev/null || true
+on router timeout 20 socat "TCP4-LISTEN:4000,bind=203.0.113.9,fork,reuseaddr" 'SYSTEM:echo $SOCAT_PEERADDR' &
+sleep 0.3
+check_eq "traffic of a Vsv leaves by its own gateway, from its own address" \
+	"$(vnas exec a -- /root/probe client4=203.0.113.9 client_port=4000 connect-client4)" "connect-client4 $NET4.11"
+refute "the Psv itself has no way there" timeout 2 bash -c 'exec 3<>/dev/tcp/203.0.113.9/4000'
+
+vnas stop a b
+refute "stop takes the address away" has "$NET4.11"
+check "and leaves the Psv's own" has "$NET4.1"
+wait
+hosts_remove
+ip link del lan2
+done_testing

@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Each mistake gives one clear error, its documented exit status, and changes nothing.
+. "$(dirname "$0")/../lib.sh"
+
+vnas list >/dev/null # makes the folders
+
+state() {
+	find "$PREFIX" -path "$LIB/templates" -prune -o -path "$RUN/locks" -prune -o -printf '%p %s\n' | LC_ALL=C sort
+	ip -o addr
+	losetup -a | grep -F "$T" || true
+}
+
+# bad STATUS PATTERN ARGUMENT…: vnas refuses that and leaves no trace.
+bad() {
+	local status=$1 pattern=$2 before after
+
+	shift 2
+	before=$(state)
+	check_status "vnas $(printf '%.60s' "$*")" "$status" "$pattern" vnas "$@"
+	after=$(state)
+	if [[ $before != "$after" ]]; then
+		not_ok "  changed nothing" "$(diff <(echo "$before") <(echo "$after"))"
+	fi
+}
+
+bad 2 'usage|vnas help|--help'
+bad 2 'frobnicate' frobnicate
+bad 2 'creat' creat a
+bad 2 '' create
+bad 2 'option|--nonsense' create a --nonsense
+bad 2 'root-size' create a --root-size
+bad 2 '' start
+bad 2 '' volume add a
+bad 2 'name|a/b' create a/b
+bad 2 'name' create ../a
+bad 2 'name' create .a
+bad 2 'name' create -- -a
+bad 2 'name' create ''
+bad 2 'reserved|vnas' create vnas
+bad 2 'name' create "$(printf 'a%.0s' {1..33})"
+bad 2 'size' create a --root-size 0
+bad 2 'size' create a --root-size -1
+bad 2 'size' create a --root-size 12X
+bad 2 'size' create a --root-size 99999999999999999999G
+bad 1 'space|free' create a --root-size 900T
+bad 2 'size|data' create a --volume data=0
+bad 2 'volume' create a --volume nonsense
+bad 2 'volume|name' create a --volume 'da/ta=10M'
+bad 2 'root' create a --volume root=10M
+bad 2 'twice|data' create a --volume data=10M --volume data=20M
+bad 1 'sdnone' create a --volume data=/dev/sdnone
+bad 2 'prefix|address' create a --address "$NET4.11"
+bad 2 'address' create a --address "$NET4.300/24"
+bad 2 'address|prefix' create a --address "$NET4.11/33"
+bad 2 'address' create a --address "127.0.0.1/8"
+bad 2 'address' create a --address "224.0.0.1/24"
+bad 2 'address' create a --address "::ffff:$NET4.11/96"
+bad 2 'address' create a --address "fe80::1/64"
+bad 2 'nonesuch|interface' create a --address "$NET4.11/24@nonesuch0123456789"
+bad 2 'twice|address' create a --address "$NET4.11/24" --address "$NET4.11/24"
+bad 2 'stack' create a --stack third
+bad 2 'hostname' create a --hostname 'x y'
+bad 2 'fs' create a --fs ntfs
+bad 1 'pool' create a --pool nonesuch
+bad 2 'gateway|family|address' create a --address "$NET4.11/24" --gateway 2001:db8::1
+bad 4 'nobody' exec nobody -- true
+bad 4 'nobody' share list nobody
+bad 4 'nobody' destroy nobody
+
+# The same in a configuration file: file, line and key are named.
+plain_vsv a 11
+good=$(cat "$ETC/a.conf")
+broken() { # PATTERN TEXT
+	printf '%s\n%s\n' "$good" "$2" >"$ETC/a.conf"
+	bad 1 "a.conf:[0-9]+.*($1)" start a
+}
+broken 'colour' $'[limits]\ncolour = red'
+broken 'nonsense' '[nonsense]'
+broken 'memory.*12X|12X.*memory' $'[limits]\nmemory = 12X'
+broken 'tasks' $'[limits]\ntasks = -1'
+broken 'section|\]' '[server'
+broken '=' $'[server]\nhostname'
+broken 'path' $'[share docs]\nsmb = yes\npath = relative'
+broken 'path' $'[share docs]\npath = /srv/../etc'
+broken 'interfaces' $'[smb]\ninterfaces = 0.0.0.0/0'
+broken 'interfaces|Interfaces' $'[smb]\nInter Faces = 0.0.0.0/0'
+broken 'bind interfaces only|interfaces' $'[smb]\nbind interfaces only = no'
+broken 'include' $'[smb]\ninclude = /etc/shadow'
+broken 'preexec' $'[share docs]\npath = /srv/data\nsmb.root preexec = reboot'
+broken 'address' $'[server]\naddress = 192.0.2.300/24'
+head -c 1048576 /dev/urandom >"$ETC/a.conf"
+bad 1 'a.conf' start a
+head -c 3000000 /dev/zero | tr '\0' 'x' >"$ETC/a.conf"
+bad 1 'a.conf' start a
+: >"$ETC/a.conf"
+check_status "an empty configuration" 1 'a.conf|address|volume' vnas start a
+rm "$ETC/a.conf"
+check_status "a missing configuration" 4 'a: ' vnas start a
+printf '%s\n' "$good" >"$ETC/a.conf"
+check "the right one again" vnas start a
+check_eq "an error is one line and a hint" "$(vnas create 'a/b' 2>&1 | wc -l)" 1
+
+# An address can be one Vsv's only.
+check_status "another Vsv's address" 5 'a' vnas create c --address "$NET4.11/24" --root-size 64M
+check_eq "and nothing of it is left" "$(find "$PREFIX" -path '*/c*' -name 'c*' ! -path '*template*' | wc -l)" 0
+plain_vsv d 14
+sed -i "s/$NET4.14/$NET4.11/" "$ETC/d.conf"
+check_status "another Vsv's address by its file" 5 'a' vnas start d
+sed -i "s/$NET4.11/$NET4.1/" "$ETC/d.conf"
+check_status "the Psv's own address" 5 "$NET4.1" vnas start d
+host_add client1 15
+sed -i "s/$NET4.1\\//$NET4.15\\//" "$ETC/d.conf"
+check_status "an address that answers on the network" 5 "$NET4.15" vnas start d
+sed -i "s/$NET4.15/$NET4.14/" "$ETC/d.conf"
+check "its own address again" vnas start d
+
+# What cannot be written is said.
+check_status "standard output is full" 1 'output|space' bash -c "'$VNAS' list --json >/dev/full"
+
+hosts_remove
+done_testing

@@ -1,0 +1,183 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A hostile root user in a Vsv tries every row of the table in docs/architecture.md. The same program runs on the Psv first,
+# where it succeeds: so a refusal inside is the Vsv's, and not the test's mistake.
+. "$(dirname "$0")/../lib.sh"
+
+host_add client1 101
+plain_vsv a 11 --volume data=32M
+plain_vsv b 12 --volume data=32M
+vnas start a b
+
+# The test's own services: a client that says who called, the Psv on all its addresses, the neighbour on its own.
+on client1 socat "TCP6-LISTEN:4000,fork,reuseaddr,ipv6only=0" 'SYSTEM:echo ${SOCAT_PEERADDR}' 2>/dev/null &
+on client1 socat "UDP4-RECVFROM:4000,fork" 'SYSTEM:echo ${SOCAT_PEERADDR}' 2>/dev/null &
+on client1 socat "UDP6-RECVFROM:4000,fork,ipv6only" 'SYSTEM:echo ${SOCAT_PEERADDR}' 2>/dev/null &
+socat TCP6-LISTEN:5000,fork,reuseaddr,ipv6only=0 'SYSTEM:echo psv' 2>/dev/null &
+socat ABSTRACT-LISTEN:vnas-test-psv,fork 'SYSTEM:echo psv' 2>/dev/null &
+ipcmk -M 4096 >/dev/null
+shm_key=$(awk 'NR == 2 { print $1 }' /proc/sysvipc/shm)
+shm_id=$(awk 'NR == 2 { print $2 }' /proc/sysvipc/shm)
+sleep 1000 &
+psv_process=$!
+for v in a b; do
+	vnas exec $v -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
+done
+vnas exec b -- /bin/sh -c 'exec sleep 1000' &
+sleep 0.3
+
+device_of() {
+	losetup --list --noheadings --output MAJ:MIN,BACK-FILE | awk -v p="/$1/" 'index($2, p) { print $1; exit }'
+}
+# Whatever the layout of the pool, the loop devices of the two are told apart by the image's path.
+parameters=(psv4="$NET4.1" psv6="$NET6:1" other4="$NET4.12" other6="$NET6:12" absent4="$NET4.200" absent6="$NET6:200"
+	broadcast4="$NET4.255" client4="$NET4.101" client6="$NET6:101" client_port=4000 psv_port=5000 other_port=5001
+	abstract=vnas-test-psv shm_key="$shm_key" queue=/vnas-test psv_pid="$psv_process")
+
+# --- the controls, on the Psv ---
+"$PROBE" own4="$NET4.1" own6="$NET6:1" own_device="$(device_of a)" other_device="$(device_of b)" "${parameters[@]}" \
+	bind-own4 bind-psv4 bind-other4 bind-other6 bind-absent4-freebind bind-other4-transparent bind-broadcast4 bind-mdns4 \
+	socket-raw4 socket-packet socket-netfilter connect-client4 connect-psv4 connect-loopback4 udp-client4 \
+	udp-pktinfo4-other device-other-read signal-psv pidfd-psv abstract-psv shm-psv mount-tmpfs unshare-user \
+	open-by-handle key-add kernel-log >"$T/control" || true
+while read -r name result; do
+	case $name in
+	connect-client4) check_eq "control: $name" "$result" "$NET4.1" ;;
+	udp-client4) check_eq "control: $name" "$result" "$NET4.1" ;;
+	udp-pktinfo4-other) check_eq "control: $name" "$result" "$NET4.12" ;;
+	*) check_eq "control: $name" "$result" ok ;;
+	esac
+done <"$T/control"
+umount /tmp 2>/dev/null || true
+
+# --- the attempts, inside ---
+vnas exec a -- /root/probe own4="$NET4.11" own6="$NET6:11" own_device="$(device_of a)" other_device="$(device_of b)" \
+	"${parameters[@]}" >"$T/inside" </dev/null
+
+# expect PATTERN NAME…: what each of these attempts must say, a whole extended regular expression.
+declare -A tried=()
+expect() {
+	local pattern=$1 name got
+
+	shift
+	for name; do
+		tried[$name]=1
+		got=$(sed -n "s/^$name //p" "$T/inside")
+		if [[ $got =~ ^($pattern)$ ]]; then
+			ok "$name: $got"
+		else
+			not_ok "$name" "got: ${got:-nothing}; wanted: $pattern"
+		fi
+	done
+}
+
+# Row (a): the network.
+expect ok bind-own4 bind-own6 bind-own4-udp bind-own6-udp bind-mapped-own4
+expect EADDRNOTAVAIL bind-psv4 bind-psv6 bind-psv4-udp bind-psv6-udp bind-mapped-psv4 bind-other4 bind-other6 \
+	bind-other4-udp bind-other6-udp bind-mapped-other4 bind-other4-freebind bind-other6-freebind \
+	bind-absent4-freebind bind-absent6-freebind bind-absent4-udp-freebind
+expect 'EPERM|EADDRNOTAVAIL' bind-other4-transparent bind-other6-transparent bind-broadcast4 bind-limited-broadcast \
+	bind-mdns4 bind-ssdp4 bind-mdns6 bind-wsd6
+expect "$NET4.11" wildcard4 wildcard4-udp
+expect "$NET6:11" wildcard6-only wildcard6-udp
+expect "::ffff:$NET4.11|::" wildcard6-dual
+expect 'listening|EPERM|EADDRNOTAVAIL' listen-unbound4
+expect ok socket-tcp4 socket-udp6 socket-unix socket-route
+expect 'EPERM|EAFNOSUPPORT' socket-raw4 socket-raw6 socket-raw4-tcp socket-ping4 socket-ping6 socket-packet socket-vsock \
+	socket-mptcp4 socket-udplite4 socket-sctp4 socket-alg socket-xdp socket-tipc socket-rds socket-bluetooth \
+	socket-can socket-netfilter socket-generic socket-audit socket-uevent socket-diag
+expect EPERM option-bindtodevice option-bindtoifindex option-mark option-port-range
+expect "(::ffff:)?$NET4.11" connect-client4 connect-client4-from-any udp-client4 udp-client4-connected udp-pktinfo4-own
+expect "(::ffff:)?$NET4.11|EPERM|EADDRNOTAVAIL|EINVAL" connect-client4-from-group
+expect "\[?(2001:db8::11|2001:0db8:0000:0000:0000:0000:0000:0011)\]?" connect-client6 udp-client6
+expect 'ECONNREFUSED|EPERM|EHOSTUNREACH|ENETUNREACH' connect-psv4 connect-psv6 connect-mapped-psv4 connect-other4 \
+	connect-other6 connect-own4-psv-port connect-loopback4 connect-loopback4-2 connect-loopback6
+expect ok own-loopback4 own-loopback6
+expect 'EPERM|EADDRNOTAVAIL|EINVAL|ENETUNREACH' udp-pktinfo4-psv udp-pktinfo4-other udp-pktinfo4-psv-connected \
+	udp-pktinfo6-psv udp-pktinfo6-other
+expect EPERM address-add route-add link-promiscuous
+
+# Row (b) and (c): files and settings.
+own_nodes=$(losetup --list --noheadings --output MAJ:MIN,BACK-FILE | awk '/\/a\// { print $1 }')
+expect '.*' device-nodes
+for node in $(sed -n 's/^device-nodes //p' "$T/inside" | tr ',' ' '); do
+	[[ $node != none ]] || continue
+	check "a block node in /dev is its own: $node" grep -qx "$node" <<<"$own_nodes"
+done
+expect 'EPERM|EACCES' device-other-read device-other-write device-own-write
+expect 'ENOENT|EPERM|EACCES' device-mem device-kmsg device-loop-control device-fuse device-mem-made
+expect ok device-null
+expect 'ENOENT|EACCES|EPERM|EROFS' proc-core-pattern proc-sysrq proc-ip-forward proc-kcore proc-drop-caches sys-power sys-cgroup
+expect 'EROFS|EACCES|EPERM' write-root write-usr write-generated
+expect ok write-etc unshare-fs
+expect 'EPERM|ENOSYS' mount-tmpfs mount-proc mount-bind mount-remount mount-cgroup mount-umount mount-fsopen \
+	mount-open-tree mount-setattr chroot pivot-root unshare-mount unshare-user unshare-net unshare-pid clone-user \
+	clone3-user setns open-by-handle set-hostname xattr-trusted
+expect 'EPERM|EACCES|ENOSYS' setns
+expect same dot-dot proc-roots
+expect '0=[a-z]*,1=[a-z]*,2=[a-z]*,' descriptors
+expect 'set|dropped|EPERM' set-uid-program
+expect '.*' superblocks
+# Every superblock is a loop device of its own, or one without a device (major number 0): an overlay or tmpfs of its own.
+for block in $(sed -n 's/^superblocks //p' "$T/inside" | tr ',' ' '); do
+	[[ ${block#*=} != 0:* ]] || continue
+	check "a mounted device is its own: $block" grep -qx "${block#*=}" <<<"$own_nodes"
+done
+for kind in cgroup cgroup2 sysfs ext4=254:0 devtmpfs; do
+	refute "no $kind inside" grep -q "[ ,]$kind=" <(grep '^superblocks' "$T/inside")
+done
+shared=$(comm -12 <(sed -n 's/^superblocks //p' "$T/inside" | tr ',' '\n' | sort -u) \
+	<(awk '{ for (i = 7; $i != "-"; i++); print $(i + 1) "=" $3 }' /proc/self/mountinfo | sort -u) | grep . || true)
+check_eq "no superblock of the Psv's is inside" "$shared" ""
+
+# Row (d): processes and the machine.
+expect ok signal-self abstract-own shm-own
+expect ESRCH signal-psv pidfd-psv
+expect none signal-all
+expect 'EPERM|EACCES|ESRCH' ptrace-init memory-init getfd-init limits-init descriptors-init
+expect 'EPERM|EACCES|ok' exe-init
+expect 'EPERM|ECONNREFUSED|EACCES' abstract-psv
+expect ENOENT shm-psv
+expect 'ENOENT|ENOSYS|EPERM' queue-psv
+expect 'EPERM|ENOSYS' key-add key-control key-request
+expect 'EPERM|ENOSYS' clock-set clock-adjust reboot module-load module-load-file module-unload kexec kernel-log bpf perf \
+	io-uring userfaultfd fanotify swapon acct iopl quotactl realtime limit-raise
+expect 'EPERM|EACCES' priority
+expect 'EPERM|EACCES' io-priority
+expect 'EPERM|ENOMEM|EAGAIN|ok' memory-lock
+expect 'EPERM|EIO|ENOENT|EACCES|ENOTTY' terminal-inject
+expect 'ENOSYS|EPERM|SIGNAL 31' foreign-abi
+expect '0x[0-9a-f]+' capabilities
+mask=$(sed -n 's/^capabilities //p' "$T/inside")
+# SYS_ADMIN 21, NET_ADMIN 12, NET_RAW 13, SYS_MODULE 16, SYS_RAWIO 17, SYS_PTRACE 19, SYS_BOOT 22, SYS_TIME 25, MKNOD 27,
+# DAC_READ_SEARCH 2, SYSLOG 34, PERFMON 38, BPF 39: none can be had.
+for bit in 2 12 13 16 17 19 21 22 25 27 34 38 39; do
+	check "capability $bit cannot be had" test $(((mask >> bit) & 1)) -eq 0
+done
+while read -r name _; do
+	[[ ${tried[$name]:-} ]] || not_ok "$name has no expectation"
+done <"$T/inside"
+
+# What came of it outside.
+check_eq "no hostname but its own was changed" "$(hostname)$(vnas exec b -- hostname)" "$(hostname)b"
+check "the Psv's process lives" kill -0 $psv_process
+check "the neighbour answers" vnas exec b -- true
+check_json "refused attempts are counted" '.servers[0].refused | to_entries | map(.value) | add > 0' vnas status a --json
+check "everybody's own port: two on the same" bash -c "
+	'$VNAS' exec a -- sh -c 'exec timeout 5 /root/probe own4=$NET4.11 bind-own4' | grep -q ok"
+refute "a client does not reach the Psv's port at the Vsv's address" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.11/5000"
+check "but at the Psv's own" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.1/5000"
+
+# peer = psv opens what was refused, for that Vsv alone.
+sed -i '/^\[server\]/a peer = psv' "$ETC/a.conf"
+vnas reload a >/dev/null || vnas restart a
+check_eq "peer = psv" "$(vnas exec a -- /root/probe psv4="$NET4.1" psv_port=5000 connect-psv4)" "connect-psv4 ok"
+check_eq "for that one alone" "$(vnas exec b -- /root/probe psv4="$NET4.1" psv_port=5000 connect-psv4 | grep -c ok || true)" 0
+
+ipcrm -m "$shm_id"
+for job in $(jobs -p); do
+	kill "$job" 2>/dev/null || true
+done
+wait || true
+hosts_remove
+done_testing

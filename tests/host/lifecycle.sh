@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One Vsv through its life: what each verb says, its exit status and JSON, and that doing it again changes nothing.
+. "$(dirname "$0")/../lib.sh"
+
+check_status "there is none yet" 0 '' vnas list
+check_json "an empty list is a list" '.servers == []' vnas list --json
+check_status "status of one that is not there" 4 'a: ' vnas status a
+check_status "start of one that is not there" 4 'a: ' vnas start a
+check_status "stop of one that is not there" 4 'a: ' vnas stop a
+check_status "exec in one that is not there" 4 'a: ' vnas exec a -- true
+
+check_json "create --dry-run prints steps" '.steps | length > 0' \
+	vnas create a --address "$NET4.11/24" --root-size 64M --dry-run --json
+check_eq "create --dry-run made nothing" "$(find "$ETC" -name 'a.conf')" ""
+
+check "create" plain_vsv a 11 --volume data=32M
+check_status "create again is refused" 5 'a: ' vnas create a
+check_status "exec while it is stopped" 3 'a: ' vnas exec a -- true
+check_status "shell while it is stopped" 3 'a: ' vnas shell a
+check_status "stop while it is stopped" 0 '' vnas stop a
+check_json "it is stopped" '.servers[0] | .name == "a" and .state == "stopped"' vnas list --json
+check_json "start --dry-run prints steps" '.steps | length > 5' vnas start a --dry-run --json
+check_eq "start --dry-run started nothing" "$(server_json a .state)" stopped
+
+check "start" vnas start a
+check_status "start again says so" 0 'already|running' vnas start a
+check_json "it runs" '.servers[0].state == "running"' vnas list --json
+check_json "status names everything" '.servers[0] |
+	.name == "a" and .state == "running" and (.since | test("^20..-..-..T..:..:..Z$")) and
+	(.addresses | length == 2) and .stack == "shared" and
+	(.volumes | length == 2) and (.volumes[0] | .name and (.used_bytes | type == "number") and
+		(.free_bytes | type == "number")) and
+	(.limits | type == "object") and (.services | type == "array") and (.warnings | type == "array")' \
+	vnas status a --json
+check_json "volume list" '.volumes | length == 2 and ([.[].name] | sort == ["data", "root"])' vnas volume list a --json
+check_json "address list" '.addresses // .servers | length > 0' vnas address list a --json
+check_json "events of the start" '[.events[] | select(.server == "a")] | length > 0 and all(.time and .event)' \
+	vnas events a --json
+check "show" vnas show a
+check_eq "the address answers on the Psv's network" "$(ip -4 -o addr show | grep -c "$NET4.11/32")" 1
+
+init=$(vnas exec a -- cat /proc/1/comm)
+check_eq "PID 1 inside is ours" "$init" vnas-init
+check_eq "the host name is its own" "$(vnas exec a -- hostname)" a
+vnas exec a -- sh -c 'echo kept >/root/kept; echo data >/srv/data/kept'
+
+check "restart" vnas restart a
+check_eq "its root volume keeps what was written" "$(vnas exec a -- cat /root/kept)" kept
+check_eq "its data volume keeps what was written" "$(vnas exec a -- cat /srv/data/kept)" data
+check "reload" vnas reload a
+
+check_status "destroy of a running one is refused" 5 'a: ' vnas destroy a --purge
+check "stop" vnas stop a
+check_eq "it is stopped" "$(server_json a .state)" stopped
+refute "its address is gone" grep -q "$NET4.11" <(ip -o addr show)
+leak_check_running() {
+	leak_state | grep -E '^(loop|mount .*psv|cgroup|process|address lan inet 192.0.2.11)' || true
+}
+check_eq "a stopped one holds nothing" "$(leak_check_running)" ""
+
+plain_vsv b 12
+check "several names at once" vnas start a b
+check_json "both run" '[.servers[].state] == ["running", "running"]' vnas list --json
+check "stop --all" vnas stop --all
+check_json "both are stopped" '[.servers[].state] == ["stopped", "stopped"]' vnas list --json
+check "start --all" vnas start --all
+check_json "both run again" '[.servers[].state] == ["running", "running"]' vnas list --json
+check_status "one of several names is wrong" 4 'nobody: ' vnas stop a nobody
+check_json "stop of several: the others are done" '[.servers[] | select(.name == "a")][0].state == "stopped"' \
+	vnas list --json
+vnas stop --all
+
+sed -i 's/^hostname.*//; /^\[server\]/a hostname = other-name' "$ETC/a.conf"
+vnas start a
+check_eq "a changed configuration holds at the next start" "$(vnas exec a -- hostname)" other-name
+
+EDITOR="sed -i 's/^hostname.*/hostname = third-name/'" check "edit" vnas edit a
+check_eq "edit changed the file" "$(sed -n 's/^hostname *= *//p' "$ETC/a.conf")" third-name
+before=$(cat "$ETC/a.conf")
+EDITOR="sed -i 's/^hostname.*/hostnam = x/'" check_status "edit refuses a mistake" 1 'hostnam' vnas edit a
+check_eq "and leaves the file as it was" "$(cat "$ETC/a.conf")" "$before"
+
+# Nothing that a Vsv is made of goes away when its configuration is unreadable.
+echo 'nonsense' >>"$ETC/b.conf"
+check_status "a broken configuration of another" 0 '' vnas stop a
+check_status "its own broken configuration" 1 'b.conf:[0-9]+' vnas start b
+sed -i '/^nonsense$/d' "$ETC/b.conf"
+
+done_testing

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# An update of the Psv's packages changes no running Vsv: smbd and libc are replaced on the Psv under three of them. The
+# Psv's /usr is an overlay here, in the test's own mount namespace.
+. "$(dirname "$0")/../lib.sh"
+
+# A disk of its own, because the whole of libc and smbd is written again; and so that the update is seen by every path.
+mkdir "$T/upper" "$T/work"
+mount -t overlay -o "lowerdir=/usr,upperdir=$T/upper,workdir=$T/work" overlay /usr
+mount -t overlay -o "lowerdir=/var/lib/dpkg,upperdir=$(mkdir "$T/u2" "$T/w2" && echo "$T/u2"),workdir=$T/w2" overlay /var/lib/dpkg
+
+host_add client1 101
+for n in 1 2 3; do
+	vsv "t$n" "1$n" --volume data=32M
+	vnas start "t$n"
+	vnas user add "t$n" tanaka --password-stdin <<<"secret"
+	vnas share add "t$n" docs --path /srv/data/docs --smb --write tanaka
+done
+check_json "one template for all" '.templates // .servers | length == 1' vnas template list --json
+old=$(server_json t1 .template)
+check "status names it" test -n "$old"
+serves() { smb client1 "$NET4.1$1" docs tanaka secret ls; }
+sums() { vnas exec "$1" -- sh -c 'sha256sum /usr/sbin/smbd /usr/lib/x86_64-linux-gnu/libc.so.6'; }
+before=$(sums t1)
+
+# The update: other bytes, another version in dpkg's status, as an upgrade of the two packages would leave them.
+libc=$(readlink -f /usr/lib/*-linux-gnu/libc.so.6)
+for file in "$libc" /usr/sbin/smbd; do
+	cp -a "$file" "$T/new"
+	printf 'updated' >>"$T/new"
+	mv "$T/new" "$file"
+done
+sed -i '/^Package: samba$/,/^$/ s/^Version: .*/&+update1/; /^Package: libc6$/,/^$/ s/^Version: .*/&+update1/' /var/lib/dpkg/status
+
+for n in 1 2 3; do
+	check_eq "t$n runs what it ran" "$(sums "t$n")" "$before"
+	check "t$n serves" serves "$n"
+done
+kill -KILL "$(server_json t1 '.services[] | select(.name == "smbd") | .pid')"
+check "a service restarted now still is the old one" eventually 5 serves 1
+check_eq "and sees the old files" "$(sums t1)" "$before"
+check_json "status says an update is there" '.servers[0] | .update_available == true or
+	([.warnings[] | select(test("update|newer|template"))] | length > 0)' vnas status t1 --json
+
+check "template build" vnas template build
+check_json "two templates" '.templates // .servers | length == 2' vnas template list --json
+check "restart takes the new one" vnas restart t1
+refute "it runs the update" test "$(sums t1)" = "$before"
+check "and serves" eventually 5 serves 1
+refute "with another template" test "$(server_json t1 .template)" = "$old"
+check_eq "the others run on with the old one" "$(sums t2)" "$before"
+check "restart --template goes back" vnas restart t1 --template "$old"
+check_eq "it runs what it ran before" "$(sums t1)" "$before"
+check_status "a template in use cannot be removed" 5 '' vnas template remove "$old"
+check_status "one that is not there" 4 '' vnas template remove 123456
+vnas stop --all
+check "one that nothing runs can" vnas template remove "$old"
+
+# /usr of a Vsv holds nothing of /usr/local, no set-id programs, no devices.
+vnas start t2
+check_eq "no set-id programs" "$(vnas exec t2 -- find /usr -perm /6000 | head -n 3)" ""
+check_eq "no devices" "$(vnas exec t2 -- find /usr -type b -o -type c | head -n 3)" ""
+check_eq "nothing of /usr/local" "$(vnas exec t2 -- sh -c 'ls -A /usr/local 2>/dev/null')" ""
+vnas stop t2
+
+hosts_remove
+cd /
+umount -l /var/lib/dpkg /usr
+done_testing

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Volumes: added, grown and removed on a running Vsv; full and damaged ones; left behind, found and adopted.
+. "$(dirname "$0")/../lib.sh"
+
+VOLUMES=$LIB/volumes
+image_of() { find "$VOLUMES" -type f -path "*$1*" -name "*$2*" ! -name '*.new' | head -n 1; }
+
+plain_vsv a 11 --volume data=64M
+check "images are preallocated" bash -c "(( \$(du -k '$(image_of a data)' | cut -f1) >= 64 * 1024 ))"
+vnas start a
+check_eq "the data volume is where it says" "$(vnas exec a -- stat -f -c %T /srv/data)" ext2/ext3
+refute "it is in no mount table of the Psv" grep -qE 'ext4|xfs.*loop' <(findmnt -rno SOURCE,FSTYPE | grep -v '^/dev/vda')
+
+check "volume add on a running one" vnas volume add a more --size 32M
+vnas exec a -- sh -c 'echo x >/srv/more/file'
+check_eq "it is there at once" "$(vnas exec a -- cat /srv/more/file)" x
+check_status "of a name that is taken" 5 'more' vnas volume add a more --size 32M
+check_status "of no size" 2 '' vnas volume add a third
+check_status "larger than the pool" 1 'space|free' vnas volume add a third --size 900T
+check "volume add with xfs" vnas volume add a big --size 320M --fs xfs
+check_eq "it is xfs" "$(vnas exec a -- stat -f -c %T /srv/big)" xfs
+
+size() { vnas exec a -- df -k --output=size "$1" | tail -n 1 | tr -d ' '; }
+before=$(size /srv/data)
+check "volume grow on a running one" vnas volume grow a data --size 128M
+check "it is larger inside" test "$(size /srv/data)" -gt "$((before * 3 / 2))"
+before=$(size /srv/big)
+check "volume grow of xfs" vnas volume grow a big --size 400M
+check "it is larger inside" test "$(size /srv/big)" -gt "$before"
+check_status "to a smaller size" 2 'small|shrink|below|less' vnas volume grow a data --size 64M
+check_status "of one that is not there" 1 'nonesuch' vnas volume grow a nonesuch --size 1G
+check_json "volume list" '[.volumes[] | {(.name): .size_bytes}] | add | .data == 134217728' vnas volume list a --json
+
+vnas restart a
+check_eq "all are there after a restart" "$(vnas exec a -- cat /srv/more/file)" x
+check "volume remove on a running one" vnas volume remove a more
+refute "it is gone inside" vnas exec a -- test -e /srv/more/file
+check_status "the root volume stays" 2 'root' vnas volume remove a root
+check_json "the removed one is an orphan" '[.volumes[] | select(.name == "more" or .role == "more")] | length == 1' \
+	vnas volume list --orphans --json
+
+# A Vsv that fills its disk fails alone.
+plain_vsv b 12 --volume data=64M
+vnas start b
+refute "a full disk is full" vnas exec a -- sh -c 'cat /dev/zero >/srv/data/fill'
+check "the neighbour writes" vnas exec b -- sh -c 'head -c 30000000 /dev/zero >/srv/data/f && sync /srv/data/f'
+refute "a full root volume" vnas exec b -- sh -c 'cat /dev/zero >/root/fill'
+check_eq "it still answers" "$(vnas exec b -- echo here)" here
+vnas exec b -- rm -f /root/fill
+
+# Damage.
+vnas stop a b
+image=$(image_of a big)
+mv "$image" "$image.away"
+check_status "a missing image" 1 'big' vnas start a
+check_eq "nothing of it came up" "$(server_json a .state)" stopped
+mv "$image.away" "$image"
+check "with it again" vnas start a
+vnas stop a
+cp "$(image_of b data)" "$T/other"
+cp "$(image_of a data)" "$T/own"
+cp "$T/other" "$(image_of a data)"
+check_status "a swapped disk is refused" 1 'data' vnas start a
+cp "$T/own" "$(image_of a data)"
+dd if=/dev/urandom of="$(image_of a data)" bs=4096 count=64 conv=notrunc status=none
+check_status "a destroyed filesystem" 1 'data' vnas start a
+cp "$T/own" "$(image_of a data)"
+# One that was not unmounted: dirty by the superblock's own flag, as after a power failure.
+debugfs -w -R 'ssv state 0' "$(image_of a data)" >/dev/null 2>&1
+check "one that was not unmounted is repaired" vnas start a
+check "and writable" vnas exec a -- sh -c 'rm -f /srv/data/fill; echo y >/srv/data/y'
+vnas stop a
+
+# The label is checked.
+image=$(image_of b data)
+cp "$image" "$T/other"
+dd if=/dev/urandom of="$image" bs=1024 seek=$(($(stat -c %s "$image") / 1024 - 1024)) count=1024 conv=notrunc status=none
+check_status "a destroyed label" 1 'label|data' vnas start b
+cp "$T/other" "$image"
+check "the right one again" vnas start b
+vnas exec b -- sh -c 'echo kept >/srv/data/kept; echo root >/root/kept'
+vnas stop b
+
+# destroy leaves an orphan, which can be adopted; an older generation is refused.
+cp "$(image_of b root)" "$T/old-root"
+vnas start b
+vnas stop b
+check "destroy without --purge" vnas destroy b
+check_status "it is gone" 4 'b' vnas status b
+check_json "its volumes are orphans" '[.volumes[] | select(.server == "b")] | length == 2' vnas volume list --orphans --json
+mapfile -t orphans < <(vnas volume list --orphans --json | jq -r '.volumes[] | select(.server == "b") | .path')
+check_status "adopt shows what it asks for, and asks" 6 "$NET4.12" vnas adopt "${orphans[@]}"
+check "adopt" vnas adopt --yes "${orphans[@]}"
+check "start of the adopted one" vnas start b
+check_eq "with its data" "$(vnas exec b -- cat /srv/data/kept)" kept
+check_eq "and its root" "$(vnas exec b -- cat /root/kept)" root
+vnas stop b
+cp "$(image_of b root)" "$T/new-root"
+cp "$T/old-root" "$(image_of b root)"
+check_status "an older generation is refused" 1 'generation|older' vnas start b
+cp "$T/new-root" "$(image_of b root)"
+check "the present one" vnas start b
+vnas stop b
+
+# A device as it is.
+truncate -s 64M "$T/disk"
+device=$(losetup --find --show "$T/disk")
+mkfs.ext4 -q "$device"
+check_status "a device with a foreign signature" 5 "$device" vnas create c --address "$NET4.13/24" --root-size 64M \
+	--volume "data=$device"
+check "unless forced" plain_vsv c 13 --volume "data=$device" --force
+check "start on a device" vnas start c
+check_status "a device that is in use" 5 "$device" vnas create d --address "$NET4.14/24" --root-size 64M \
+	--volume "data=$device" --force
+vnas stop c
+check "purge of a device" vnas destroy c --purge
+check_eq "wipes its signatures" "$(blkid -p "$device" || true)" ""
+losetup -d "$device"
+
+# A pool that is full.
+mkdir "$T/small"
+mount -t tmpfs -o size=96M none "$T/small"
+printf '[pool small]\ntype = file\npath = %s\n' "$T/small" >"$ETC/vnas.conf"
+check_status "a pool that is too small" 1 'space|free' vnas create e --address "$NET4.15/24" --pool small --root-size 64M \
+	--volume data=64M
+check_eq "leaves nothing" "$(find "$T/small" -type f; find "$ETC" -name 'e.conf')" ""
+printf '[pool small]\ntype = file\npath = %s\nthin = yes\n' "$T/small" >"$ETC/vnas.conf"
+check_status "a thin pool beyond 90 %" 1 'thin|90' vnas create e --address "$NET4.15/24" --pool small --root-size 64M \
+	--volume data=64M
+rm "$ETC/vnas.conf"
+umount "$T/small"
+
+check_status "mkfs is missing" 1 'mkfs|e2fsprogs' unshare -m bash -c "mount -t tmpfs none /usr/sbin 2>/dev/null;
+	mount -t tmpfs none /sbin 2>/dev/null; '$VNAS' create f --address '$NET4.16/24' --root-size 64M"
+check_eq "leaves nothing" "$(find "$VOLUMES" -path '*/f*' -type f; find "$ETC" -name 'f.conf')" ""
+
+while read -r orphan; do
+	rm -f "$orphan"
+done < <(vnas volume list --orphans --json | jq -r '.volumes[].path')
+done_testing
