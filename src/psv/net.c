@@ -4,6 +4,7 @@
 #include "psv/net.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "lib/err.h"
 #include "lib/netlink.h"
 #include "lib/str.h"
+
+enum { NET_ID_MAX = 65535 };
 
 struct route_found {
 	uint8_t type;
@@ -120,4 +123,49 @@ int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err)
 	if (ret_ifindex)
 		*ret_ifindex = found.ifindex;
 	return 1;
+}
+
+struct owner {
+	const struct ipaddr *addr;
+	uint32_t id;
+};
+
+static int on_rule(const struct nlmsghdr *h, void *arg)
+{
+	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(h);
+	const struct nlattr *a[FRA_MAX + 1];
+	struct owner *o = arg;
+	uint32_t table;
+
+	netlink_attrs(h, sizeof(*rule), a, FRA_MAX);
+	if (!a[FRA_TABLE] || !a[FRA_SRC] || rule->src_len != ipaddr_len(o->addr) * 8 ||
+	    mnl_attr_get_payload_len(a[FRA_SRC]) != ipaddr_len(o->addr) ||
+	    memcmp(mnl_attr_get_payload(a[FRA_SRC]), o->addr->bytes, ipaddr_len(o->addr)) != 0)
+		return 0;
+	table = mnl_attr_get_u32(a[FRA_TABLE]);
+	if (table > NET_TABLE_BASE && table <= NET_TABLE_BASE + NET_ID_MAX)
+		o->id = table - NET_TABLE_BASE;
+	return 0;
+}
+
+int net_owner(const struct ipaddr *a, uint32_t *ret_id, struct err *err)
+{
+	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
+	struct owner o = { .addr = a };
+	struct fib_rule_hdr *rule;
+	struct netlink_msg m;
+	int r;
+
+	r = netlink_open(NETLINK_ROUTE, &nl, err);
+	if (r < 0)
+		return r;
+	rule = netlink_begin(&m, RTM_GETRULE, NLM_F_DUMP, sizeof(*rule));
+	rule->family = a->family;
+	/* One that changed meanwhile is one of another address, or this one's end: nothing is asked again. */
+	r = netlink_talk(&nl, &m.h, on_rule, &o, err);
+	if (r < 0)
+		return err_wrap(err, r, "cannot list routing rules");
+	if (o.id)
+		*ret_id = o.id;
+	return o.id != 0;
 }

@@ -12,8 +12,10 @@
  * (arp_ignore = 0, the default).  That is the Psv's setting and stays as it is; 0 and 1 suit a Vsv, 2 and above do not. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "psv/conf.h"
 
@@ -28,6 +30,9 @@ int net_find_interface(const struct conf_address *a, uint32_t *ret_ifindex, stru
 
 /* net_is_local: 1: the address is on an interface of this machine that is up; 0: no; -errno. */
 int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err);
+
+/* net_owner: 1: a rule of ours leads that source address to the table of *ret_id; 0: none does; -errno. */
+int net_owner(const struct ipaddr *a, uint32_t *ret_id, struct err *err);
 
 /* net_probe: asks the networks, all addresses at once, whether somebody has one: ARP probes (RFC 5227: sender address 0),
  * neighbour solicitations from :: (RFC 4862), three of each.  wait_ms: how long it takes if nobody answers.  0: nobody did
@@ -63,7 +68,8 @@ struct net_listener {
 	uint8_t family;
 	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP */
 	uint16_t port;
-	pid_t pid;        /* 0: not found */
+	bool v6_only;     /* family AF_INET6: does not take IPv4, too */
+	pid_t pid;        /* 0: not found; the kernel's own have none */
 	char comm[17];
 };
 /* net_listeners: wildcard listeners (TCP) and unconnected wildcard sockets (UDP) on those ports in this network namespace

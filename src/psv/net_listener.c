@@ -82,6 +82,7 @@ static int on_socket(const struct nlmsghdr *h, void *arg)
 	if (s->vsv_cgroup_root && a[INET_DIAG_CGROUP_ID] &&
 	    cgroup_id_is_below(mnl_attr_get_u64(a[INET_DIAG_CGROUP_ID]), s->vsv_cgroup_root))
 		return 0;
+	f.l.v6_only = a[INET_DIAG_SKV6ONLY] && mnl_attr_get_u8(a[INET_DIAG_SKV6ONLY]);
 	s->v = xrealloc(s->v, s->n + 1, sizeof(*s->v));
 	s->v[s->n++] = f;
 	return 0;

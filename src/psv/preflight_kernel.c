@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the kernel must be able to do, and which programs and packages must be installed.  Each question costs
+ * microseconds when the answer is yes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <linux/bpf.h>
+#include <linux/landlock.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/process.h"
+#include "lib/str.h"
+#include "lib/sys.h"
+#include "psv/cgroup_layout.h"
+#include "psv/conf.h"
+#include "psv/preflight_private.h"
+#include "psv/psv.h"
+#include "service/service.h"
+
+enum { KERNEL_MAJOR = 6, KERNEL_MINOR = 1, LANDLOCK_SCOPES_ABI = 6 };
+
+static void check_version(struct preflight_run *run)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname u;
+
+	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return;
+	if (major > KERNEL_MAJOR || (major == KERNEL_MAJOR && minor >= KERNEL_MINOR))
+		return;
+	preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "the kernel is Linux %s: %d.%d or later is needed", u.release,
+					  KERNEL_MAJOR, KERNEL_MINOR),
+		       "boot a newer kernel");
+}
+
+static void check_filesystem(struct preflight_run *run, const char *type)
+{
+	_cleanup_close_ int fd = fsopen(type, FSOPEN_CLOEXEC);
+
+	/* Anything but "no such file system" (not permitted, say) is told better by who uses it. */
+	if (fd < 0 && errno == ENODEV)
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "the kernel has no %s file system", type), "modprobe %s",
+			       type);
+}
+
+static void check_loop(struct preflight_run *run)
+{
+	_cleanup_close_ int fd = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "the kernel has no loop devices"), "modprobe loop");
+}
+
+/* The newest of the program types that the gate needs.  A gate that is loaded has shown it. */
+static void check_bpf(struct preflight_run *run)
+{
+	static const struct bpf_insn pass[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = SK_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr attr = {
+		.prog_type = BPF_PROG_TYPE_SK_LOOKUP,
+		.expected_attach_type = BPF_SK_LOOKUP,
+		.insns = (uintptr_t)pass,
+		.insn_cnt = sizeof(pass) / sizeof(*pass),
+		.license = (uintptr_t)"GPL",
+	};
+	_cleanup_close_ int fd = -1;
+	char pinned[PATH_MAX];
+
+	if (run->psv && str_format(pinned, sizeof(pinned), "%s/bpf/addresses", run->psv->run) && access(pinned, F_OK) == 0)
+		return;
+	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	if (fd >= 0 || errno == EPERM)
+		return;
+	preflight_hint(preflight_obstacle(run, VNAS_EXIT_NOT_ENFORCEABLE, "the kernel cannot load the gate (BPF sk_lookup): %s",
+					  strerror(errno)),
+		       "a kernel with CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF is needed");
+}
+
+static void check_landlock(struct preflight_run *run)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	if (abi < LANDLOCK_SCOPES_ABI)
+		preflight_hint(preflight_warning(run, "the kernel cannot keep a server in the shared stack from the Psv's abstract "
+						      "unix sockets (Landlock %ld)", abi < 0 ? 0 : abi),
+			       "Linux 6.12 or later does; so does stack = private");
+}
+
+static void check_controllers(struct preflight_run *run, const struct cgroup_layout *l)
+{
+	for (size_t i = 0; i < CGROUP_CONTROLLERS; i++)
+		if (!l->in_v2[i] && !l->v1[i][0])
+			preflight_hint(preflight_warning(run, "nothing limits %s here: the controller is not there",
+							 cgroup_controller_names[i]),
+				       "see cgroup_disable= and cgroup_enable= on the kernel's command line");
+}
+
+int preflight_kernel(struct preflight_run *run, struct err *err)
+{
+	struct cgroup_layout l;
+	struct err why = { 0 };
+
+	(void)err;
+	check_version(run);
+	if (cgroup_layout(&l, &why) < 0)
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "%s", why.text), "%s", why.hint);
+	else if (run->opts->optional)
+		check_controllers(run, &l);
+	check_bpf(run);
+	check_filesystem(run, "erofs");
+	check_filesystem(run, "overlay");
+	check_loop(run);
+	if (run->opts->optional)
+		check_landlock(run);
+	for (size_t i = 0; run->conf && i < run->conf->n_volumes; i++) {
+		enum conf_fs fs = run->conf->volumes[i].fs;
+		bool seen = false;
+
+		for (size_t j = 0; j < i; j++)
+			seen |= run->conf->volumes[j].fs == fs;
+		if (!seen)
+			check_filesystem(run, conf_fs_name(fs));
+	}
+	return 0;
+}
+
+/* Programs, and the Debian packages that they come in. */
+enum need { NEED_ALWAYS, NEED_CREATE, NEED_TEMPLATE };
+
+static const struct program {
+	const char *name, *package;
+	enum need when;
+	bool for_fs;     /* only for volumes of fs */
+	enum conf_fs fs;
+} programs[] = {
+	{ .name = "fsck.ext4", .package = "e2fsprogs", .for_fs = true, .fs = CONF_FS_EXT4 },
+	{ .name = "mkfs.ext4", .package = "e2fsprogs", .when = NEED_CREATE, .for_fs = true, .fs = CONF_FS_EXT4 },
+	{ .name = "xfs_repair", .package = "xfsprogs", .for_fs = true, .fs = CONF_FS_XFS },
+	{ .name = "mkfs.xfs", .package = "xfsprogs", .when = NEED_CREATE, .for_fs = true, .fs = CONF_FS_XFS },
+	{ .name = "mkfs.erofs", .package = "erofs-utils", .when = NEED_TEMPLATE },
+};
+
+static bool is_needed(const struct preflight_run *run, const struct program *p)
+{
+	if ((p->when == NEED_CREATE && !run->opts->create) || (p->when == NEED_TEMPLATE && !run->opts->build_template))
+		return false;
+	if (!p->for_fs)
+		return true;
+	for (size_t i = 0; run->conf && i < run->conf->n_volumes; i++)
+		if (run->conf->volumes[i].fs == p->fs)
+			return true;
+	return false;
+}
+
+static void name_missing(struct preflight_run *run, const char *what, const struct strlist *missing,
+			 const struct strlist *packages)
+{
+	_cleanup_strbuf_ struct strbuf names = { 0 }, install = { 0 };
+
+	if (!missing->n)
+		return;
+	for (size_t i = 0; i < missing->n; i++)
+		strbuf_addf(&names, "%s%s", i ? ", " : "", missing->v[i]);
+	for (size_t i = 0; i < packages->n; i++)
+		strbuf_addf(&install, " %s", packages->v[i]);
+	preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "%s not installed: %s", what, strbuf_str(&names)),
+		       "apt-get install%s", strbuf_str(&install));
+}
+
+int preflight_programs(struct preflight_run *run, struct err *err)
+{
+	_cleanup_strlist_ struct strlist missing = { 0 }, packages = { 0 };
+
+	(void)err;
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
+		const struct program *p = &programs[i];
+
+		if (!is_needed(run, p) || program_find(p->name, NULL, 0))
+			continue;
+		strlist_add(&missing, p->name);
+		if (!strlist_has(&packages, p->package))
+			strlist_add(&packages, p->package);
+	}
+	name_missing(run, missing.n == 1 ? "a program is" : "programs are", &missing, &packages);
+	return 0;
+}
+
+static bool package_installed(const char *package)
+{
+	char path[256];
+	glob_t g;
+	bool found;
+
+	if (!str_format(path, sizeof(path), "/var/lib/dpkg/info/%s.list", package))
+		return false;
+	if (access(path, F_OK) == 0)
+		return true;
+	/* Of the architectures that a machine can have together: "NAME:amd64.list". */
+	(void)str_format(path, sizeof(path), "/var/lib/dpkg/info/%s:*.list", package);
+	found = glob(path, GLOB_NOSORT, NULL, &g) == 0;
+	globfree(&g);
+	return found;
+}
+
+int preflight_packages(struct preflight_run *run, struct err *err)
+{
+	_cleanup_strlist_ struct strlist missing = { 0 };
+
+	(void)err;
+	if (!run->opts->build_template || !run->opts->services)
+		return 0;
+	for (const struct service *const *s = run->opts->services; *s; s++) {
+		if (!(*s)->packages || !(*s)->wanted(run->conf))
+			continue;
+		for (const char *const *p = (*s)->packages; *p; p++)
+			if (!strlist_has(&missing, *p) && !package_installed(*p))
+				strlist_add(&missing, *p);
+	}
+	name_missing(run, missing.n == 1 ? "a package is" : "packages are", &missing, &missing);
+	return 0;
+}

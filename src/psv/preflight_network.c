@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Addresses that this machine has already, interfaces that cannot carry one, and processes of the Psv that take a needed
+ * port from every Vsv by listening on the wildcard address. */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "psv/cgroup.h"
+#include "psv/conf.h"
+#include "psv/net.h"
+#include "psv/net_frame.h"
+#include "psv/preflight_private.h"
+#include "psv/psv.h"
+#include "service/service.h"
+
+/* Whose number that is; "another installation's" is none of this registry. */
+static void name_of_id(const struct psv *psv, uint32_t id, char *buf, size_t size)
+{
+	_cleanup_strlist_ struct strlist names = { 0 };
+
+	(void)str_format(buf, size, "server number %u", id);
+	if (psv_list(psv, &names, NULL) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		uint32_t other;
+
+		if (psv_id_get(psv, names.v[i], &other, NULL) == 0 && other == id) {
+			(void)str_copy(buf, size, names.v[i]);
+			return;
+		}
+	}
+}
+
+/* An address that is on an interface: the Psv's own, or one that another Vsv runs with (whatever its file says now). */
+static int check_held(struct preflight_run *run, const struct conf_address *a, struct err *err)
+{
+	char text[IPADDR_STR_MAX], interface[IF_NAMESIZE], owner[VSV_NAME_MAX + 16];
+	uint32_t ifindex, id = 0, own = 0;
+	int r;
+
+	r = net_is_local(&a->addr, &ifindex, err);
+	if (r <= 0)
+		return r;
+	r = net_owner(&a->addr, &id, err);
+	if (r < 0)
+		return r;
+	(void)ipaddr_str(&a->addr, text);
+	if (!if_indextoname(ifindex, interface))
+		(void)str_copy(interface, sizeof(interface), "an interface");
+	if (r == 0) {
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "address %s is on %s of this machine already", text,
+						  interface),
+			       "take it from the machine (ip addr show dev %s), or give the server another one", interface);
+		return 0;
+	}
+	if (psv_id_get(run->psv, run->name, &own, NULL) == 0 && own == id)
+		return 0;
+	name_of_id(run->psv, id, owner, sizeof(owner));
+	preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "address %s is held by %s, which is running", text, owner),
+		       "vnas address remove %s %s/%u, or give the server another one", owner, text, a->prefix);
+	return 0;
+}
+
+static int read_setting(const char *family, const char *interface, const char *key)
+{
+	char path[128], text[16];
+	uint32_t v;
+
+	if (!str_format(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, interface, key) ||
+	    file_read_small(AT_FDCWD, path, text, sizeof(text)) < 0 || parse_u32(text, UINT32_MAX, &v) < 0)
+		return 0;
+	return (int)v;
+}
+
+static void check_settings(struct preflight_run *run, const struct conf_address *a, const char *interface)
+{
+	char text[IPADDR_STR_MAX];
+	int here, all;
+
+	(void)ipaddr_str(&a->addr, text);
+	if (a->addr.family == AF_INET6) {
+		if (read_setting("ipv6", interface, "disable_ipv6"))
+			preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "address %s: IPv6 is switched off on %s", text,
+							  interface),
+				       "sysctl net.ipv6.conf.%s.disable_ipv6=0", interface);
+		return;
+	}
+	here = read_setting("ipv4", interface, "arp_ignore");
+	all = read_setting("ipv4", "all", "arp_ignore");
+	if (here >= 2 || all >= 2)
+		preflight_hint(preflight_warning(run, "address %s: with arp_ignore = %d on %s nobody will find it", text,
+						 here > all ? here : all, interface),
+			       "sysctl net.ipv4.conf.%s.arp_ignore=1", here > all ? interface : "all");
+}
+
+static int check_interface(struct preflight_run *run, const struct conf_address *a, struct err *err)
+{
+	char interface[IF_NAMESIZE], text[IPADDR_STR_MAX];
+	struct err why = { 0 };
+	struct net_link link;
+	uint32_t ifindex;
+	int r;
+
+	r = net_find_interface(a, &ifindex, &why);
+	if (r == -ENODEV) {
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "%s", why.text), "%s", why.hint);
+		return 0;
+	}
+	if (r < 0)
+		return err_set(err, r, "%s", why.text);
+	if (net_link_get(ifindex, &link, &why) < 0 || !if_indextoname(ifindex, interface))
+		return 0; /* gone just now */
+	if (!link.up)
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "address %s: interface %s is down",
+						  ipaddr_str(&a->addr, text), interface),
+			       "ip link set %s up", interface);
+	check_settings(run, a, interface);
+	return 0;
+}
+
+int preflight_addresses(struct preflight_run *run, struct err *err)
+{
+	int r = 0;
+
+	if (run->conf->stack != CONF_STACK_SHARED)
+		return 0;
+	for (size_t i = 0; i < run->conf->n_addresses && r == 0; i++) {
+		r = run->address_told[i] ? 0 : check_held(run, &run->conf->addresses[i], err);
+		if (r == 0)
+			r = check_interface(run, &run->conf->addresses[i], err);
+	}
+	return r;
+}
+
+/* What to change for programs that are found on such ports.  ADDR is the Psv's own address. */
+static const struct known {
+	const char *comm;
+	const char *hint;
+} known_programs[] = {
+	{ "smbd", "in /etc/samba/smb.conf, [global]: interfaces = ADDR lo, bind interfaces only = yes (ADDR: the machine's own "
+		  "address, no interface name); then systemctl restart smbd" },
+	{ "nmbd", "in /etc/samba/smb.conf, [global]: interfaces = ADDR lo, bind interfaces only = yes; then systemctl restart "
+		  "nmbd" },
+	{ "samba", "in /etc/samba/smb.conf, [global]: interfaces = ADDR lo, bind interfaces only = yes; then systemctl restart "
+		   "samba-ad-dc" },
+	{ "sshd", "in /etc/ssh/sshd_config: ListenAddress ADDR (ADDR: the machine's own address); then systemctl restart ssh" },
+	{ "ganesha.nfsd", "in /etc/ganesha/ganesha.conf, NFS_CORE_PARAM: Bind_addr = ADDR; then systemctl restart nfs-ganesha" },
+	{ "rpcbind", "in /etc/default/rpcbind: OPTIONS=\"-w -h ADDR\", and ADDR in rpcbind.socket; or systemctl disable --now "
+		     "rpcbind.socket rpcbind" },
+	{ "rpc.mountd", "stop the machine's NFS server: systemctl disable --now nfs-server" },
+	{ "nginx", "in /etc/nginx: listen ADDR:PORT; then systemctl reload nginx" },
+	{ "apache2", "in /etc/apache2/ports.conf: Listen ADDR:PORT; then systemctl restart apache2" },
+	{ "slapd", "in /etc/default/slapd: SLAPD_SERVICES=\"ldap://ADDR/\"; then systemctl restart slapd" },
+	{ "vsftpd", "in /etc/vsftpd.conf: listen_address=ADDR; then systemctl restart vsftpd" },
+	{ "inetd", "in /etc/inetd.conf: ADDR:SERVICE instead of SERVICE; then systemctl restart inetd" },
+	{ "xinetd", "in the service's file in /etc/xinetd.d: bind = ADDR; then systemctl restart xinetd" },
+	{ "systemd", "find its socket unit with systemctl list-sockets; with systemctl edit: ListenStream= and "
+		     "ListenStream=ADDR:PORT" },
+};
+
+static const char *hint_for(const struct net_listener *l)
+{
+	if (!l->pid)
+		return "if it is the kernel's NFS server: in /etc/nfs.conf, [nfsd]: host = ADDR; then systemctl restart nfs-server";
+	for (size_t i = 0; i < sizeof(known_programs) / sizeof(*known_programs); i++)
+		if (strcmp(known_programs[i].comm, l->comm) == 0)
+			return known_programs[i].hint;
+	return "let it listen on the machine's own address only, or stop it";
+}
+
+static bool concerns(const struct conf *conf, const struct net_listener *l)
+{
+	if (l->protocol != IPPROTO_TCP)
+		return false;
+	for (size_t i = 0; i < conf->n_addresses; i++)
+		if (conf->addresses[i].addr.family == l->family || (l->family == AF_INET6 && !l->v6_only))
+			return true;
+	return false;
+}
+
+static void report_listener(struct preflight_run *run, const struct net_listener *l)
+{
+	struct preflight_problem *p;
+
+	if (l->pid)
+		p = preflight_obstacle(run, VNAS_EXIT_IN_USE, "port %u: %s of this machine (process %d) listens on all addresses",
+				       l->port, l->comm, l->pid);
+	else
+		p = preflight_obstacle(run, VNAS_EXIT_IN_USE, "port %u: this machine listens on all addresses, by no process",
+				       l->port);
+	preflight_hint(p, "%s", hint_for(l));
+}
+
+int preflight_listeners(struct preflight_run *run, struct err *err)
+{
+	_cleanup_free_ struct net_listener *found = NULL;
+	_cleanup_free_ uint16_t *ports = NULL;
+	size_t n_ports = 0, n = 0;
+	int r;
+
+	if (run->conf->stack != CONF_STACK_SHARED || !run->opts->services)
+		return 0;
+	for (const struct service *const *s = run->opts->services; *s; s++) {
+		if (!(*s)->ports || !(*s)->wanted(run->conf))
+			continue;
+		for (const uint16_t *port = (*s)->ports; *port; port++) {
+			ports = xrealloc(ports, n_ports + 1, sizeof(*ports));
+			ports[n_ports++] = *port;
+		}
+	}
+	r = net_listeners(ports, n_ports, cgroup_root_id(run->psv), &found, &n, err);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		bool told = false;
+
+		/* IPv4 and IPv6 of one process are one problem. */
+		for (size_t j = 0; j < i; j++)
+			told |= found[j].port == found[i].port && found[j].pid == found[i].pid && concerns(run->conf, &found[j]);
+		if (!told && concerns(run->conf, &found[i]))
+			report_listener(run, &found[i]);
+	}
+	return r;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What another Vsv's configuration holds already: an address, a name, a volume. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/str.h"
+#include "psv/conf.h"
+#include "psv/preflight_private.h"
+#include "psv/psv.h"
+
+static void cleanup_conf(struct conf *c)
+{
+	conf_free(c);
+}
+
+static void compare_addresses(struct preflight_run *run, const struct conf *other)
+{
+	char text[IPADDR_STR_MAX];
+
+	for (size_t i = 0; i < run->conf->n_addresses; i++)
+		for (size_t j = 0; j < other->n_addresses; j++) {
+			if (!ipaddr_equal(&run->conf->addresses[i].addr, &other->addresses[j].addr))
+				continue;
+			run->address_told[i] = true;
+			preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "address %s belongs to %s",
+							  ipaddr_str(&other->addresses[j].addr, text), other->name),
+				       "vnas address remove %s %s/%u, or give the server another one", other->name, text,
+				       other->addresses[j].prefix);
+		}
+}
+
+static void compare_names(struct preflight_run *run, const struct conf *other)
+{
+	/* Clients know a server by either; one of two with the same would be found by chance. */
+	if (strcasecmp(run->conf->netbios_name, other->netbios_name) == 0)
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "NetBIOS name %s belongs to %s", other->netbios_name,
+						  other->name),
+			       "set another 'netbios name' in [server]");
+	else if (strcasecmp(run->conf->hostname, other->hostname) == 0)
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "host name %s belongs to %s", other->hostname, other->name),
+			       "set another 'hostname' in [server]");
+}
+
+static bool same_device(const char *a, const char *b)
+{
+	char x[PATH_MAX], y[PATH_MAX];
+
+	if (strcmp(a, b) == 0)
+		return true;
+	/* The many names below /dev/disk lead to one place. */
+	return realpath(a, x) && realpath(b, y) && strcmp(x, y) == 0;
+}
+
+static void compare_volumes(struct preflight_run *run, const struct conf *other)
+{
+	for (size_t i = 0; i < run->conf->n_volumes; i++) {
+		const struct conf_volume *v = &run->conf->volumes[i];
+
+		for (size_t j = 0; j < other->n_volumes; j++) {
+			const struct conf_volume *o = &other->volumes[j];
+
+			if (v->device && o->device && same_device(v->device, o->device))
+				preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "volume %s: %s is volume %s of %s", v->name,
+								  v->device, o->name, other->name),
+					       "give the server another device");
+			else if (*v->uuid && strcmp(v->uuid, o->uuid) == 0)
+				preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "volume %s: its UUID %s is that of volume %s "
+						"of %s", v->name, v->uuid, o->name, other->name),
+					       "a copied configuration: take the 'uuid' lines out and create the server's own volumes");
+		}
+	}
+}
+
+static void check_peers(struct preflight_run *run, const struct strlist *names)
+{
+	for (size_t i = 0; i < run->conf->peers.n; i++)
+		if (strcmp(run->conf->peers.v[i], "psv") != 0 && !strlist_has(names, run->conf->peers.v[i]))
+			preflight_hint(preflight_warning(run, "peer %s: there is no such server", run->conf->peers.v[i]),
+				       "vnas list shows which there are");
+}
+
+int preflight_servers(struct preflight_run *run, struct err *err)
+{
+	_cleanup_strlist_ struct strlist names = { 0 };
+	char path[PATH_MAX];
+	int r;
+
+	r = psv_list(run->psv, &names, err);
+	if (r < 0)
+		return r;
+	check_peers(run, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		_cleanup_(cleanup_conf) struct conf other = { 0 };
+		struct err why = { 0 };
+
+		if (strcmp(names.v[i], run->name) == 0)
+			continue;
+		r = conf_read(psv_conf_path(run->psv, names.v[i], path), names.v[i], &other, &why);
+		if (r == -ENOENT)
+			continue; /* destroyed just now */
+		if (r < 0) {
+			preflight_hint(preflight_warning(run, "cannot compare with %s: %s", names.v[i], why.text), "vnas edit %s",
+				       names.v[i]);
+			continue;
+		}
+		compare_addresses(run, &other);
+		compare_names(run, &other);
+		compare_volumes(run, &other);
+	}
+	return 0;
+}
