@@ -117,6 +117,22 @@ static struct gate_net to_net(const struct ipaddr *a, uint8_t prefix)
 	return n;
 }
 
+/* A network of fewer than four addresses has none. */
+static void add_broadcast(struct gate_vsv *v, const struct ipaddr *a, uint8_t prefix)
+{
+	struct ipaddr last;
+	uint32_t word;
+
+	if (a->family != AF_INET || prefix > 30)
+		return;
+	last = ipaddr_broadcast(a, prefix);
+	memcpy(&word, last.bytes, sizeof(word));
+	for (size_t i = 0; i < v->n_broadcasts; i++)
+		if (v->broadcasts[i] == word)
+			return;
+	v->broadcasts[v->n_broadcasts++] = word;
+}
+
 static bool prefix_fits(const struct ipaddr *a, uint8_t prefix)
 {
 	return (a->family == AF_INET && prefix <= 32) || (a->family == AF_INET6 && prefix <= 128);
@@ -142,6 +158,7 @@ static int to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *e
 		if (!prefix_fits(a, c->addresses[i].prefix) || !ipaddr_is_host(a))
 			return err_set(err, -EINVAL, "address %zu cannot be a Vsv's own", i + 1);
 		v->nets[i] = to_net(a, c->addresses[i].prefix);
+		add_broadcast(v, a, c->addresses[i].prefix);
 		if (v->flags & has)
 			continue;
 		v->flags |= has;

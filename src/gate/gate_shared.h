@@ -47,11 +47,12 @@ enum gate_flags {
 /* What a Vsv is assigned.  Replaced as a whole, so that a program sees one configuration or the other. */
 struct gate_vsv {
 	__u32 flags;
-	__u32 n_nets, n_peers, n_devices, n_denies;
-	__u32 pad[3];
+	__u32 n_nets, n_broadcasts, n_peers, n_devices, n_denies;
+	__u32 pad[2];
 	struct gate_addr primary4, primary6;
 	struct gate_net nets[GATE_NETS];
 	struct gate_net denies[GATE_DENIES];
+	__u32 broadcasts[GATE_NETS]; /* IPv4 of its subnets, each once, network order */
 	__u32 peers[GATE_PEERS];
 	__u32 devices[GATE_DEVICES]; /* major << 20 | minor */
 };

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What all the gate's programs stand on: constants, tables, and who asks.  Part of gate.bpf.c. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "gate_shared.h"
+
+enum { AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2, STATE_CLOSE = 7, STATE_LISTEN = 10 };
+enum { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT = 15, SO_BINDTODEVICE = 25, SO_BINDTOIFINDEX = 62 };
+enum { OPT_PORT_RANGE = 51 }; /* IP_LOCAL_PORT_RANGE, Linux 6.3 */
+enum { EPERM = 1, EADDRNOTAVAIL = 99 };
+enum { REFUSE = 0, ALLOW = 1 };
+enum { LOOPBACK_IFINDEX = 1, NO_IFINDEX = 0x7fffffff };
+enum { PAGE_BYTES = 4096 };
+
+/* enum gate_kind of gate.h, which needs headers that do not compile here. */
+enum { KIND_BIND, KIND_CONNECT, KIND_SEND, KIND_SOCKET, KIND_DEVICE, KIND_INGRESS };
+
+struct sock_common {
+	unsigned char skc_ipv6only : 1;
+} __attribute__((preserve_access_index));
+
+/* --- tables --- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, struct gate_identity);
+} identity SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_VSV * 16);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct gate_addr);
+	__type(value, __u32);
+} addresses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_VSV);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct gate_vsv);
+} vsv SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_VSV);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct gate_ledger);
+} ledger SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_VSV);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct gate_stats);
+} stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, 131072);
+	__type(key, struct gate_listener);
+	__type(value, __u64);
+} listeners SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct gate_udp);
+	__type(value, struct gate_udp_use);
+} udp_ports SEC(".maps");
+
+/* What a socket was before the gate changed it, and what it holds in the tables. */
+enum { WILD_NONE, WILD_4, WILD_6, WILD_BOTH };
+
+struct sock_note {
+	struct gate_udp udp;
+	__u8 wild;     /* bound to the wildcard address, by its own account */
+	__u8 listener; /* counted in gate_stats.listeners */
+	__u8 has_udp;  /* counted in gate_stats.udp, registered under `udp` */
+	__u8 reuse;    /* 1: SO_REUSEADDR, 2: SO_REUSEPORT, asked for before the bind */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sock_note);
+} notes SEC(".maps");
+

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Binding, and the table of UDP ports that follows from it.  Part of gate.bpf.c. */
+#pragma once
+
+#include "gate_who.bpf.h"
+
+/* --- binding --- */
+
+static __always_inline struct sock_note *note_make(struct bpf_sock *sk)
+{
+	return bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+static __always_inline void force_reuse(void *ctx)
+{
+	int one = 1;
+
+	bpf_setsockopt(ctx, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+}
+
+/* Notes what the wildcard was.  A socket bound by name needs no note unless an earlier, failed bind left one. */
+static __always_inline bool note_wild(struct bpf_sock *sk, int wild)
+{
+	struct sock_note *n = bpf_sk_storage_get(&notes, sk, NULL, wild ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+
+	if (n)
+		n->wild = wild;
+	return n || !wild;
+}
+
+/* What SO_REUSEADDR and SO_REUSEPORT were asked for on a UDP socket, and gate_setsockopt held back. */
+static __always_inline void apply_reuse(struct bpf_sock_addr *ctx, struct bpf_sock *sk)
+{
+	struct sock_note *n = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	int one = 1;
+
+	if (!n)
+		return;
+	if (n->reuse & 1)
+		bpf_setsockopt(ctx, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (n->reuse & 2)
+		bpf_setsockopt(ctx, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+}
+
+/* Judges an address to bind and replaces it where the gate has another for it.  *wild says what it stood for. */
+static __always_inline bool judge_bind(const struct asker *me, struct gate_addr *a, bool udp, bool v6only, int *wild,
+				       bool *group)
+{
+	const struct gate_vsv *v = me->v;
+	struct gate_addr from = {};
+
+	*wild = WILD_NONE;
+	*group = false;
+	if (v->flags & GATE_F_OWN_STACK) {
+		if (is_any(a) || in_loopback_net(a))
+			return true;
+	} else if (is_any(a)) {
+		bool four = is_mapped(a);
+
+		*wild = four ? WILD_4 : v6only ? WILD_6 : WILD_BOTH;
+		if (four || (!v6only && (v->flags & (GATE_F_HAS4 | GATE_F_HAS6)) != GATE_F_HAS6)) {
+			*a = v->flags & GATE_F_HAS4 ? v->primary4 : hidden4(me->id);
+			return true;
+		}
+		if (!v6only && v->flags & GATE_F_HAS4) {
+			*a = v->primary4;
+			return true;
+		}
+		/* Bound to an IPv6 address a socket serves IPv6 alone. */
+		*wild = WILD_6;
+		*a = v->flags & GATE_F_HAS6 ? v->primary6 : hidden6(me->id);
+		return true;
+	} else if (is_loopback(a)) {
+		*a = is_mapped(a) ? hidden4(me->id) : hidden6(me->id);
+		return true;
+	}
+	if (owner_of(a) == me->id)
+		return true;
+	if (!udp || !(v->flags & GATE_F_DISCOVERY))
+		return false;
+	*group = true;
+	if (is_discovery_group(a))
+		return true;
+	return gate_place(me->id, a, &from) & PLACE_BROADCAST;
+}
+
+static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock *sk, struct gate_addr *a, bool v6only)
+{
+	struct asker me = who();
+	bool udp = ctx->protocol == IPPROTO_UDP, group;
+	int wild;
+
+	if (!me.v || !judge_bind(&me, a, udp, v6only, &wild, &group) || !note_wild(sk, wild))
+		return refuse(me.id, KIND_BIND, EADDRNOTAVAIL);
+	if (udp)
+		apply_reuse(ctx, sk);
+	/* Else the first Vsv of a subnet would keep its broadcast address from the others. */
+	if (group)
+		force_reuse(ctx);
+	return ALLOW;
+}
+
+SEC("cgroup/bind4")
+int gate_bind4(struct bpf_sock_addr *ctx)
+{
+	struct gate_addr a = mapped(ctx->user_ip4);
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!sk || !bind_hook(ctx, sk, &a, false))
+		return REFUSE;
+	ctx->user_ip4 = a.w[3];
+	return ALLOW;
+}
+
+static __always_inline bool is_v6only(struct bpf_sock *sk, bool udp)
+{
+	struct sock_common *c;
+
+	c = udp ? (struct sock_common *)bpf_skc_to_udp6_sock(sk) : (struct sock_common *)bpf_skc_to_tcp6_sock(sk);
+	return c && BPF_CORE_READ_BITFIELD(c, skc_ipv6only);
+}
+
+SEC("cgroup/bind6")
+int gate_bind6(struct bpf_sock_addr *ctx)
+{
+	struct gate_addr a = ADDR_LOAD(ctx, user_ip6);
+	struct bpf_sock *sk = ctx->sk;
+	bool v6only;
+
+	if (!sk)
+		return REFUSE;
+	v6only = is_any6(&a) && is_v6only(sk, ctx->protocol == IPPROTO_UDP);
+	if (!bind_hook(ctx, sk, &a, v6only))
+		return REFUSE;
+	ADDR_STORE(ctx, user_ip6, &a);
+	return ALLOW;
+}
+
+/* --- UDP: which ports gate_lookup lets through --- */
+
+static __always_inline void udp_forget(struct sock_note *n, struct gate_stats *s)
+{
+	struct gate_udp_use *u = bpf_map_lookup_elem(&udp_ports, &n->udp);
+
+	n->has_udp = 0;
+	if (s && s->udp > 0)
+		__sync_fetch_and_add(&s->udp, -1);
+	if (u && __sync_fetch_and_add(&u->sockets, -1) <= 1)
+		bpf_map_delete_elem(&udp_ports, &n->udp);
+}
+
+/* Two sockets of one Vsv on one address and port that come and go at the same moment can lose the entry between them:
+ * then its datagrams are refused, never another's let in. */
+static __always_inline bool udp_register(struct sock_note *n, __u32 id, const struct gate_udp *key)
+{
+	struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);
+	struct gate_udp_use fresh = { .id = id, .sockets = 1 };
+	struct gate_udp_use *u;
+
+	if (!s)
+		return false;
+	if (n->has_udp) {
+		if (n->udp.port == key->port && same(&n->udp.addr, &key->addr))
+			return true;
+		udp_forget(n, s);
+	}
+	if (s->udp >= GATE_UDP_MAX)
+		return false;
+	u = bpf_map_lookup_elem(&udp_ports, key);
+	if (!u || u->id != id || __sync_fetch_and_add(&u->sockets, 1) <= 0)
+		if (bpf_map_update_elem(&udp_ports, key, &fresh, BPF_ANY))
+			return false;
+	__sync_fetch_and_add(&s->udp, 1);
+	n->udp = *key;
+	n->has_udp = 1;
+	return true;
+}
+
+static __always_inline int post_bind(struct bpf_sock *ctx, const struct gate_addr *a)
+{
+	struct gate_udp key = { .addr = *a, .port = ctx->src_port };
+	struct sock_note *n;
+	struct asker me;
+
+	if (ctx->protocol != IPPROTO_UDP)
+		return ALLOW;
+	me = who();
+	if (!me.v)
+		return REFUSE;
+	/* A group's datagrams go to every socket of it and ask no look-up. */
+	if (me.v->flags & GATE_F_OWN_STACK || owner_of(a) != me.id)
+		return ALLOW;
+	n = note_make(ctx);
+	if (n && udp_register(n, me.id, &key))
+		return ALLOW;
+	count(me.id, KIND_BIND);
+	return REFUSE;
+}
+
+SEC("cgroup/post_bind4")
+int gate_post_bind4(struct bpf_sock *ctx)
+{
+	struct gate_addr a = mapped(ctx->src_ip4);
+
+	return post_bind(ctx, &a);
+}
+
+SEC("cgroup/post_bind6")
+int gate_post_bind6(struct bpf_sock *ctx)
+{
+	struct gate_addr a = ADDR_LOAD(ctx, src_ip6);
+
+	return post_bind(ctx, &a);
+}
+
+SEC("cgroup/sock_release")
+int gate_sock_release(struct bpf_sock *ctx)
+{
+	struct sock_note *n = bpf_sk_storage_get(&notes, ctx, NULL, 0);
+	struct gate_identity *me;
+	struct gate_stats *s;
+	__u32 id;
+
+	if (!n || !(n->listener | n->has_udp))
+		return ALLOW;
+	me = bpf_get_local_storage(&identity, 0);
+	id = me->id;
+	s = bpf_map_lookup_elem(&stats, &id);
+	if (n->listener && s && s->listeners > 0)
+		__sync_fetch_and_add(&s->listeners, -1);
+	n->listener = 0;
+	if (n->has_udp)
+		udp_forget(n, s);
+	return ALLOW;
+}

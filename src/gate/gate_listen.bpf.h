@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Listeners, and what arrives for them.  Part of gate.bpf.c. */
+#pragma once
+
+#include "gate_who.bpf.h"
+
+/* --- listeners --- */
+
+static __always_inline void put_listener(struct bpf_sock_ops *ctx, struct gate_listener *key)
+{
+	key->slot = 0;
+	if (!bpf_sock_hash_update(ctx, &listeners, key, BPF_NOEXIST))
+		return;
+	key->slot = 1;
+	bpf_sock_hash_update(ctx, &listeners, key, BPF_ANY);
+}
+
+static __always_inline void shut(struct bpf_sock_ops *ctx)
+{
+	int nowhere = NO_IFINDEX;
+
+	bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof(nowhere));
+}
+
+static __always_inline bool count_listener(struct sock_note *n, __u32 id)
+{
+	struct gate_stats *s;
+
+	if (n->listener)
+		return true;
+	s = bpf_map_lookup_elem(&stats, &id);
+	if (!s)
+		return false;
+	if (s->listeners >= GATE_LISTENERS_MAX) {
+		__sync_fetch_and_add(&s->refused[KIND_BIND], 1);
+		return false;
+	}
+	__sync_fetch_and_add(&s->listeners, 1);
+	n->listener = 1;
+	return true;
+}
+
+/* A socket begins to listen.  What is not put into the table is reached by nobody: gate_lookup asks the table alone. */
+static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+{
+	struct gate_listener key = { .port = ctx->local_port };
+	struct asker me = who();
+	struct sock_note *n;
+
+	if (!me.v) {
+		shut(ctx);
+		return;
+	}
+	if (me.v->flags & GATE_F_OWN_STACK)
+		return;
+	key.addr = bound_to(sk);
+	/* listen() without bind(): it stands on the wildcard address, the Psv's addresses included. */
+	if (is_any(&key.addr)) {
+		count(me.id, KIND_BIND);
+		shut(ctx);
+		return;
+	}
+	n = note_make(sk);
+	if (!n || !count_listener(n, me.id))
+		return;
+	key.id = me.id;
+	if (!n->wild) {
+		put_listener(ctx, &key);
+		return;
+	}
+	key.addr = (struct gate_addr){};
+	if (n->wild != WILD_6) {
+		key.scope = GATE_WILD4;
+		put_listener(ctx, &key);
+	}
+	if (n->wild != WILD_4) {
+		key.scope = GATE_WILD6;
+		put_listener(ctx, &key);
+	}
+}
+
+SEC("sockops")
+int gate_sock_ops(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk;
+
+	ctx->reply = -1; /* no opinion on what other events ask */
+	if (ctx->op != BPF_SOCK_OPS_TCP_LISTEN_CB)
+		return 1;
+	sk = ctx->sk;
+	if (sk)
+		on_listen(ctx, sk);
+	return 1;
+}
+
+/* --- what arrives --- */
+
+static __always_inline int drop(__u32 id)
+{
+	count(id, KIND_INGRESS);
+	return SK_DROP;
+}
+
+static __always_inline bool give_slot(struct bpf_sk_lookup *ctx, struct gate_listener *key, __u8 slot)
+{
+	struct bpf_sock *sk;
+	long r;
+
+	key->slot = slot;
+	sk = bpf_map_lookup_elem(&listeners, key);
+	if (!sk)
+		return false;
+	r = bpf_sk_assign(ctx, sk, 0);
+	bpf_sk_release(sk);
+	return !r;
+}
+
+static __always_inline bool give(struct bpf_sk_lookup *ctx, struct gate_listener *key)
+{
+	return give_slot(ctx, key, 0) || give_slot(ctx, key, 1);
+}
+
+static __always_inline int to_listener(struct bpf_sk_lookup *ctx, const struct gate_addr *to, __u32 id)
+{
+	struct gate_listener key = { .addr = *to, .id = id, .port = ctx->local_port, .scope = GATE_EXACT };
+
+	if (give(ctx, &key))
+		return SK_PASS;
+	key.addr = (struct gate_addr){};
+	key.scope = is_mapped(to) ? GATE_WILD4 : GATE_WILD6;
+	return give(ctx, &key) ? SK_PASS : SK_DROP;
+}
+
+static __always_inline int to_datagram(struct bpf_sk_lookup *ctx, const struct gate_addr *to, __u32 id)
+{
+	struct gate_udp key = { .addr = *to, .port = ctx->local_port };
+	struct gate_udp_use *u = bpf_map_lookup_elem(&udp_ports, &key);
+
+	return u && u->id == id ? SK_PASS : SK_DROP;
+}
+
+/* Whether the Vsv `from` may reach the address of `to` (0: the Psv's). */
+static __always_inline bool may_reach(__u32 from, __u32 to)
+{
+	const struct gate_vsv *v;
+
+	if (!from || from == to)
+		return true;
+	v = bpf_map_lookup_elem(&vsv, &from);
+	if (!v)
+		return false;
+	return to ? gate_has_peer(from, to) : v->flags & GATE_F_PEER_PSV;
+}
+
+SEC("sk_lookup")
+int gate_lookup(struct bpf_sk_lookup *ctx)
+{
+	struct gate_addr to, from;
+	const struct gate_vsv *v;
+	__u32 owner, sender;
+
+	if (ctx->family == AF_INET) {
+		to = mapped(ctx->local_ip4);
+		from = mapped(ctx->remote_ip4);
+	} else {
+		to = ADDR_LOAD(ctx, local_ip6);
+		from = ADDR_LOAD(ctx, remote_ip6);
+	}
+	owner = owner_of(&to);
+	sender = owner_of(&from);
+	if (in_hidden_net(&to) && (!owner || sender != owner || ctx->ingress_ifindex != LOOPBACK_IFINDEX))
+		return drop(sender);
+	if (!may_reach(sender, owner))
+		return drop(sender);
+	if (!owner)
+		return SK_PASS;
+	/* An address without a configuration is one of a gate with another layout, whose program answers for it: the
+	 * loader writes the configuration before the addresses and takes it away after them. */
+	v = bpf_map_lookup_elem(&vsv, &owner);
+	if (!v || v->flags & GATE_F_OWN_STACK)
+		return SK_PASS;
+	return ctx->protocol == IPPROTO_TCP ? to_listener(ctx, &to, owner) : to_datagram(ctx, &to, owner);
+}

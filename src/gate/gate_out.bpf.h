@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Going out: connections and datagrams.  Part of gate.bpf.c. */
+#pragma once
+
+#include "gate_who.bpf.h"
+
+/* Judges a destination and puts the hidden address for the own loopback.  Chooses the source for it: the own address in
+ * the same subnet, else the primary one.  0, or the errno to refuse with. */
+static __always_inline int judge_destination(const struct asker *me, struct gate_addr *to, struct gate_addr *from)
+{
+	const struct gate_vsv *v = me->v;
+	bool four = is_mapped(to);
+	struct gate_addr near = {};
+	__u32 owner;
+	int place;
+
+	if (v->flags & GATE_F_OWN_STACK) {
+		*from = four ? mapped(0) : (struct gate_addr){};
+		if (is_any(to) || in_loopback_net(to))
+			return 0;
+	} else if (is_any(to) || is_loopback(to)) {
+		*to = *from = four ? hidden4(me->id) : hidden6(me->id);
+		return 0;
+	} else if (in_loopback_net(to) && owner_of(to) != me->id) {
+		return EPERM;
+	}
+	if (is_group(to) && !(v->flags & GATE_F_DISCOVERY && is_discovery_group(to)))
+		return EPERM;
+	owner = owner_of(to);
+	if (owner != me->id && (owner ? !gate_has_peer(me->id, owner) : in_hidden_net(to)))
+		return EPERM;
+	place = gate_place(me->id, to, &near);
+	if (place & PLACE_DENIED || (place & PLACE_BROADCAST && !(v->flags & GATE_F_DISCOVERY)))
+		return EPERM;
+	if (v->flags & GATE_F_OWN_STACK)
+		return 0;
+	if (in_hidden_net(to))
+		*from = *to;
+	else if (place & PLACE_NEAR)
+		*from = near;
+	else if (v->flags & (four ? GATE_F_HAS4 : GATE_F_HAS6))
+		*from = four ? v->primary4 : v->primary6;
+	else
+		return EADDRNOTAVAIL;
+	return 0;
+}
+
+/* A source that a socket is bound to, or asks for: one's own, or loopback in the own stack. */
+static __always_inline bool is_own_source(const struct asker *me, const struct gate_addr *a)
+{
+	if (me->v->flags & GATE_F_OWN_STACK && in_loopback_net(a))
+		return true;
+	return owner_of(a) == me->id;
+}
+
+/* Binding an IPv6 socket by its IPv4 address would leave its IPv6 one unset: the socket's own family decides. */
+static __always_inline long bind_source(struct bpf_sock_addr *ctx, struct bpf_sock *sk, const struct gate_addr *from)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
+	struct sockaddr_in four = { .sin_family = AF_INET };
+
+	if (sk->family == AF_INET6) {
+		__builtin_memcpy(&six.sin6_addr, from, sizeof(*from));
+		return bpf_bind(ctx, (struct sockaddr *)&six, sizeof(six));
+	}
+	four.sin_addr.s_addr = from->w[3];
+	return bpf_bind(ctx, (struct sockaddr *)&four, sizeof(four));
+}
+
+static __always_inline int connect_hook(struct bpf_sock_addr *ctx, struct bpf_sock *sk, struct gate_addr *to)
+{
+	struct asker me = who();
+	struct gate_addr from, bound;
+	int error;
+
+	if (!me.v)
+		return refuse(me.id, KIND_CONNECT, EPERM);
+	error = judge_destination(&me, to, &from);
+	if (error)
+		return refuse(me.id, KIND_CONNECT, error);
+	bound = bound_to(sk);
+	if (is_any(&bound)) {
+		/* It fails when a datagram was sent before, for then the port is bound to the wildcard already. */
+		if (!is_any(&from) && bind_source(ctx, sk, &from))
+			return refuse(me.id, KIND_CONNECT, EADDRNOTAVAIL);
+		return ALLOW;
+	}
+	/* Bound to a group or broadcast address, the kernel would take the Psv's address as the source. */
+	if (!is_own_source(&me, &bound))
+		return refuse(me.id, KIND_CONNECT, EADDRNOTAVAIL);
+	return ALLOW;
+}
+
+SEC("cgroup/connect4")
+int gate_connect4(struct bpf_sock_addr *ctx)
+{
+	struct gate_addr to = mapped(ctx->user_ip4);
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!sk || !connect_hook(ctx, sk, &to))
+		return REFUSE;
+	ctx->user_ip4 = to.w[3];
+	return ALLOW;
+}
+
+SEC("cgroup/connect6")
+int gate_connect6(struct bpf_sock_addr *ctx)
+{
+	struct gate_addr to = ADDR_LOAD(ctx, user_ip6);
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!sk || !connect_hook(ctx, sk, &to))
+		return REFUSE;
+	ADDR_STORE(ctx, user_ip6, &to);
+	return ALLOW;
+}
+
+/* A datagram.  `from` is the source that the kernel is about to use: by packet information, by bind, or none yet.
+ * without_name: on a connected socket, with ancillary data; connect_hook judged the destination. */
+static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, struct gate_addr *from,
+				     bool without_name)
+{
+	struct gate_addr chosen = mapped(0), bound = bound_to(sk);
+	struct asker me = who();
+	struct sock_note *n;
+	struct gate_udp key;
+	int error;
+
+	if (!me.v)
+		return refuse(me.id, KIND_SEND, EPERM);
+	if (without_name) {
+		chosen = bound;
+	} else {
+		error = judge_destination(&me, to, &chosen);
+		if (error)
+			return refuse(me.id, KIND_SEND, error);
+		if (!is_any(&bound) && is_own_source(&me, &bound))
+			chosen = bound;
+	}
+	if (is_any(from))
+		*from = chosen;
+	if (me.v->flags & GATE_F_OWN_STACK)
+		return is_any(from) || is_own_source(&me, from) ? ALLOW : refuse(me.id, KIND_SEND, EADDRNOTAVAIL);
+	if (!is_own_source(&me, from))
+		return refuse(me.id, KIND_SEND, EADDRNOTAVAIL);
+	if (!is_any(&bound))
+		return ALLOW;
+	/* Bound by the kernel to the wildcard address, for want of a bind: the answers come to `from`. */
+	key = (struct gate_udp){ .addr = *from, .port = sk->src_port };
+	n = note_make(sk);
+	if (!n || !udp_register(n, me.id, &key))
+		return refuse(me.id, KIND_SEND, EPERM);
+	return ALLOW;
+}
+
+SEC("cgroup/sendmsg4")
+int gate_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	struct gate_addr to = mapped(ctx->user_ip4), from = mapped(ctx->msg_src_ip4);
+	struct bpf_sock *sk = ctx->sk;
+	/* A named destination has a port: the kernel refused port 0 before. */
+	bool without_name = !ctx->user_port;
+
+	if (!sk || !send_hook(sk, &to, &from, without_name))
+		return REFUSE;
+	if (!without_name)
+		ctx->user_ip4 = to.w[3];
+	ctx->msg_src_ip4 = from.w[3];
+	return ALLOW;
+}
+
+SEC("cgroup/sendmsg6")
+int gate_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	struct gate_addr to = ADDR_LOAD(ctx, user_ip6), from = ADDR_LOAD(ctx, msg_src_ip6);
+	struct bpf_sock *sk = ctx->sk;
+	bool without_name = !ctx->user_port;
+
+	if (!sk || !send_hook(sk, &to, &from, without_name))
+		return REFUSE;
+	if (!without_name)
+		ADDR_STORE(ctx, user_ip6, &to);
+	ADDR_STORE(ctx, msg_src_ip6, &from);
+	return ALLOW;
+}

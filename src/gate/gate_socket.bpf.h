@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making sockets, their options, and devices.  Part of gate.bpf.c. */
+#pragma once
+
+#include "gate_who.bpf.h"
+
+/* --- sockets and their options --- */
+
+/* TCP and UDP: what else hangs on these families (raw, ping, MPTCP, SCTP, UDP-Lite, …) has no hooks at bind or send. */
+SEC("cgroup/sock_create")
+int gate_sock_create(struct bpf_sock *ctx)
+{
+	struct asker me = who();
+
+	if (me.v && ((ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP) ||
+		     (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)))
+		return ALLOW;
+	count(me.id, KIND_SOCKET);
+	return REFUSE;
+}
+
+/* A UDP socket without a bind gets a port on the wildcard address when it sends, and no hook sees that: it must never
+ * share that port with a socket of the Psv's.  So these two options wait for the bind. */
+static __always_inline int hold_reuse(struct bpf_sockopt *ctx, struct bpf_sock *sk, int bit)
+{
+	struct gate_addr bound = bound_to(sk);
+	int *on = ctx->optval;
+	struct sock_note *n;
+
+	if (sk->protocol != IPPROTO_UDP || sk->type != SOCK_DGRAM || !is_any(&bound))
+		return ALLOW;
+	if ((void *)(on + 1) > ctx->optval_end)
+		return ALLOW;
+	n = note_make(sk);
+	if (!n)
+		return REFUSE;
+	if (*on)
+		n->reuse |= bit;
+	else
+		n->reuse &= ~bit;
+	ctx->optlen = -1; /* done, says the kernel to the caller */
+	return ALLOW;
+}
+
+/* What would choose an interface, a port or a first hop past the hooks.  The system call filter refuses some of these as
+ * well; this holds where there is another way to the call. */
+static __always_inline bool is_bypass(int level, int name)
+{
+	switch (level) {
+	case SOL_SOCKET:
+		return name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX;
+	case IPPROTO_IP:
+		return name == IP_OPTIONS || name == OPT_PORT_RANGE;
+	case IPPROTO_IPV6:
+		return name == IPV6_RTHDR || name == IPV6_2292RTHDR || name == IPV6_2292PKTOPTIONS;
+	default:
+		return false;
+	}
+}
+
+SEC("cgroup/setsockopt")
+int gate_setsockopt(struct bpf_sockopt *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct gate_identity *me;
+	int r = ALLOW;
+
+	if (is_bypass(ctx->level, ctx->optname)) {
+		me = bpf_get_local_storage(&identity, 0);
+		count(me->id, KIND_SOCKET);
+		return REFUSE;
+	}
+	if (ctx->level == SOL_SOCKET && sk && (sk->family == AF_INET || sk->family == AF_INET6)) {
+		if (ctx->optname == SO_REUSEADDR)
+			r = hold_reuse(ctx, sk, 1);
+		else if (ctx->optname == SO_REUSEPORT)
+			r = hold_reuse(ctx, sk, 2);
+	}
+	/* 0: the kernel reads the caller's own memory; a value longer than a page would fail otherwise. */
+	if (ctx->optlen > 0)
+		ctx->optlen = 0;
+	return r;
+}
+
+/* --- devices --- */
+
+/* Character devices without state of anybody's: null, zero, full, random, urandom, tty, ptmx and the pty slaves, of
+ * which a Vsv sees those of its own devpts. */
+static __always_inline bool is_plain_char(__u32 major, __u32 minor)
+{
+	if (major == 1)
+		return minor == 3 || minor == 5 || minor == 7 || minor == 8 || minor == 9;
+	if (major == 5)
+		return minor == 0 || minor == 2;
+	return major >= 136 && major <= 143;
+}
+
+SEC("cgroup/dev")
+int gate_device(struct bpf_cgroup_dev_ctx *ctx)
+{
+	__u32 type = ctx->access_type & 0xffff, access = ctx->access_type >> 16;
+	__u32 dev = ctx->major << 20 | ctx->minor;
+	struct asker me = who();
+
+	if (me.v && type == BPF_DEVCG_DEV_CHAR && is_plain_char(ctx->major, ctx->minor))
+		return ALLOW;
+	if (me.v && type == BPF_DEVCG_DEV_BLOCK && !(access & BPF_DEVCG_ACC_WRITE))
+		for (__u32 i = 0; i < GATE_DEVICES && i < me.v->n_devices; i++)
+			if (me.v->devices[i] == dev)
+				return ALLOW;
+	count(me.id, KIND_DEVICE);
+	return REFUSE;
+}

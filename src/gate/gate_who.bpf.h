@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who asks, what an address is to him, and refusing.  Part of gate.bpf.c. */
+#pragma once
+
+#include "gate_addr.bpf.h"
+
+/* The verifier wants the fields of a context or socket at constant offsets from its own pointer, where the compiler likes
+ * to step through an array of four with a pointer of its own. */
+#define FIELD_LOAD(p, field)                                                                                       \
+	({                                                                                                         \
+		__u32 value_;                                                                                      \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                                                              \
+			     : "=r"(value_)                                                                        \
+			     : "r"(p), "i"(__builtin_offsetof(__typeof__(*(p)), field)));                          \
+		value_;                                                                                            \
+	})
+#define FIELD_STORE(p, field, value)                                                                               \
+	asm volatile("*(u32 *)(%0 + %1) = %2"                                                                      \
+		     :                                                                                             \
+		     : "r"(p), "i"(__builtin_offsetof(__typeof__(*(p)), field)), "r"(value)                        \
+		     : "memory")
+#define ADDR_LOAD(p, field)                                                                                        \
+	((struct gate_addr){ { FIELD_LOAD(p, field[0]), FIELD_LOAD(p, field[1]), FIELD_LOAD(p, field[2]),          \
+			       FIELD_LOAD(p, field[3]) } })
+#define ADDR_STORE(p, field, a)                                                                                    \
+	({                                                                                                         \
+		FIELD_STORE(p, field[0], (a)->w[0]);                                                               \
+		FIELD_STORE(p, field[1], (a)->w[1]);                                                               \
+		FIELD_STORE(p, field[2], (a)->w[2]);                                                               \
+		FIELD_STORE(p, field[3], (a)->w[3]);                                                               \
+	})
+
+static __always_inline struct gate_addr bound_to(struct bpf_sock *sk)
+{
+	if (sk->family == AF_INET6)
+		return ADDR_LOAD(sk, src_ip6);
+	return mapped(sk->src_ip4);
+}
+
+/* --- who asks --- */
+
+struct asker {
+	__u32 id;
+	const struct gate_vsv *v; /* NULL: unknown, refuse */
+};
+
+static __always_inline struct asker who(void)
+{
+	struct gate_identity *me = bpf_get_local_storage(&identity, 0);
+	struct asker a = { .id = me->id };
+
+	if (a.id)
+		a.v = bpf_map_lookup_elem(&vsv, &a.id);
+	return a;
+}
+
+static __always_inline void count(__u32 id, int kind)
+{
+	struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);
+
+	if (s)
+		__sync_fetch_and_add(&s->refused[kind], 1);
+}
+
+static __always_inline int refuse(__u32 id, int kind, int error)
+{
+	count(id, kind);
+	bpf_set_retval(-error);
+	return REFUSE;
+}
+
+/* The loops stand in functions of their own, which the verifier walks through once and not once for every way that leads
+ * there: loading takes a fiftieth of the time. */
+__noinline int gate_has_peer(__u32 from, __u32 to)
+{
+	const struct gate_vsv *v = bpf_map_lookup_elem(&vsv, &from);
+
+	if (!v)
+		return 0;
+	for (__u32 i = 0; i < GATE_PEERS && i < v->n_peers; i++)
+		if (v->peers[i] == to)
+			return 1;
+	return 0;
+}
+
+/* What an address is to a Vsv's networks. */
+enum {
+	PLACE_NEAR = 1,      /* in a subnet of its own; *from is its first address there */
+	PLACE_BROADCAST = 2, /* the broadcast address of such a subnet */
+	PLACE_DENIED = 4,    /* in a network that it may not reach */
+};
+
+__noinline int gate_place(__u32 id, const struct gate_addr *a, struct gate_addr *from)
+{
+	const struct gate_vsv *v = bpf_map_lookup_elem(&vsv, &id);
+	int place = 0;
+
+	if (!v || !a || !from)
+		return PLACE_DENIED;
+	for (__u32 i = 0; i < GATE_NETS && i < v->n_nets; i++) {
+		if (in_net(&v->nets[i], a)) {
+			*from = v->nets[i].addr;
+			place = PLACE_NEAR;
+			break;
+		}
+	}
+	for (__u32 i = 0; i < GATE_NETS && i < v->n_broadcasts; i++)
+		if (v->broadcasts[i] == a->w[3] && is_mapped(a)) {
+			place |= PLACE_BROADCAST;
+			break;
+		}
+	for (__u32 i = 0; i < GATE_DENIES && i < v->n_denies; i++)
+		if (in_net(&v->denies[i], a))
+			return place | PLACE_DENIED;
+	return place;
+}
