@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vnas-supervise: one for each running Vsv, on the Psv.
+ *
+ *     vnas-supervise NAME RUN_DIR LIB_DIR INIT_PID INIT_START VNAS_BINARY [READY_FD]
+ *
+ * NAME is the Vsv's; RUN_DIR and LIB_DIR are the Psv's run/vnas and var/lib/vnas; INIT_PID and INIT_START (field 22 of
+ * /proc/PID/stat) name its PID 1; VNAS_BINARY is run as `VNAS_BINARY reassert NAME` and `VNAS_BINARY recover NAME`.  A byte
+ * is written to READY_FD, if given, when it is attached.
+ *
+ * It keeps what PID 1 and the services say, has addresses, routes and rules that somebody flushed put back, and has a Vsv
+ * whose PID 1 died recovered.  Nothing depends on it for longer than that: services run under PID 1, enforcement is the
+ * kernel's, and when it is killed another one attaches and goes on where it stopped.  SIGTERM ends it and nothing else.
+ *
+ * Exit status: 0 it was told to end, or the Vsv has ended in order; 1 it could not begin; 5 there is one already. */
+#include "vsv/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/fd.h"
+#include "vsv/small.h"
+
+enum {
+	EXIT_IN_USE = 5, EXIT_NOT_RUNNING = 3, EXIT_NO_SUCH = 4,
+	SETTLE_MS = 100, REASSERT_MAX_MS = 10 * 1000, QUIET_MS = 30 * 1000,
+	RECOVER_FIRST_MS = 1000, RECOVER_MAX_MS = 60 * 1000,
+	ATTACH_MS = 1000, RECORDS_MAX = 256,
+};
+
+struct supervisor {
+	const char *name, *run_dir, *lib_dir, *vnas;
+	pid_t init_pid;
+	uint64_t init_start;
+	int lock, pidfd, conn, net;
+	bool bye;                    /* PID 1 said that it ends in order */
+	int64_t attach_ms;           /* try again to attach; -1: attached */
+	pid_t child;                 /* vnas reassert or recover */
+	bool recovering;
+	int64_t reassert_ms;         /* due; -1: not */
+	int64_t reassert_last_ms;
+	int reassert_gap_ms;
+	int64_t recover_ms;
+	int recover_gap_ms;
+	struct log_files files;
+};
+
+static volatile sig_atomic_t told_to_end;
+static struct supervisor sup;
+
+static void on_signal(int sig)
+{
+	if (sig != SIGCHLD)
+		told_to_end = 1;
+}
+
+static void die(const char *what, int error) __attribute__((noreturn));
+static void die(const char *what, int error)
+{
+	char buf[512];
+	struct text t = TEXT(buf);
+
+	text_add(&t, "vnas-supervise: ");
+	text_add(&t, what);
+	if (error) {
+		text_add(&t, ": ");
+		text_add(&t, strerror(-error));
+	}
+	text_add(&t, "\n");
+	(void)!write(2, buf, t.len);
+	_exit(1);
+}
+
+/* ---- one supervisor a Vsv ---- */
+
+static void lock_path(char *buf, size_t size)
+{
+	struct text t = { .buf = buf, .size = size };
+
+	text_add(&t, sup.run_dir);
+	text_add(&t, "/locks/");
+	text_add(&t, sup.name);
+	text_add(&t, ".supervisor");
+}
+
+/* start_of: field 22 of /proc/PID/stat.  0: gone. */
+static uint64_t start_of(pid_t pid)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64], buf[1024], *p;
+	struct text t = TEXT(path);
+	uint64_t start = 0;
+	ssize_t n;
+
+	text_add(&t, "/proc/");
+	text_u64(&t, (uint64_t)pid);
+	text_add(&t, "/stat");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	if (n <= 0)
+		return 0;
+	buf[n] = '\0';
+	p = strrchr(buf, ')');
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (!p)
+		return 0;
+	p[1 + strcspn(p + 1, " ")] = '\0';
+	return decimal(p + 1, UINT64_MAX, &start) == 0 ? start : 0;
+}
+
+/* take_lock: the file holds who has it, as "PID START".  It is taken away only by who has the lock, so whoever gets it
+ * looks whether the file is still there. */
+static void take_lock(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[4096], words[64];
+	struct text t = TEXT(words), folder = TEXT(path);
+	struct stat mine, named;
+
+	text_add(&folder, sup.run_dir);
+	text_add(&folder, "/locks");
+	(void)mkdir(path, 0700);
+	lock_path(path, sizeof(path));
+	do {
+		if (sup.lock >= 0)
+			(void)close(sup.lock);
+		sup.lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (sup.lock < 0)
+			die(path, -errno);
+		/* Of the open file: others can ask who has it without taking it for a moment. */
+		if (fcntl(sup.lock, F_OFD_SETLK, &lock) < 0) {
+			if (errno == EAGAIN || errno == EACCES)
+				_exit(EXIT_IN_USE);
+			die(path, -errno);
+		}
+	} while (fstat(sup.lock, &mine) < 0 || lstat(path, &named) < 0 || mine.st_ino != named.st_ino);
+	text_u64(&t, (uint64_t)getpid());
+	text_add(&t, " ");
+	text_u64(&t, start_of(getpid()));
+	text_add(&t, "\n");
+	if (ftruncate(sup.lock, 0) < 0 || pwrite(sup.lock, words, t.len, 0) < 0)
+		die(path, -errno);
+}
+
+static void end(int status) __attribute__((noreturn));
+static void end(int status)
+{
+	char path[4096];
+
+	keep_flush(&sup.files);
+	lock_path(path, sizeof(path));
+	(void)unlink(path);
+	_exit(status);
+}
+
+/* ---- attaching ---- */
+
+static void detach(void)
+{
+	cleanup_close(&sup.conn);
+	cleanup_close(&sup.pidfd);
+	sup.conn = sup.pidfd = -1;
+}
+
+static int connect_init(void)
+{
+	_cleanup_close_ int control = (int)syscall(SYS_pidfd_getfd, sup.pidfd, PROTO_FD_CLIENT, 0);
+	struct proto_header hello;
+	struct proto_subscribe ask = { .zero = { 0 } };
+	int pair[2], r;
+
+	if (control < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	proto_init(&hello, PROTO_HELLO, sizeof(hello));
+	proto_init(&ask.h, PROTO_SUBSCRIBE, sizeof(ask));
+	r = fd_send(control, &hello, sizeof(hello), &pair[1], 1);
+	(void)close(pair[1]);
+	if (r == 0)
+		r = fd_send(pair[0], &ask, sizeof(ask), NULL, 0);
+	if (r < 0) {
+		(void)close(pair[0]);
+		return r;
+	}
+	sup.conn = pair[0];
+	return 0;
+}
+
+/* attach: 0; -ESRCH: PID 1 is gone; -errno: try again. */
+static int attach(void)
+{
+	int r;
+
+	detach();
+	sup.pidfd = (int)syscall(SYS_pidfd_open, sup.init_pid, 0);
+	if (sup.pidfd < 0)
+		return -errno;
+	if (start_of(sup.init_pid) != sup.init_start) {
+		detach();
+		return -ESRCH; /* its number is somebody else's */
+	}
+	r = connect_init();
+	if (r < 0)
+		return r;
+	sup.bye = false;
+	sup.attach_ms = -1;
+	return 0;
+}
+
+/* ---- running vnas ---- */
+
+static void run_vnas(const char *verb)
+{
+	const char *argv[] = { sup.vnas, verb, sup.name, NULL };
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	extern char **environ;
+	sigset_t none;
+
+	keep_flush(&sup.files);
+	sup.child = fork();
+	if (sup.child < 0)
+		sup.child = 0;
+	if (sup.child != 0)
+		return;
+	(void)sigaction(SIGCHLD, &dfl, NULL);
+	(void)sigaction(SIGTERM, &dfl, NULL);
+	(void)sigaction(SIGINT, &dfl, NULL);
+	(void)sigaction(SIGHUP, &dfl, NULL);
+	(void)sigaction(SIGPIPE, &dfl, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Not with the supervisor's session: a recovery goes on when it ends. */
+	(void)setsid();
+	(void)execve(sup.vnas, (char *const *)(uintptr_t)argv, environ);
+	_exit(127);
+}
+
+/* init_is_gone: the beginning of a recovery. */
+static void init_is_gone(void)
+{
+	detach();
+	sup.attach_ms = -1;
+	if (sup.bye)
+		end(0);
+	keep_own(&sup.files, PROTO_EVENT, "init_died the first process ended unexpectedly");
+	sup.recovering = true;
+	sup.recover_gap_ms = RECOVER_FIRST_MS;
+	sup.recover_ms = clock_ms();
+}
+
+/* follow_state: after a recovery the state file names the new PID 1, or there is none to supervise. */
+static void follow_state(void)
+{
+	struct state_view v;
+	uint64_t pid = 0, start = 0;
+	bool running;
+
+	if (state_open(sup.run_dir, sup.name, &v) < 0)
+		end(0);
+	running = state_is(&v, "phase", "running") && state_number(&v, "init_pid", &pid) == 0 &&
+		  state_number(&v, "init_start", &start) == 0;
+	state_close(&v);
+	if (!running || pid == 0)
+		end(0);
+	sup.recovering = false;
+	sup.init_pid = (pid_t)pid;
+	sup.init_start = start;
+	sup.files.next[PROTO_LOG] = sup.files.next[PROTO_EVENT] = 0;
+	sup.attach_ms = clock_ms();
+}
+
+static void child_ended(int status)
+{
+	int64_t now = clock_ms();
+	char buf[96];
+	struct text t = TEXT(buf);
+
+	sup.child = 0;
+	if (!sup.recovering) {
+		sup.reassert_last_ms = now;
+		return;
+	}
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == EXIT_NOT_RUNNING ||
+				  WEXITSTATUS(status) == EXIT_NO_SUCH)) {
+		follow_state();
+		return;
+	}
+	text_add(&t, "recovery failed with ");
+	text_status(&t, status);
+	keep_own(&sup.files, PROTO_LOG, buf);
+	sup.recover_ms = now + sup.recover_gap_ms;
+	sup.recover_gap_ms = sup.recover_gap_ms * 2 > RECOVER_MAX_MS ? RECOVER_MAX_MS : sup.recover_gap_ms * 2;
+}
+
+/* want_reassert: soon, but a reassertion that is undone again and again gets rarer. */
+static void want_reassert(void)
+{
+	int64_t now = clock_ms();
+
+	if (sup.reassert_ms >= 0 || sup.recovering)
+		return;
+	if (now - sup.reassert_last_ms > QUIET_MS)
+		sup.reassert_gap_ms = SETTLE_MS;
+	sup.reassert_ms = now + sup.reassert_gap_ms;
+	sup.reassert_gap_ms = sup.reassert_gap_ms * 2 > REASSERT_MAX_MS ? REASSERT_MAX_MS : sup.reassert_gap_ms * 2;
+}
+
+/* ---- the loop ---- */
+
+static void acknowledge(void)
+{
+	struct proto_ack m = { .log_seq = sup.files.next[PROTO_LOG] ? sup.files.next[PROTO_LOG] - 1 : 0,
+			       .event_seq = sup.files.next[PROTO_EVENT] ? sup.files.next[PROTO_EVENT] - 1 : 0 };
+
+	keep_flush(&sup.files);
+	proto_init(&m.h, PROTO_ACK, sizeof(m));
+	(void)fd_send(sup.conn, &m, sizeof(m), NULL, 0);
+}
+
+/* read_records: false: the connection is gone. */
+static bool read_records(void)
+{
+	union {
+		struct proto_header header;
+		struct proto_record record;
+		char bytes[sizeof(struct proto_record) + PROTO_TEXT_MAX];
+	} m;
+
+	for (unsigned i = 0; i < RECORDS_MAX; i++) {
+		ssize_t n = fd_recv(sup.conn, &m, sizeof(m), NULL, 0, NULL, MSG_DONTWAIT);
+		int type;
+
+		if (n == -EAGAIN) {
+			if (i)
+				acknowledge();
+			return true;
+		}
+		if (n == -EMSGSIZE)
+			continue;
+		if (n <= 0)
+			return false;
+		type = proto_check(&m, (size_t)n);
+		if (type == PROTO_RECORD)
+			keep_record(&sup.files, &m.record);
+		if (type == PROTO_BYE)
+			sup.bye = true;
+	}
+	acknowledge();
+	return true;
+}
+
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == sup.child)
+			child_ended(status);
+}
+
+/* tick: what is due.  The next time, or -1. */
+static int64_t tick(void)
+{
+	int64_t now = clock_ms(), next = -1;
+
+	if (sup.attach_ms >= 0 && sup.attach_ms <= now) {
+		int r = attach();
+
+		if (r == -ESRCH)
+			init_is_gone();
+		else if (r < 0)
+			sup.attach_ms = now + ATTACH_MS;
+	}
+	if (sup.child == 0 && sup.recovering && sup.recover_ms <= now)
+		run_vnas("recover");
+	if (sup.child == 0 && !sup.recovering && sup.reassert_ms >= 0 && sup.reassert_ms <= now) {
+		sup.reassert_ms = -1;
+		run_vnas("reassert");
+	}
+	if (sup.attach_ms >= 0)
+		next = sup.attach_ms;
+	if (sup.child == 0 && sup.recovering && (next < 0 || sup.recover_ms < next))
+		next = sup.recover_ms;
+	if (sup.child == 0 && !sup.recovering && sup.reassert_ms >= 0 && (next < 0 || sup.reassert_ms < next))
+		next = sup.reassert_ms;
+	return next;
+}
+
+static void loop(void) __attribute__((noreturn));
+static void loop(void)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	while (!told_to_end) {
+		int64_t next, left;
+		struct timespec ts;
+		struct pollfd p[3];
+
+		reap();
+		next = tick();
+		left = next < 0 ? 0 : next - clock_ms();
+		left = left < 0 ? 0 : left;
+		ts = (struct timespec){ .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
+		p[0] = (struct pollfd){ .fd = sup.conn, .events = POLLIN };
+		p[1] = (struct pollfd){ .fd = sup.pidfd, .events = POLLIN };
+		p[2] = (struct pollfd){ .fd = sup.net, .events = POLLIN };
+		if (ppoll(p, 3, next < 0 ? NULL : &ts, &none) <= 0)
+			continue;
+		if (p[2].revents && net_read(sup.net, sup.run_dir, sup.name))
+			want_reassert();
+		if (p[0].revents && !read_records()) {
+			cleanup_close(&sup.conn);
+			sup.conn = -1;
+			sup.attach_ms = clock_ms() + ATTACH_MS;
+		}
+		/* Only when it has nothing more to say. */
+		if (p[1].revents && !p[0].revents)
+			init_is_gone();
+	}
+	end(0);
+}
+
+static void set_signals(void)
+{
+	static const int caught[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP };
+	struct sigaction catch = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+
+	/* Blocked but for the poll, so that none comes between a look and a wait. */
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(caught) / sizeof(*caught); i++) {
+		(void)sigaddset(&set, caught[i]);
+		(void)sigaction(caught[i], &catch, NULL);
+	}
+	(void)sigprocmask(SIG_SETMASK, &set, NULL);
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void parse(int argc, char **argv, int *ret_ready)
+{
+	uint64_t pid, ready;
+
+	if (argc < 7 || argc > 8 || !proto_name_ok(argv[1]) || decimal(argv[4], INT32_MAX, &pid) < 0 || pid == 0 ||
+	    decimal(argv[5], UINT64_MAX, &sup.init_start) < 0 || argv[6][0] != '/')
+		die("usage: vnas-supervise NAME RUN_DIR LIB_DIR INIT_PID INIT_START VNAS_BINARY [READY_FD]", 0);
+	if (argc == 8 && decimal(argv[7], 1024, &ready) < 0)
+		die("READY_FD is no number", 0);
+	*ret_ready = argc == 8 ? (int)ready : -1;
+	if (*ret_ready >= 0)
+		(void)fcntl(*ret_ready, F_SETFD, FD_CLOEXEC);
+	sup.name = argv[1];
+	sup.run_dir = argv[2];
+	sup.lib_dir = argv[3];
+	sup.init_pid = (pid_t)pid;
+	sup.vnas = argv[6];
+}
+
+static void open_folder(void)
+{
+	char path[4096];
+	struct text t = TEXT(path);
+
+	text_add(&t, sup.lib_dir);
+	text_add(&t, "/servers/");
+	text_add(&t, sup.name);
+	sup.files.server = sup.name;
+	sup.files.log = -1;
+	sup.files.folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (sup.files.folder < 0)
+		die(path, -errno);
+}
+
+int main(int argc, char **argv)
+{
+	int ready, r;
+
+	sup.lock = sup.pidfd = sup.conn = sup.net = -1;
+	sup.attach_ms = sup.reassert_ms = -1;
+	sup.reassert_gap_ms = SETTLE_MS;
+	parse(argc, argv, &ready);
+	set_signals();
+	take_lock();
+	open_folder();
+	sup.net = net_open();
+	if (sup.net < 0)
+		die("cannot listen to the network", sup.net);
+	r = attach();
+	if (r == -ESRCH)
+		init_is_gone();
+	else if (r < 0)
+		sup.attach_ms = clock_ms() + ATTACH_MS;
+	if (ready >= 0) {
+		(void)!write(ready, "", 1);
+		(void)close(ready);
+	}
+	if (chdir("/") < 0)
+		die("cannot change to /", -errno);
+	loop();
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vnas-supervise's own parts. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "vsv/proto.h"
+
+/* ---- what it keeps (supervise_log.c) ---- */
+
+enum { LOG_MAX_BYTES = 8 * 1024 * 1024, EVENTS_MAX_BYTES = 1024 * 1024 };
+
+struct log_files {
+	const char *server;
+	int folder; /* LIB/servers/NAME */
+	int log;    /* its file "log", or -1 */
+	uint64_t log_bytes;
+	uint64_t next[2]; /* the number that is expected, by proto_kind; 0: any */
+	char out[4096];   /* lines not written yet */
+	size_t out_len;
+};
+
+/* keep_record: a checked PROTO_RECORD.  Nothing that fails here may stop the supervisor: a full disk loses lines. */
+void keep_record(struct log_files *f, const struct proto_record *m);
+/* keep_flush: writes out what was gathered. */
+void keep_flush(struct log_files *f);
+/* keep_own: a line or an event of the supervisor's. */
+void keep_own(struct log_files *f, enum proto_kind kind, const char *text);
+
+/* ---- what the state file says (supervise_state.c) ---- */
+
+struct state_view { /* the file, mapped only while it is looked at */
+	const char *text;
+	size_t len;
+};
+
+int state_open(const char *run_dir, const char *server, struct state_view *ret);
+void state_close(struct state_view *v);
+/* state_number: the first number of that key.  0 or -ENOENT. */
+int state_number(const struct state_view *v, const char *key, uint64_t *ret);
+bool state_is(const struct state_view *v, const char *key, const char *value);
+/* state_has_address: bytes are 4 or 16 of them. */
+bool state_has_address(const struct state_view *v, const void *bytes, size_t len);
+bool state_has_ifindex(const struct state_view *v, uint32_t ifindex);
+
+/* ---- what the network says (supervise_net.c) ---- */
+
+/* net_open: a socket that hears of addresses, routes, rules and links that go, and of links that come.  -errno. */
+int net_open(void);
+/* net_read: true if something of this server's may be gone. */
+bool net_read(int fd, const char *run_dir, const char *server);
+/* net_message_concerns: the same for one message, which the fuzzer calls. */
+bool net_message_concerns(const void *msg, size_t len, const struct state_view *v);

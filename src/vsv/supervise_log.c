@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* LIB/servers/NAME/log and events.jsonl.  What comes from inside is hostile: nothing of it may act on a terminal that shows
+ * it, and none of it may fill the Psv's disk.  So control characters and what is no UTF-8 are written as \xNN, and the log
+ * is two files of LOG_MAX_BYTES at most.  events.jsonl is shared with event_log(): whoever writes holds its lock and looks
+ * whether it is still the file of that name. */
+#include "vsv/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/fd.h"
+#include "vsv/small.h"
+
+/* utf8_len: of the character at p; 0: not one, or a control character. */
+static size_t utf8_len(const unsigned char *p, size_t len)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+
+	if (n == 0 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if (n == 1)
+		return (p[0] >= ' ' && p[0] != 0x7f) || p[0] == '\t';
+	if (n == 2)
+		return p[0] == 0xc2 && p[1] < 0xa0 ? 0 : n; /* C1 controls */
+	if (n == 3 && ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0)))
+		return 0;
+	if (n == 4 && ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90)))
+		return 0;
+	return n;
+}
+
+/* add_safe: json: for the inside of a JSON string. */
+static void add_safe(struct text *t, const char *s, size_t len, bool json)
+{
+	static const char hex[] = "0123456789abcdef";
+	const unsigned char *p = (const unsigned char *)s;
+
+	while (len) {
+		size_t n = utf8_len(p, len);
+
+		if (n && json && (*p == '"' || *p == '\\' || *p == '\t')) {
+			text_add(t, *p == '"' ? "\\\"" : *p == '\\' ? "\\\\" : "\\t");
+		} else if (n) {
+			text_add_n(t, (const char *)p, n);
+		} else {
+			char e[] = { hex[*p >> 4], hex[*p & 15], '\0' };
+
+			text_add(t, json ? "\\\\x" : "\\x");
+			text_add(t, e);
+			n = 1;
+		}
+		p += n;
+		len -= n;
+	}
+}
+
+static void open_log(struct log_files *f)
+{
+	struct stat st;
+	char last;
+
+	f->log = openat(f->folder, "log", O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+	if (f->log < 0 || fstat(f->log, &st) < 0)
+		return;
+	f->log_bytes = (uint64_t)st.st_size;
+	/* A supervisor that was killed may have left a part of a line. */
+	if (st.st_size > 0 && pread(f->log, &last, 1, st.st_size - 1) == 1 && last != '\n')
+		(void)!write(f->log, "\n", 1);
+}
+
+void keep_flush(struct log_files *f)
+{
+	if (f->out_len == 0)
+		return;
+	if (f->log >= 0 && f->log_bytes + f->out_len > LOG_MAX_BYTES) {
+		(void)renameat(f->folder, "log", f->folder, "log.1");
+		(void)close(f->log);
+		f->log = -1;
+	}
+	if (f->log < 0)
+		open_log(f);
+	if (f->log >= 0 && fd_write_all(f->log, f->out, f->out_len) == 0)
+		f->log_bytes += f->out_len;
+	f->out_len = 0;
+}
+
+static void keep_line(struct log_files *f, int64_t when_ns, const char *name, const char *text, size_t len)
+{
+	struct text t = { .buf = f->out, .size = sizeof(f->out), .len = f->out_len };
+	enum { HEAD = 80 }; /* time and name */
+
+	if (t.len && t.size - t.len < HEAD + 4 * len + 2) {
+		keep_flush(f);
+		t.len = 0;
+	}
+	text_time(&t, when_ns);
+	text_add(&t, " ");
+	text_add(&t, name);
+	text_add(&t, ": ");
+	add_safe(&t, text, len, false);
+	if (t.len > t.size - 2)
+		t.len = t.size - 2; /* one of nothing but control characters is cut */
+	text_add(&t, "\n");
+	f->out_len = t.len;
+}
+
+/* open_events: locked. */
+static int open_events(int folder)
+{
+	for (;;) {
+		_cleanup_close_ int fd = openat(folder, "events.jsonl",
+						O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+		struct stat mine, named;
+
+		if (fd < 0)
+			return -errno;
+		while (flock(fd, LOCK_EX) < 0)
+			if (errno != EINTR)
+				return -errno;
+		if (fstat(fd, &mine) < 0)
+			return -errno;
+		if (fstatat(folder, "events.jsonl", &named, AT_SYMLINK_NOFOLLOW) == 0 && mine.st_ino == named.st_ino &&
+		    mine.st_dev == named.st_dev)
+			return steal_fd(&fd);
+	}
+}
+
+/* halve: the newer half, from the beginning of a line, with one more line, under the same name. */
+static void halve(int folder, int old, off_t size, const char *line, size_t len)
+{
+	_cleanup_close_ int fd = -1;
+	off_t from = size / 2;
+	char c = '\0';
+
+	(void)unlinkat(folder, ".events.jsonl.new", 0);
+	fd = openat(folder, ".events.jsonl.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	while (from < size && c != '\n')
+		if (pread(old, &c, 1, from++) != 1)
+			return;
+	while (from < size)
+		if (sendfile(fd, old, &from, (size_t)(size - from)) <= 0)
+			return;
+	if (fd_write_all(fd, line, len) == 0 && fsync(fd) == 0)
+		(void)renameat(folder, ".events.jsonl.new", folder, "events.jsonl");
+}
+
+static void keep_event(struct log_files *f, int64_t when_ns, const char *name, const char *text, size_t len)
+{
+	_cleanup_close_ int fd = open_events(f->folder);
+	const char *space = memchr(text, ' ', len);
+	size_t word = space ? (size_t)(space - text) : len, rest = space ? len - word - 1 : 0;
+	char line[1024], last;
+	struct text t = TEXT(line);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return;
+	text_add(&t, "{\"time\":\"");
+	text_time(&t, when_ns);
+	t.len -= sizeof(".000000Z") - 1; /* whole seconds, as the others */
+	text_add(&t, "Z\",\"server\":\"");
+	text_add(&t, f->server);
+	text_add(&t, "\",\"event\":\"");
+	add_safe(&t, text, word > 64 ? 64 : word, true);
+	text_add(&t, "\",\"detail\":\"");
+	add_safe(&t, name, strlen(name), true);
+	if (rest)
+		text_add(&t, ": ");
+	add_safe(&t, text + len - rest, rest > 128 ? 128 : rest, true);
+	text_add(&t, "\"}\n");
+	if (st.st_size + (off_t)t.len > EVENTS_MAX_BYTES) {
+		halve(f->folder, fd, st.st_size, line, t.len);
+		return;
+	}
+	if (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n')
+		(void)!write(fd, "\n", 1);
+	(void)fd_write_all(fd, line, t.len);
+}
+
+static void keep(struct log_files *f, enum proto_kind kind, int64_t when_ns, const char *name, const char *text,
+		 size_t len)
+{
+	if (kind == PROTO_EVENT)
+		keep_event(f, when_ns, name, text, len);
+	/* Events stand in the log too, between the lines of the services. */
+	keep_line(f, when_ns, name, text, len);
+}
+
+void keep_own(struct log_files *f, enum proto_kind kind, const char *text)
+{
+	keep(f, kind, clock_realtime_ns(), "supervisor", text, strlen(text));
+	keep_flush(f);
+}
+
+void keep_record(struct log_files *f, const struct proto_record *m)
+{
+	uint64_t *next = &f->next[m->kind];
+	char buf[96];
+	struct text t = TEXT(buf);
+
+	if (*next && m->seq > *next) {
+		text_u64(&t, m->seq - *next);
+		text_add(&t, m->kind == PROTO_EVENT ? " events were lost" : " lines were lost");
+		keep_own(f, PROTO_LOG, buf);
+	}
+	*next = m->seq + 1;
+	keep(f, m->kind, m->realtime_ns, m->name, (const char *)(m + 1), m->text_len);
+}
