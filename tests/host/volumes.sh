@@ -63,11 +63,12 @@ cp "$(image_of a data)" "$T/own"
 cp "$T/other" "$(image_of a data)"
 check_status "a swapped disk is refused" 1 'data' vnas start a
 cp "$T/own" "$(image_of a data)"
-dd if=/dev/urandom of="$(image_of a data)" bs=4096 count=64 conv=notrunc status=none
+# An image begins with its label of 1 MiB.
+dd if=/dev/urandom of="$(image_of a data)" bs=4096 seek=256 count=64 conv=notrunc status=none
 check_status "a destroyed filesystem" 1 'data' vnas start a
 cp "$T/own" "$(image_of a data)"
 # One that was not unmounted: dirty by the superblock's own flag, as after a power failure.
-debugfs -w -R 'ssv state 0' "$(image_of a data)" >/dev/null 2>&1
+debugfs -w -R 'ssv state 0' "$(image_of a data)?offset=1048576" >/dev/null 2>&1
 check "one that was not unmounted is repaired" vnas start a
 check "and writable" vnas exec a -- sh -c 'rm -f /srv/data/fill; echo y >/srv/data/y'
 vnas stop a
@@ -75,7 +76,7 @@ vnas stop a
 # The label is checked.
 image=$(image_of b data)
 cp "$image" "$T/other"
-dd if=/dev/urandom of="$image" bs=1024 seek=$(($(stat -c %s "$image") / 1024 - 1024)) count=1024 conv=notrunc status=none
+dd if=/dev/urandom of="$image" bs=1024 count=1024 conv=notrunc status=none
 check_status "a destroyed label" 1 'label|data' vnas start b
 cp "$T/other" "$image"
 check "the right one again" vnas start b
