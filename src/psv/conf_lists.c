@@ -10,6 +10,7 @@
 
 #include "gate/gate.h"
 #include "lib/err.h"
+#include "service/samba.h"
 
 enum { DNS_MAX = 3 /* what resolv.conf takes */, PARAMS_MAX = 256, PARAM_KEY_MAX = 128, PARAM_VALUE_MAX = 4096 };
 
@@ -289,7 +290,7 @@ const struct conf_type conf_type_user = {
 
 /* Keys passed through to smb.conf.  Nothing in a key or value may change what another line of that file means. */
 
-static int add_param(struct conf_value *v, struct conf_param **params, size_t *n)
+static int add_param(struct conf_value *v, struct conf_param **params, size_t *n, const char *(*owned_why)(const char *))
 {
 	struct conf_slice key = { .s = v->key, .len = strlen(v->key) };
 	size_t len = strlen(v->text);
@@ -298,6 +299,8 @@ static int add_param(struct conf_value *v, struct conf_param **params, size_t *n
 	if (!conf_word_ok(v->key, PARAM_KEY_MAX, " _-:.*+$/@") ||
 	    !conf_key_fold(CONF_SECTION_SMB, key, folded, sizeof(folded)))
 		return why(v, "belongs to a key that Samba cannot have: expected letters, digits, spaces and _-:.*+$/@");
+	if (owned_why(v->key))
+		return why(v, "belongs to a key that vnas sets itself: %s", owned_why(v->key));
 	if (len > PARAM_VALUE_MAX)
 		return why(v, "is too long: expected at most %d bytes", PARAM_VALUE_MAX);
 	if (len && v->text[len - 1] == '\\')
@@ -325,7 +328,7 @@ static int parse_param_server(struct conf_value *v, void *target)
 {
 	struct conf *c = target;
 
-	return add_param(v, &c->smb, &c->n_smb);
+	return add_param(v, &c->smb, &c->n_smb, samba_owned_why);
 }
 
 static void print_param_server(struct strbuf *out, const char *key, const void *target)
@@ -345,7 +348,7 @@ static int parse_param_share(struct conf_value *v, void *target)
 {
 	struct conf_share *share = target;
 
-	return add_param(v, &share->params, &share->n_params);
+	return add_param(v, &share->params, &share->n_params, samba_share_owned_why);
 }
 
 static void print_param_share(struct strbuf *out, const char *key, const void *target)

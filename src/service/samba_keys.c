@@ -188,8 +188,8 @@ int samba_key_check(const char *key, struct err *err)
 	if (!isalpha((unsigned char)*key))
 		return err_set(err, -EINVAL, "'%s' is no key of smb.conf: expected a letter first", key);
 	for (const char *p = key; *p; p++)
-		if (!isascii(*p) || !(isalnum((unsigned char)*p) || strchr(" _-:*.", *p)))
-			return err_set(err, -EINVAL, "'%s' is no key of smb.conf: only letters, digits, spaces and _-:*. can stand in it",
+		if (!isascii(*p) || !(isalnum((unsigned char)*p) || strchr(" _-:*.+$/@", *p)))
+			return err_set(err, -EINVAL, "'%s' is no key of smb.conf: only letters, digits, spaces and _-:*.+$/@ can stand in it",
 				       key);
 	return 0;
 }

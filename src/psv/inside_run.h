@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Commands of ours inside a running Vsv, one after the other, as the verbs for users and shares need them.  They run with
+ * the rights of the inside, so whatever a tenant put in their way is the tenant's own. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct psv;
+struct strbuf;
+
+/* Which PID 1 is meant. */
+struct inside_ref {
+	pid_t pid;
+	uint64_t start;
+};
+
+/* inside_find: the PID 1 of a running Vsv.  0; 1: it does not run; -errno. */
+int inside_find(const struct psv *psv, const char *name, struct inside_ref *ret, struct err *err);
+/* inside_require: the same, and -ESRCH with VNAS_EXIT_NOT_RUNNING when it does not run. */
+int inside_require(const struct psv *psv, const char *name, struct inside_ref *ret, struct err *err);
+
+/* inside_run: runs argv inside and gathers what it wrote.  Exit status 0…255, or -errno.  input and output may be NULL. */
+int inside_run(const struct inside_ref *ref, const char *const argv[], const char *input, struct strbuf *output,
+	       struct err *err);
+/* inside_must: the same, and any status but 0 is an error: -EIO with what the command said last. */
+int inside_must(const struct inside_ref *ref, const char *const argv[], const char *input, struct err *err);

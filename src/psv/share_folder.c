@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rights are given by POSIX ACLs with defaults, so that what one user makes is open to the others whom the share names,
+ * whatever the mask of a client says; smbd shows them as NT ACLs from the first day.  Only an empty folder gets them: rights
+ * that somebody gave to data are never changed. */
+#include "psv/share_folder.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "psv/conf.h"
+#include "psv/inside_run.h"
+
+/* add_entry: one for the folder itself and one that everything made below inherits. */
+static void add_entry(struct strbuf *acl, char kind, const char *name, const char *rights)
+{
+	strbuf_addf(acl, "%s%c:%s:%s,d:%c:%s:%s", acl->len ? "," : "", kind, name, rights, kind, name, rights);
+}
+
+static void add_names(struct strbuf *acl, const struct strlist *names, const struct strlist *but, const char *rights)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		const char *name = names->v[i];
+
+		if (but && strlist_has(but, name))
+			continue;
+		add_entry(acl, *name == '@' ? 'g' : 'u', name + (*name == '@'), rights);
+	}
+}
+
+static const char *rights_of_others(const struct conf_share *s)
+{
+	bool lists = s->read.n > 0 || s->write.n > 0;
+
+	if (lists)
+		return s->guest ? "r-x" : "---";
+	return s->read_only ? "r-x" : "rwx";
+}
+
+void share_folder_acl(const struct conf_share *s, struct strbuf *ret)
+{
+	add_entry(ret, 'u', "", "rwx");
+	add_entry(ret, 'g', "", "r-x");
+	add_entry(ret, 'o', "", rights_of_others(s));
+	add_names(ret, &s->write, NULL, s->read_only ? "r-x" : "rwx");
+	add_names(ret, &s->read, &s->write, "r-x");
+}
+
+static int check_list(const struct inside_ref *ref, const struct strlist *names, struct err *err)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		bool is_group = *names->v[i] == '@';
+		const char *name = names->v[i] + is_group;
+		int r = inside_run(ref, (const char *const[]){ "getent", is_group ? "group" : "passwd", "--", name, NULL }, NULL,
+				   NULL, err);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			return err_set(err, -ENOENT, "there is no %s %s in it", is_group ? "group" : "user", name);
+	}
+	return 0;
+}
+
+int share_folder_check(const struct inside_ref *ref, const struct conf_share *s, struct err *err)
+{
+	int r = check_list(ref, &s->read, err);
+
+	return r < 0 ? r : check_list(ref, &s->write, err);
+}
+
+/* is_empty: 1, 0, or -errno. */
+static int is_empty(const struct inside_ref *ref, const char *path, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf found = { 0 };
+	int r = inside_run(ref,
+			   (const char *const[]){ "find", path, "-mindepth", "1", "-maxdepth", "1", "-not", "-name", "lost+found",
+						  "-print", "-quit", NULL },
+			   NULL, &found, err);
+
+	if (r > 0)
+		return err_set(err, -EIO, "cannot look into %s: find failed with status %d", path, r);
+	return r < 0 ? r : found.len == 0;
+}
+
+int share_folder_make(const struct inside_ref *ref, const struct conf_share *s, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf acl = { 0 };
+	int r = inside_must(ref, (const char *const[]){ "mkdir", "-p", "--", s->path, NULL }, NULL, err);
+
+	if (r == 0)
+		r = is_empty(ref, s->path, err);
+	if (r < 0)
+		return err_wrap(err, r, "folder %s", s->path);
+	if (r == 0)
+		return FOLDER_WAS_THERE;
+	share_folder_acl(s, &acl);
+	r = inside_must(ref, (const char *const[]){ "chown", "--no-dereference", "root:root", "--", s->path, NULL }, NULL, err);
+	if (r == 0)
+		r = inside_must(ref,
+				(const char *const[]){ "setfacl", "--set", strbuf_str(&acl), "--", s->path, NULL },
+				NULL, err);
+	return r < 0 ? err_wrap(err, r, "folder %s", s->path) : FOLDER_MADE;
+}

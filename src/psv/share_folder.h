@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The folder behind a share, made by programs inside. */
+#pragma once
+
+#include "lib/str.h"
+
+struct conf_share;
+struct err;
+struct inside_ref;
+
+/* Outcomes that are no errors. */
+enum { FOLDER_MADE = 0, FOLDER_WAS_THERE = 1 };
+
+/* share_folder_check: that every user and group of the share's lists is known inside.  0 or -ENOENT with words. */
+int share_folder_check(const struct inside_ref *ref, const struct conf_share *s, struct err *err);
+/* share_folder_make: makes the folder, or takes an empty one, and gives the rights; one with something in it keeps its own
+ * (FOLDER_WAS_THERE). */
+int share_folder_make(const struct inside_ref *ref, const struct conf_share *s, struct err *err);
+/* share_folder_acl: the entries for setfacl(1), each for the folder and as its default. */
+void share_folder_acl(const struct conf_share *s, struct strbuf *ret);

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every change goes through the Vsv's own programs and their own locks (lckpwdf(3), tdb), because the tenant's root may
+ * use the same programs at the same time. */
+#include "psv/users.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "directory/passwd.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "psv/conf.h"
+#include "psv/inside_run.h"
+#include "psv/psv.h"
+#include "service/samba.h"
+
+enum { LOCK_MS = 30 * 1000 };
+
+#define FIRST_GROUP "users" /* of every user that vnas makes */
+
+/* One change or look: the Vsv's lock (-1 for a look), its PID 1 and what it holds. */
+struct session {
+	int lock_fd;
+	struct inside_ref ref;
+	bool smb;
+	struct passwd_db db;
+	struct strlist smb_users;
+};
+
+static void session_close(struct session *s)
+{
+	if (s->lock_fd >= 0)
+		(void)close(s->lock_fd);
+	passwd_free(&s->db);
+	strlist_free(&s->smb_users);
+}
+
+static int read_conf(const struct psv *psv, const char *server, struct session *s, struct err *err)
+{
+	char path[PATH_MAX];
+	struct conf conf = { 0 };
+	int r = conf_read(psv_conf_path(psv, server, path), server, &conf, err);
+
+	if (r < 0)
+		return r;
+	s->smb = conf.smb_enabled;
+	if (conf.directory_type && strcmp(conf.directory_type, "passwd") != 0)
+		r = err_set(err, -EINVAL, "its users come from a directory of type %s, where vnas changes nothing",
+			    conf.directory_type);
+	conf_free(&conf);
+	return r;
+}
+
+/* read_database: getent and pdbedit of the inside.  getent without a key lists what "files" holds. */
+static int read_database(struct session *s, struct err *err)
+{
+	static const char *const passwd[] = { "getent", "passwd", NULL }, *const group[] = { "getent", "group", NULL };
+	static const char *const smb[] = { "pdbedit", "-s", SAMBA_CONF_INSIDE, "-d", "0", "-L", NULL };
+	_cleanup_strbuf_ struct strbuf users = { 0 }, groups = { 0 }, accounts = { 0 };
+	_cleanup_strlist_ struct strlist lines = { 0 };
+	int r = inside_run(&s->ref, passwd, NULL, &users, err);
+
+	if (r == 0)
+		r = inside_run(&s->ref, group, NULL, &groups, err);
+	if (r > 0)
+		return err_set(err, -EIO, "getent failed with status %d: cannot read its users and groups", r);
+	if (r == 0 && s->smb)
+		r = inside_run(&s->ref, smb, NULL, &accounts, err);
+	if (r > 0)
+		return err_set(err, -EIO, "pdbedit failed with status %d: cannot read its SMB accounts", r);
+	if (r < 0)
+		return r;
+	passwd_parse_users(&s->db, strbuf_str(&users));
+	passwd_parse_groups(&s->db, strbuf_str(&groups));
+	strlist_split(&lines, strbuf_str(&accounts), "\n");
+	for (size_t i = 0; i < lines.n; i++) {
+		char *colon = strchr(lines.v[i], ':');
+
+		if (!colon)
+			continue;
+		*colon = '\0';
+		if (passwd_name_check("user", lines.v[i], NULL) == 0)
+			strlist_add(&s->smb_users, lines.v[i]);
+	}
+	return 0;
+}
+
+/* verb NULL: a look, which needs no lock. */
+static int session_open(const struct psv *psv, const char *server, const char *verb, struct session *ret, struct err *err)
+{
+	struct session s = { .lock_fd = -1 };
+	int r;
+
+	if (!psv_exists(psv, server))
+		return err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no virtual file server of that name");
+	if (verb) {
+		s.lock_fd = psv_lock(psv, server, verb, LOCK_MS, NULL, err);
+		if (s.lock_fd < 0)
+			return s.lock_fd;
+	}
+	r = inside_require(psv, server, &s.ref, err);
+	if (r == 0)
+		r = read_conf(psv, server, &s, err);
+	if (r == 0)
+		r = read_database(&s, err);
+	if (r < 0) {
+		session_close(&s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+#define _cleanup_session_ _cleanup_(session_close)
+
+/* smb_set_password: makes the account if there is none; the password goes in by standard input. */
+static int smb_set_password(const struct session *s, const char *user, const char *password, bool add, struct err *err)
+{
+	const char *argv[8] = { "smbpasswd", "-c", SAMBA_CONF_INSIDE, "-s" };
+	size_t n = 4;
+	char *input = xasprintf("%s\n%s\n", password, password);
+	int r;
+
+	if (add)
+		argv[n++] = "-a";
+	argv[n++] = user;
+	r = inside_must(&s->ref, argv, input, err);
+	explicit_bzero(input, strlen(input));
+	free(input);
+	return r;
+}
+
+static int unix_add(const struct session *s, const char *user, uint32_t uid, struct err *err)
+{
+	const char *argv[16] = { "useradd", "--no-create-home", "--no-user-group", "--gid", FIRST_GROUP };
+	size_t n = 5;
+	char number[16];
+
+	if (uid) {
+		(void)str_format(number, sizeof(number), "%u", uid);
+		argv[n++] = "--uid";
+		argv[n++] = number;
+	}
+	argv[n++] = "--";
+	argv[n++] = user;
+	return inside_must(&s->ref, argv, NULL, err);
+}
+
+/* unix_remove: --force, because a session of the user may still be open: without it the account would stay for as long. */
+static int unix_remove(const struct session *s, const char *user, struct err *err)
+{
+	return inside_must(&s->ref, (const char *const[]){ "userdel", "--force", "--", user, NULL }, NULL, err);
+}
+
+/* check_new: -EEXIST for a user that is complete; a half that a killed command left is no obstacle, if it is that half. */
+static int check_new(const struct session *s, const char *user, uint32_t uid, bool *ret_half, struct err *err)
+{
+	const struct passwd_user *there = passwd_user(&s->db, user);
+
+	*ret_half = there != NULL;
+	if (there && passwd_is_system(there->uid))
+		return err_set(err, -EEXIST, "user %s is one of the system's own", user);
+	if (there && (!s->smb || strlist_has(&s->smb_users, user)))
+		return err_set(err, -EEXIST, "user %s is there already, with number %u", user, there->uid);
+	if (there && uid && uid != there->uid)
+		return err_set(err, -EEXIST, "user %s is there already without an SMB account, with number %u", user, there->uid);
+	for (size_t i = 0; !there && uid && i < s->db.n_users; i++)
+		if (s->db.users[i].uid == uid)
+			return err_set(err, -EEXIST, "number %u belongs to user %s already", uid, s->db.users[i].name);
+	return 0;
+}
+
+int users_add(const struct psv *psv, const char *server, const char *user, uint32_t uid, const char *password,
+	      struct err *err)
+{
+	_cleanup_session_ struct session s = { .lock_fd = -1 };
+	bool half = false;
+	int r = passwd_name_check("user", user, err);
+
+	if (r == 0 && uid)
+		r = passwd_id_check("user", uid, err);
+	if (r == 0 && password)
+		r = passwd_password_check(password, err);
+	if (r == 0)
+		r = session_open(psv, server, "user add", &s, err);
+	if (r == 0 && s.smb && !password)
+		r = err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "an SMB account needs a password");
+	if (r == 0)
+		r = check_new(&s, user, uid, &half, err);
+	if (r == 0 && !half)
+		r = unix_add(&s, user, uid, err);
+	if (r < 0 || !s.smb)
+		return r;
+	r = smb_set_password(&s, user, password, true, err);
+	if (r < 0 && !half)
+		(void)unix_remove(&s, user, NULL);
+	return r;
+}
+
+static int require_user(const struct session *s, const char *user, struct err *err)
+{
+	const struct passwd_user *u = passwd_user(&s->db, user);
+
+	if (!u)
+		return err_set(err, -ENOENT, "there is no user %s", user);
+	if (passwd_is_system(u->uid))
+		return err_set(err, -EPERM, "user %s is one of the system's own", user);
+	return 0;
+}
+
+int users_remove(const struct psv *psv, const char *server, const char *user, struct err *err)
+{
+	_cleanup_session_ struct session s = { .lock_fd = -1 };
+	int r = passwd_name_check("user", user, err);
+
+	if (r == 0)
+		r = session_open(psv, server, "user remove", &s, err);
+	if (r == 0)
+		r = require_user(&s, user, err);
+	/* SMB first: a unix account alone is what a second run finds and completes. */
+	if (r == 0 && strlist_has(&s.smb_users, user))
+		r = inside_must(&s.ref, (const char *const[]){ "smbpasswd", "-c", SAMBA_CONF_INSIDE, "-x", user, NULL }, NULL,
+				err);
+	return r < 0 ? r : unix_remove(&s, user, err);
+}
+
+int users_passwd(const struct psv *psv, const char *server, const char *user, const char *password, struct err *err)
+{
+	_cleanup_session_ struct session s = { .lock_fd = -1 };
+	int r = passwd_name_check("user", user, err);
+
+	if (r == 0)
+		r = passwd_password_check(password, err);
+	if (r == 0)
+		r = session_open(psv, server, "user passwd", &s, err);
+	if (r == 0 && !s.smb)
+		r = err_set(err, -EOPNOTSUPP, "it serves no SMB: there is no password to set");
+	if (r == 0)
+		r = require_user(&s, user, err);
+	return r < 0 ? r : smb_set_password(&s, user, password, !strlist_has(&s.smb_users, user), err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const json_t *const *x = a, *const *y = b;
+
+	return strcmp(json_string_value(json_object_get(*x, "name")), json_string_value(json_object_get(*y, "name")));
+}
+
+static json_t *sorted(json_t *list)
+{
+	size_t n = json_array_size(list);
+	json_t **v = xcalloc(n + 1, sizeof(*v)), *ret = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = json_array_get(list, i);
+	qsort(v, n, sizeof(*v), by_name);
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append(ret, v[i]);
+	free(v);
+	json_decref(list);
+	return ret;
+}
+
+static json_t *user_json(const struct session *s, const struct passwd_user *u)
+{
+	const struct passwd_group *first = passwd_group_by_id(&s->db, u->gid);
+	json_t *groups = json_array(), *o = json_object();
+
+	for (size_t i = 0; i < s->db.n_groups; i++)
+		if (passwd_has_member(&s->db.groups[i], u))
+			(void)json_array_append_new(groups, json_string(s->db.groups[i].name));
+	(void)json_object_set_new(o, "name", json_string(u->name));
+	(void)json_object_set_new(o, "uid", json_integer(u->uid));
+	(void)json_object_set_new(o, "group", first ? json_string(first->name) : json_null());
+	(void)json_object_set_new(o, "groups", groups);
+	(void)json_object_set_new(o, "smb", json_boolean(strlist_has(&s->smb_users, u->name)));
+	return o;
+}
+
+int users_list(const struct psv *psv, const char *server, json_t **ret, struct err *err)
+{
+	_cleanup_session_ struct session s = { .lock_fd = -1 };
+	int r = session_open(psv, server, NULL, &s, err);
+	json_t *list;
+
+	if (r < 0)
+		return r;
+	list = json_array();
+	for (size_t i = 0; i < s.db.n_users; i++)
+		if (!passwd_is_system(s.db.users[i].uid))
+			(void)json_array_append_new(list, user_json(&s, &s.db.users[i]));
+	*ret = sorted(list);
+	return 0;
+}
+
+static int check_members(const struct session *s, const struct strlist *members, struct err *err)
+{
+	for (size_t i = 0; i < members->n; i++) {
+		int r = passwd_name_check("user", members->v[i], err);
+
+		if (r == 0)
+			r = require_user(s, members->v[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int group_make(const struct session *s, const char *group, uint32_t gid, struct err *err)
+{
+	const char *argv[8] = { "groupadd" };
+	size_t n = 1;
+	char number[16];
+
+	if (gid) {
+		(void)str_format(number, sizeof(number), "%u", gid);
+		argv[n++] = "--gid";
+		argv[n++] = number;
+	}
+	argv[n++] = "--";
+	argv[n++] = group;
+	return inside_must(&s->ref, argv, NULL, err);
+}
+
+/* ensure_group: makes it, or says why the one that is there is not the one that is meant. */
+static int ensure_group(const struct session *s, const char *group, uint32_t gid, bool has_members, struct err *err)
+{
+	const struct passwd_group *there = passwd_group(&s->db, group);
+
+	if (!there)
+		return group_make(s, group, gid, err);
+	if (gid && gid != there->gid)
+		return err_set(err, -EEXIST, "group %s is there already, with number %u", group, there->gid);
+	if (!has_members)
+		return err_set(err, -EEXIST, "group %s is there already", group);
+	if (there->gid < PASSWD_ID_MIN && strcmp(group, FIRST_GROUP) != 0)
+		return err_set(err, -EPERM, "group %s is one of the system's own", group);
+	return 0;
+}
+
+int groups_add(const struct psv *psv, const char *server, const char *group, uint32_t gid, const struct strlist *members,
+	       struct err *err)
+{
+	_cleanup_session_ struct session s = { .lock_fd = -1 };
+	int r = passwd_name_check("group", group, err);
+
+	if (r == 0 && gid)
+		r = passwd_id_check("group", gid, err);
+	if (r == 0)
+		r = session_open(psv, server, "group add", &s, err);
+	if (r == 0)
+		r = check_members(&s, members, err);
+	if (r == 0)
+		r = ensure_group(&s, group, gid, members->n > 0, err);
+	for (size_t i = 0; r == 0 && i < members->n; i++)
+		r = inside_must(&s.ref, (const char *const[]){ "gpasswd", "--add", members->v[i], group, NULL }, NULL, err);
+	return r;
+}
+
+int groups_remove(const struct psv *psv, const char *server, const char *group, const struct strlist *members,
+		  struct err *err)
+{
+	_cleanup_session_ struct session s = { .lock_fd = -1 };
+	const struct passwd_group *g = NULL;
+	int r = passwd_name_check("group", group, err);
+
+	if (r == 0)
+		r = session_open(psv, server, "group remove", &s, err);
+	if (r < 0)
+		return r;
+	g = passwd_group(&s.db, group);
+	if (!g)
+		return err_set(err, -ENOENT, "there is no group %s", group);
+	for (size_t i = 0; i < members->n; i++)
+		if (!strlist_has(&g->members, members->v[i]))
+			return err_set(err, -ENOENT, "group %s has no member %s in its list", group, members->v[i]);
+	for (size_t i = 0; r == 0 && i < members->n; i++)
+		r = inside_must(&s.ref, (const char *const[]){ "gpasswd", "--delete", members->v[i], group, NULL }, NULL, err);
+	if (r < 0 || members->n > 0)
+		return r;
+	if (g->gid < PASSWD_ID_MIN)
+		return err_set(err, -EPERM, "group %s is one of the system's own", group);
+	return inside_must(&s.ref, (const char *const[]){ "groupdel", "--", group, NULL }, NULL, err);
+}
+
+static json_t *group_json(const struct session *s, const struct passwd_group *g)
+{
+	json_t *members = json_array(), *o = json_object();
+
+	for (size_t i = 0; i < s->db.n_users; i++)
+		if (passwd_has_member(g, &s->db.users[i]) && !passwd_is_system(s->db.users[i].uid))
+			(void)json_array_append_new(members, json_string(s->db.users[i].name));
+	(void)json_object_set_new(o, "name", json_string(g->name));
+	(void)json_object_set_new(o, "gid", json_integer(g->gid));
+	(void)json_object_set_new(o, "members", members);
+	return o;
+}
+
+int groups_list(const struct psv *psv, const char *server, json_t **ret, struct err *err)
+{
+	_cleanup_session_ struct session s = { .lock_fd = -1 };
+	int r = session_open(psv, server, NULL, &s, err);
+	json_t *list;
+
+	if (r < 0)
+		return r;
+	list = json_array();
+	for (size_t i = 0; i < s.db.n_groups; i++)
+		if (!passwd_is_system(s.db.groups[i].gid) || strcmp(s.db.groups[i].name, FIRST_GROUP) == 0)
+			(void)json_array_append_new(list, group_json(&s, &s.db.groups[i]));
+	*ret = sorted(list);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Users and groups of a Vsv whose directory is "passwd".  A user is a unix account and an SMB account, made in one step by
+ * the programs inside (useradd, smbpasswd); a step that was killed half way is completed by the same command again. */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "lib/str.h"
+
+struct err;
+struct psv;
+
+/* All need the Vsv to run (-ESRCH with VNAS_EXIT_NOT_RUNNING) and hold its lock while they change something.
+ * Password: never in an argument array; NULL where SMB is not served.  0 for a number: the next free one. */
+int users_add(const struct psv *psv, const char *server, const char *user, uint32_t uid, const char *password,
+	      struct err *err);
+/* users_remove: both accounts and its memberships; files that belong to it stay. */
+int users_remove(const struct psv *psv, const char *server, const char *user, struct err *err);
+int users_passwd(const struct psv *psv, const char *server, const char *user, const char *password, struct err *err);
+/* users_list: an array of {"name","uid","group","groups":[…],"smb":bool}, without the system's own, by name. */
+int users_list(const struct psv *psv, const char *server, json_t **ret, struct err *err);
+
+/* groups_add: makes the group, or adds members to one that is there. */
+int groups_add(const struct psv *psv, const char *server, const char *group, uint32_t gid, const struct strlist *members,
+	       struct err *err);
+/* groups_remove: takes members out, or without any, removes the group. */
+int groups_remove(const struct psv *psv, const char *server, const char *group, const struct strlist *members,
+		  struct err *err);
+/* groups_list: an array of {"name","gid","members":[…]}. */
+int groups_list(const struct psv *psv, const char *server, json_t **ret, struct err *err);
