@@ -210,7 +210,10 @@ int mount_clone(int fd, const char *folder, struct err *err)
 {
 	int r = mount_clone_directly(fd, folder, err);
 
-	return r == -EINVAL ? mount_clone_by_namespace(fd, folder, err) : r;
+	if (r != -EINVAL)
+		return r;
+	err_clear(err);
+	return mount_clone_by_namespace(fd, folder, err);
 }
 
 /* ---- Overlays ---- */
@@ -255,7 +258,15 @@ int mount_overlay_by_namespace(const int lower[2], struct err *err)
 
 int mount_overlay(const int lower[2], struct err *err)
 {
-	int r = mount_overlay_directly(lower, err);
+	_cleanup_close_ int probe = mount_clone_directly(lower[1], "", NULL);
+	int r;
 
-	return r == -EINVAL ? mount_overlay_by_namespace(lower, err) : r;
+	/* Asked this way first, because a refused overlay puts a line into the kernel's log each time. */
+	if (probe == -EINVAL)
+		return mount_overlay_by_namespace(lower, err);
+	r = mount_overlay_directly(lower, err);
+	if (r != -EINVAL)
+		return r;
+	err_clear(err);
+	return mount_overlay_by_namespace(lower, err);
 }
