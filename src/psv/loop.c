@@ -17,36 +17,8 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/fd.h"
-#include "lib/str.h"
 
 enum { ATTACH_TRIES = 64 };
-
-/* A discard or a write of zeroes that reaches the loop device punches a hole into its file, and the file system gives the
- * block to somebody else: the image is no longer preallocated (ext4 writes zeroes that way by itself).  With a discard
- * limit of 0 the driver does neither.  The limit outlives the attachment, and changing it freezes the queue for some
- * 15 ms, so it is read first. */
-static int set_discard(unsigned number, bool on)
-{
-	char dir[64], path[128], now[32], hardware[32];
-	int r;
-
-	(void)snprintf(dir, sizeof(dir), "/sys/block/loop%u/queue", number);
-	(void)str_format(path, sizeof(path), "%s/discard_max_bytes", dir);
-	r = file_read_small(AT_FDCWD, path, now, sizeof(now));
-	if (r < 0)
-		return r;
-	if ((strcmp(now, "0") != 0) == on)
-		return 0;
-	if (!on)
-		return file_write_at(AT_FDCWD, path, "0");
-	/* A file system that cannot punch holes has no discard at all: nothing to switch on. */
-	(void)str_format(dir + strlen(dir), sizeof(dir) - strlen(dir), "/discard_max_hw_bytes");
-	if (file_read_small(AT_FDCWD, dir, hardware, sizeof(hardware)) < 0 || strcmp(hardware, "0") == 0)
-		return 0;
-	(void)file_write_at(AT_FDCWD, path, hardware);
-	return 0;
-}
 
 static int open_device(unsigned number, struct loop *ret)
 {
@@ -64,7 +36,7 @@ static int open_device(unsigned number, struct loop *ret)
 	return 0;
 }
 
-static int configure(int control, int file_fd, uint64_t offset_bytes, bool thin, const char *name, struct loop *ret)
+static int configure(int control, int file_fd, uint64_t offset_bytes, const char *name, struct loop *ret, struct err *err)
 {
 	struct loop_config c = {
 		.fd = (uint32_t)file_fd,
@@ -79,22 +51,19 @@ static int configure(int control, int file_fd, uint64_t offset_bytes, bool thin,
 	(void)snprintf((char *)c.info.lo_file_name, LO_NAME_SIZE, "%s", name);
 	number = ioctl(control, LOOP_CTL_GET_FREE);
 	if (number < 0)
-		return -errno;
+		return err_set(err, -errno, "cannot get a free loop device: %m");
 	r = open_device((unsigned)number, &l);
 	if (r < 0)
-		return r;
+		return err_set(err, r, "cannot open %s: %m", l.device);
 	fd = l.fd;
 	if (ioctl(fd, LOOP_CONFIGURE, &c) < 0)
-		return -errno;
-	r = set_discard((unsigned)number, thin);
-	if (r < 0)
-		return r;
+		return err_set(err, -errno, "cannot attach %s: %m", l.device);
 	*ret = l;
 	(void)steal_fd(&fd);
 	return 0;
 }
 
-int loop_attach(int file_fd, uint64_t offset_bytes, bool thin, const char *name, struct loop *ret, struct err *err)
+int loop_attach(int file_fd, uint64_t offset_bytes, const char *name, struct loop *ret, struct err *err)
 {
 	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	int r = -EBUSY;
@@ -105,10 +74,8 @@ int loop_attach(int file_fd, uint64_t offset_bytes, bool thin, const char *name,
 	}
 	/* Another program may take the free device between the two calls. */
 	for (int i = 0; i < ATTACH_TRIES && r == -EBUSY; i++)
-		r = configure(control, file_fd, offset_bytes, thin, name, ret);
-	if (r < 0)
-		return err_set(err, r, "cannot attach a loop device: %m");
-	return 0;
+		r = configure(control, file_fd, offset_bytes, name, ret, err);
+	return r;
 }
 
 int loop_open(dev_t rdev, int file_fd, struct loop *ret, struct err *err)

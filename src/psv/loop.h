@@ -2,7 +2,6 @@
 /* Loop devices (loop(4)) that nobody has to clean up: each clears itself when its last user is gone. */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,8 +17,8 @@ enum { LOOP_BLOCK_BYTES = 4096 };
 
 /* loop_attach: a loop device for file_fd from offset_bytes to the file's end, with direct I/O where the file system can.
  * The device keeps file_fd's open file, and with it any flock(2) held through it, for exactly as long as it is attached.
- * thin: discarded blocks are given back to the file system; else they stay allocated.  0 or -errno. */
-int loop_attach(int file_fd, uint64_t offset_bytes, bool thin, const char *name, struct loop *ret, struct err *err);
+ * 0 or -errno. */
+int loop_attach(int file_fd, uint64_t offset_bytes, const char *name, struct loop *ret, struct err *err);
 
 /* loop_open: the loop device with that number, if it is attached to exactly that file.  0 or -errno; -ESTALE: it is
  * attached to something else. */

@@ -89,6 +89,15 @@ int image_open(const char *path, struct err *err)
 	return steal_fd(&fd);
 }
 
+void volume_fill_holes(struct volume *v)
+{
+	uint64_t want = v->label.fs_offset + v->label.fs_bytes;
+	struct stat st;
+
+	if (fstat(v->backing_fd, &st) == 0 && (uint64_t)st.st_blocks * 512 < want)
+		v->sparse = fallocate(v->backing_fd, 0, 0, (off_t)want) < 0;
+}
+
 /* An image is exactly its label and its filesystem.  Longer: it was being grown, and killed before the label knew. */
 static int image_fit(struct volume *v, bool thin, struct err *err)
 {
@@ -102,9 +111,8 @@ static int image_fit(struct volume *v, bool thin, struct err *err)
 			       (uint64_t)st.st_size, want);
 	if ((uint64_t)st.st_size > want && ftruncate(v->backing_fd, (off_t)want) < 0)
 		return err_set(err, -errno, "cannot undo the growth of %s that was interrupted: %m", v->path);
-	/* Holes come from copies (cp makes them): without their blocks a full pool means a write error inside. */
-	if (!thin && (uint64_t)st.st_blocks * 512 < want)
-		v->sparse = fallocate(v->backing_fd, 0, 0, (off_t)want) < 0;
+	if (!thin)
+		volume_fill_holes(v);
 	return 0;
 }
 
@@ -141,14 +149,14 @@ static int label_load(const char *server, struct volume *v, uint64_t generation,
 	return label_check(server, v, generation, err);
 }
 
-int volume_attach(struct volume *v, bool thin, struct err *err)
+int volume_attach(struct volume *v, struct err *err)
 {
 	struct loop l;
 	char name[VSV_NAME_MAX + VOLUME_NAME_MAX + 2];
 	int r;
 
 	(void)str_format(name, sizeof(name), "%s.%s", v->label.server, v->label.role);
-	r = loop_attach(v->backing_fd, v->label.fs_offset, thin, name, &l, err);
+	r = loop_attach(v->backing_fd, v->label.fs_offset, name, &l, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s", v->path);
 	v->device_fd = l.fd;
@@ -171,7 +179,7 @@ static int open_image(const struct psv *psv, const char *server, struct volume *
 	if (v->label.fs_offset != LABEL_BYTES)
 		return err_set(err, -EUCLEAN, "%s is a copy of a device, not an image", v->path);
 	r = image_fit(v, thin, err);
-	return r < 0 ? r : volume_attach(v, thin, err);
+	return r < 0 ? r : volume_attach(v, err);
 }
 
 static int open_device(const char *server, struct volume *v, uint64_t generation, struct err *err)
@@ -286,18 +294,14 @@ static bool is_damage(int r)
 
 static int mount_checked(struct volume *v, struct err *err)
 {
-	int fd = fs_mount(v->conf->fs, v->device, v->rdev, err), repaired;
+	int fd = fs_mount(v->conf->fs, v->device, v->rdev, err), repaired = 0;
 
-	if (fd >= 0) {
-		v->mount_fd = fd;
-		return 0;
+	if (fd < 0 && is_damage(fd)) {
+		repaired = check_filesystem(v, err);
+		if (repaired < 0)
+			return repaired;
+		fd = fs_mount(v->conf->fs, v->device, v->rdev, err);
 	}
-	if (!is_damage(fd))
-		return fd;
-	repaired = check_filesystem(v, err);
-	if (repaired < 0)
-		return repaired;
-	fd = fs_mount(v->conf->fs, v->device, v->rdev, err);
 	if (fd < 0)
 		return fd;
 	v->mount_fd = fd;

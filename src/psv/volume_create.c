@@ -216,11 +216,15 @@ static int fill_image(struct volume *vol, const struct conf_pool *p, uint64_t by
 	if (r == 0)
 		r = allocate(p, vol->backing_fd, bytes, err);
 	if (r == 0)
-		r = volume_attach(vol, p->thin, err);
+		r = volume_attach(vol, err);
 	if (r == 0)
 		r = make_filesystem(vol, true, err);
 	cleanup_close(&vol->device_fd);
 	vol->device_fd = -1;
+	if (r == 0 && !p->thin)
+		volume_fill_holes(vol);
+	if (r == 0 && vol->sparse)
+		r = err_set(err, -ENOSPC, "pool '%s' is full", p->name);
 	if (r == 0)
 		r = label_write(vol->backing_fd, &vol->label, err);
 	return r;

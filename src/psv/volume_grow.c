@@ -182,6 +182,8 @@ static int grow_stopped(const struct psv *psv, const char *server, const struct 
 	/* Mounting it completes the growth. */
 	if (r == 0)
 		r = volume_mount(&vol, err);
+	if (r >= 0 && !v->device && !volume_is_thin(psv, v))
+		volume_fill_holes(&vol);
 	volume_close(&vol);
 	return r < 0 ? r : 0;
 }
@@ -196,6 +198,8 @@ static int grow_running(const struct psv *psv, const char *server, const struct 
 		r = grow_below(psv, &vol, size_bytes, err);
 	if (r == 0)
 		r = grow_running_fs(&vol, running_fs_fd, err);
+	if (r >= 0 && !v->device && !volume_is_thin(psv, v))
+		volume_fill_holes(&vol);
 	volume_close(&vol);
 	return r;
 }

@@ -14,27 +14,6 @@
 #include "test.h"
 #include "test_volume.h"
 
-#define OK(call)                                                                     \
-	do {                                                                         \
-		struct err e_ = { 0 };                                               \
-		struct err *err = &e_;                                               \
-		if ((call) < 0) {                                                    \
-			(void)fprintf(stderr, "    %s (%s)\n", e_.text, e_.hint);    \
-			test_fail(__FILE__, __LINE__, #call);                        \
-		}                                                                    \
-	} while (0)
-
-#define FAILS(call, code, word)                                                      \
-	do {                                                                         \
-		struct err e_ = { 0 };                                               \
-		struct err *err = &e_;                                               \
-		CHECK_INT((call), code);                                             \
-		if (!strstr(e_.text, word)) {                                        \
-			(void)fprintf(stderr, "    said: %s\n", e_.text);            \
-			test_fail(__FILE__, __LINE__, "the words of " #call);        \
-		}                                                                    \
-	} while (0)
-
 static const char text[] =
 	"# the sales department\n[server]\nhostname = SALES\n\n[volume root]\nsize = 32M\n\n"
 	"[volume data]\nsize = 20M\npool = fast\n\n[share docs]\npath = /srv/data/docs\n";

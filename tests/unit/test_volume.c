@@ -24,27 +24,6 @@
 #include "psv/label.h"
 #include "test.h"
 
-#define OK(call)                                                                     \
-	do {                                                                         \
-		struct err e_ = { 0 };                                               \
-		struct err *err = &e_;                                               \
-		if ((call) < 0) {                                                    \
-			(void)fprintf(stderr, "    %s (%s)\n", e_.text, e_.hint);    \
-			test_fail(__FILE__, __LINE__, #call);                        \
-		}                                                                    \
-	} while (0)
-
-#define FAILS(call, code, word)                                                      \
-	do {                                                                         \
-		struct err e_ = { 0 };                                               \
-		struct err *err = &e_;                                               \
-		CHECK_INT((call), code);                                             \
-		if (!strstr(e_.text, word)) {                                        \
-			(void)fprintf(stderr, "    said: %s\n", e_.text);            \
-			test_fail(__FILE__, __LINE__, "the words of " #call);        \
-		}                                                                    \
-	} while (0)
-
 static void image_path(const struct volume_host *h, const char *name, char buf[256])
 {
 	CHECK(str_format(buf, 256, "%s/%s", h->pool_path, name));

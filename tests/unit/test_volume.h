@@ -6,8 +6,32 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/err.h"
 #include "psv/psv.h"
 #include "psv/volume.h"
+#include "test.h"
+
+/* A call with its own `err` that must work; one that must fail with that code and that word. */
+#define OK(call)                                                                     \
+	do {                                                                         \
+		struct err e_ = { 0 };                                               \
+		struct err *err = &e_;                                               \
+		if ((call) < 0) {                                                    \
+			(void)fprintf(stderr, "    %s (%s)\n", e_.text, e_.hint);    \
+			test_fail(__FILE__, __LINE__, #call);                        \
+		}                                                                    \
+	} while (0)
+
+#define FAILS(call, code, word)                                                      \
+	do {                                                                         \
+		struct err e_ = { 0 };                                               \
+		struct err *err = &e_;                                               \
+		CHECK_INT((call), code);                                             \
+		if (!strstr(e_.text, word)) {                                        \
+			(void)fprintf(stderr, "    said: %s\n", e_.text);            \
+			test_fail(__FILE__, __LINE__, "the words of " #call);        \
+		}                                                                    \
+	} while (0)
 
 struct volume_host {
 	struct psv psv;
@@ -23,5 +47,5 @@ struct conf_volume volume_conf(const char *name, enum conf_fs fs, unsigned mib);
 int host_loop(struct volume_host *h, const char *file, unsigned mib, char device[64]);
 /* loop_count: attached loop devices whose file has this text in its path. */
 unsigned loop_count(const char *text);
-/* image_exists: any file in the pool. */
+/* pool_files: how many have a name in the pool. */
 unsigned pool_files(const struct volume_host *h);

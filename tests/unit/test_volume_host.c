@@ -61,7 +61,7 @@ int host_loop(struct volume_host *h, const char *file, unsigned mib, char device
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	CHECK(fd >= 0);
 	CHECK_INT(ftruncate(fd, (off_t)mib << 20), 0);
-	CHECK_INT(loop_attach(fd, 0, true, "test", &l, &e), 0);
+	CHECK_INT(loop_attach(fd, 0, "test", &l, &e), 0);
 	memcpy(device, l.device, sizeof(l.device));
 	return l.fd;
 }
