@@ -75,6 +75,7 @@ static void build_root(struct root *root)
 	CHECK_INT(fchmodat(fd, "dev/null", 0666, 0), 0);
 	copy_file(BUSYBOX, fd, "usr/bin/busybox");
 	copy_file(TEST_VNAS_INIT, fd, "usr/lib/vnas/vnas-init");
+	copy_file(TEST_CALLS, fd, "usr/bin/calls");
 	for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++) {
 		char path[64];
 

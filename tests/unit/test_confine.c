@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What root inside must not be able to do, each with what the same attempt gives outside. */
+#include "test_inside.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/process.h"
+#include "lib/fd.h"
+#include "test.h"
+
+#define CAP(c) (1ULL << (c))
+#define FILE_CAPS (CAP(CAP_DAC_OVERRIDE) | CAP(CAP_DAC_READ_SEARCH) | CAP(CAP_CHOWN) | CAP(CAP_FOWNER) | \
+		   CAP(CAP_SETUID) | CAP(CAP_SETGID) | CAP(CAP_KILL))
+
+/* What must work inside, and what must fail with another error than EPERM; everything else is EPERM. */
+static const struct {
+	const char *name;
+	int error;
+} expected[] = {
+	{ "socket_inet_tcp", 0 }, { "socket_inet6_udp", 0 }, { "socket_unix", 0 }, { "socket_route", 0 },
+	{ "socket_audit", EPROTONOSUPPORT }, { "reuseaddr", EBADF }, { "unshare_fs", 0 }, { "clone3", ENOSYS }, { "personality_asks", 0 },
+	{ "tiocgwinsz", EBADF }, { "newer_than_the_table", ENOSYS }, { "x32_getpid", ENOSYS },
+	{ "int80_getpid", ENOSYS },
+};
+
+static int want(const char *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
+		if (strlen(expected[i].name) == len && memcmp(expected[i].name, name, len) == 0)
+			return expected[i].error;
+	return EPERM;
+}
+
+/* result_of: the errno that a report says for a call; -1: none. */
+static int result_of(const char *report, const char *name, size_t len)
+{
+	for (const char *p = report; *p; p = strchr(p, '\n') + 1)
+		if (strncmp(p, name, len) == 0 && p[len] == ' ')
+			return (int)strtol(p + len + 1, NULL, 10);
+	return -1;
+}
+
+TEST(confine_system_calls)
+{
+	_cleanup_strbuf_ struct strbuf inside = { 0 }, outside = { 0 };
+	unsigned calls = 0, controls = 0, wrong = 0;
+	struct tiny t;
+	int status;
+	FILE *f;
+
+	tiny_start(&t, FILE_CAPS);
+	status = tiny_sh(&t, "calls", &inside);
+	CHECK_INT(status, 0);
+	tiny_stop(&t);
+	f = popen(TEST_CALLS, "r");
+	CHECK(f);
+	for (char line[128]; fgets(line, sizeof(line), f);)
+		strbuf_addstr(&outside, line);
+	(void)pclose(f);
+	for (const char *p = strbuf_str(&inside); *p; p = strchr(p, '\n') + 1) {
+		size_t len = strcspn(p, " ");
+		int got = result_of(p, p, len), control = result_of(strbuf_str(&outside), p, len);
+
+		calls++;
+		if (got != want(p, len)) {
+			(void)fprintf(stderr, "    %.*s: %s, not %s\n", (int)len, p, strerror(got), strerror(want(p, len)));
+			wrong++;
+		}
+		controls += want(p, len) != EPERM || (control != EPERM && control >= 0);
+		if (want(p, len) == EPERM && control == EPERM)
+			(void)fprintf(stderr, "    %.*s: no control here, it is EPERM outside too\n", (int)len, p);
+	}
+	CHECK_INT(wrong, 0);
+	CHECK(calls > 70);
+	CHECK(controls + 6 > calls); /* a kernel in lockdown refuses a few to everybody */
+}
+
+TEST(confine_pid_1)
+{
+	struct tiny t;
+
+	tiny_start(&t, FILE_CAPS);
+	/* Signals do not move it. */
+	CHECK_INT(tiny_sh(&t, "for s in 1 2 9 15 19 10 12 17 13; do kill -$s 1 || exit 1; done; kill -0 $$", NULL), 0);
+	CHECK_INT(tiny_sh(&t, "true", NULL), 0);
+	/* Nothing of it can be looked at or reopened, and a process of one's own can: the control. */
+	static const char *const files[] = { "fd/3", "root", "cwd", "exe", "ns/net", "environ", "maps", "mem", "map_files/x",
+					     "fdinfo/3", "io", "syscall", "stack" };
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		char command[256];
+
+		(void)snprintf(command, sizeof(command), "cat /proc/1/%s || readlink /proc/1/%s", files[i], files[i]);
+		CHECK(tiny_sh(&t, command, NULL) != 0);
+	}
+	CHECK_INT(tiny_sh(&t, "sleep 10 & readlink /proc/$!/exe && ls /proc/$!/fd && cat /proc/$!/environ", NULL), 0);
+	/* Its processes signal each other. */
+	CHECK_INT(tiny_sh(&t, "sleep 100 & kill -9 $!; wait $!", NULL), 128 + SIGKILL);
+	tiny_stop(&t);
+}
+
+TEST(confine_what_a_command_has)
+{
+	_cleanup_strbuf_ struct strbuf out = { 0 };
+	struct tiny t;
+
+	tiny_start(&t, CAP(CAP_CHOWN) | CAP(CAP_KILL));
+	CHECK_INT(tiny_sh(&t, "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status", &out), 0);
+	CHECK_STR(strbuf_str(&out), "CapInh:\t0000000000000000\nCapPrm:\t0000000000000021\nCapEff:\t0000000000000021\n"
+				    "CapBnd:\t0000000000000021\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n");
+	out.len = 0;
+	/* 0, 1 and 2, which are pipes made inside; and the one that ls opens. */
+	CHECK_INT(tiny_sh(&t, "ls /proc/self/fd; stat -L -c %F /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2", &out), 0);
+	CHECK_STR(strbuf_str(&out), "0\n1\n2\n3\nfifo\nfifo\nfifo\n");
+	out.len = 0;
+	CHECK_INT(tiny_sh(&t, "env", &out), 0);
+	CHECK(!strstr(strbuf_str(&out), "VNAS") && strstr(strbuf_str(&out), "LANG=C.UTF-8\n"));
+	out.len = 0;
+	/* No setting of the machine's, no file system of the Psv's. */
+	CHECK_INT(tiny_sh(&t, "ls -d /proc/sys /proc/sysrq-trigger /sys /proc/kcore /proc/kallsyms", &out), 1);
+	out.len = 0;
+	CHECK_INT(tiny_sh(&t, "cat /proc/self/mountinfo | wc -l", &out), 0);
+	CHECK_STR(strbuf_str(&out), "3\n"); /* root, dev/pts, proc */
+	out.len = 0;
+	CHECK_INT(tiny_sh(&t, "cat /proc/1/cgroup", &out), 0);
+	CHECK(!strstr(strbuf_str(&out), "vnas")); /* a cgroup namespace: the path is "/" */
+	out.len = 0;
+	CHECK_INT(tiny_sh(&t, "ls /proc | grep -c '^[0-9]'", &out), 0);
+	CHECK(atol(strbuf_str(&out)) <= 5);
+	tiny_stop(&t);
+}
+
+TEST(confine_service_capabilities)
+{
+	struct inside_service s = { .name = "s", .capabilities = CAP(CAP_KILL) | CAP(CAP_SYS_ADMIN), .stop_signal = SIGTERM };
+	_cleanup_strbuf_ struct strbuf out = { 0 };
+	struct err err = { 0 };
+	struct tiny t;
+
+	tiny_start(&t, CAP(CAP_CHOWN) | CAP(CAP_KILL));
+	strlist_add(&s.argv, "/usr/bin/sh");
+	strlist_add(&s.argv, "-c");
+	strlist_add(&s.argv, "grep Cap /proc/self/status > /tmp/caps; exec sleep 1000");
+	CHECK_INT(inside_service_start(t.conn, &s, &err), 0);
+	CHECK_INT(tiny_sh(&t, "while ! grep -q Amb /tmp/caps; do sleep 0.01; done 2>&-; cat /tmp/caps", &out), 0);
+	CHECK_STR(strbuf_str(&out), "CapInh:\t0000000000000000\nCapPrm:\t0000000000000020\nCapEff:\t0000000000000020\n"
+				    "CapBnd:\t0000000000000020\nCapAmb:\t0000000000000000\n");
+	strlist_free(&s.argv);
+	tiny_stop(&t);
+}
