@@ -45,6 +45,7 @@ struct conf_value {
 	const char *key;  /* as the table has it; after the prefix of a "…*" row, as it was written */
 	const char *name; /* the Vsv's, or "" */
 	unsigned line;
+	bool about_key;   /* `why` is about the key, not the value */
 	char why[256];    /* set by a parser that knows more than "is no WHAT: expected EXPECTED" */
 };
 

@@ -288,31 +288,49 @@ const struct conf_type conf_type_user = {
 	.parse = parse_user, .print = print_strlist,
 };
 
-/* Keys passed through to smb.conf.  Nothing in a key or value may change what another line of that file means. */
+/* Keys passed through to smb.conf.  Nothing in a key or value may change what another line of that file means, and what
+ * vnas sets itself is refused here rather than overridden there. */
 
-static int add_param(struct conf_value *v, struct conf_param **params, size_t *n, const char *(*owned_why)(const char *))
+static int why_key(struct conf_value *v, const char *text)
+{
+	v->about_key = true;
+	return why(v, "%s", text);
+}
+
+static int check_param(struct conf_value *v, const char *owned)
+{
+	char text[sizeof(v->why)];
+
+	if (strlen(v->key) > PARAM_KEY_MAX || samba_key_check(v->key, NULL) < 0)
+		return why_key(v, "is no key of smb.conf: expected a letter, then letters, digits, spaces and _-:*.");
+	if (owned) {
+		(void)str_format(text, sizeof(text), "is set by vnas itself: %s", owned);
+		return why_key(v, text);
+	}
+	if (strlen(v->text) > PARAM_VALUE_MAX)
+		return why(v, "is too long: expected at most %d bytes", PARAM_VALUE_MAX);
+	if (samba_value_check(v->text, NULL) < 0)
+		return why(v, "ends with '\\', which would join it with the next line of smb.conf");
+	return 0;
+}
+
+static int add_param(struct conf_value *v, struct conf_param **params, size_t *n)
 {
 	struct conf_slice key = { .s = v->key, .len = strlen(v->key) };
-	size_t len = strlen(v->text);
-	char folded[PARAM_KEY_MAX + 2], other[PARAM_KEY_MAX + 2];
+	char folded[PARAM_KEY_MAX + 2], other[PARAM_KEY_MAX + 2], text[64];
 
-	if (!conf_word_ok(v->key, PARAM_KEY_MAX, " _-:.*+$/@") ||
-	    !conf_key_fold(CONF_SECTION_SMB, key, folded, sizeof(folded)))
-		return why(v, "belongs to a key that Samba cannot have: expected letters, digits, spaces and _-:.*+$/@");
-	if (owned_why(v->key))
-		return why(v, "belongs to a key that vnas sets itself: %s", owned_why(v->key));
-	if (len > PARAM_VALUE_MAX)
-		return why(v, "is too long: expected at most %d bytes", PARAM_VALUE_MAX);
-	if (len && v->text[len - 1] == '\\')
-		return why(v, "ends with '\\', which would join it with the next line of smb.conf");
+	if (!conf_key_fold(CONF_SECTION_SMB, key, folded, sizeof(folded)))
+		return -EINVAL;
 	for (size_t i = 0; i < *n; i++) {
 		struct conf_slice before = { .s = (*params)[i].key, .len = strlen((*params)[i].key) };
 
-		if (conf_key_fold(CONF_SECTION_SMB, before, other, sizeof(other)) && strcmp(folded, other) == 0)
-			return why(v, "belongs to a doubled key: line %u has it already", (*params)[i].line);
+		if (!conf_key_fold(CONF_SECTION_SMB, before, other, sizeof(other)) || strcmp(folded, other) != 0)
+			continue;
+		(void)str_format(text, sizeof(text), "is doubled: line %u has it already", (*params)[i].line);
+		return why_key(v, text);
 	}
 	if (*n == PARAMS_MAX)
-		return why(v, "belongs to one key too many: expected at most %d", PARAMS_MAX);
+		return why_key(v, "is one too many: expected at most 256 in a section");
 	*params = xrealloc(*params, *n + 1, sizeof(**params));
 	(*params)[(*n)++] = (struct conf_param){ .key = xstrdup(v->key), .value = xstrdup(v->text), .line = v->line };
 	return 0;
@@ -327,8 +345,9 @@ static void print_params(struct strbuf *out, const char *prefix, const struct co
 static int parse_param_server(struct conf_value *v, void *target)
 {
 	struct conf *c = target;
+	int r = check_param(v, samba_owned_why(v->key));
 
-	return add_param(v, &c->smb, &c->n_smb, samba_owned_why);
+	return r < 0 ? r : add_param(v, &c->smb, &c->n_smb);
 }
 
 static void print_param_server(struct strbuf *out, const char *key, const void *target)
@@ -347,8 +366,9 @@ const struct conf_type conf_type_param_server = {
 static int parse_param_share(struct conf_value *v, void *target)
 {
 	struct conf_share *share = target;
+	int r = check_param(v, samba_share_owned_why(v->key));
 
-	return add_param(v, &share->params, &share->n_params, samba_share_owned_why);
+	return r < 0 ? r : add_param(v, &share->params, &share->n_params);
 }
 
 static void print_param_share(struct strbuf *out, const char *key, const void *target)

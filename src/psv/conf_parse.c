@@ -10,6 +10,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "service/samba.h"
 
 enum { KEY_MAX_BYTES = 160, SHARE_NAME_MAX_BYTES = 80 };
 
@@ -83,20 +84,6 @@ static char *slice_dup(struct conf_slice slice)
 
 /* Sections. */
 
-static const char *share_name_wrong(const char *name)
-{
-	static const char *const reserved[] = { "global", "homes", "printers", "ipc$", "print$", "admin$", ".", ".." };
-
-	if (strlen(name) > SHARE_NAME_MAX_BYTES)
-		return "is too long a name: expected at most 80 bytes";
-	if (strpbrk(name, "%<>*?|/\\+=;:,\"[]\t"))
-		return "is no name of a share: expected none of %<>*?|/\\+=;:,\"[]";
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
-		if (strcasecmp(name, reserved[i]) == 0)
-			return "is reserved in SMB: a share needs another name";
-	return NULL;
-}
-
 static int add_volume(struct conf_parser *p, const char *name, size_t *ret_index)
 {
 	struct conf *c = p->conf;
@@ -126,12 +113,17 @@ static int add_volume(struct conf_parser *p, const char *name, size_t *ret_index
 static int add_share(struct conf_parser *p, const char *name, size_t *ret_index)
 {
 	struct conf *c = p->conf;
-	const char *wrong = share_name_wrong(name);
+	struct err err = { 0 };
 	char quoted[72];
 
 	(void)conf_quote(name, quoted, sizeof(quoted));
-	if (wrong)
-		return conf_bad(p, p->line, "'%s' %s", quoted, wrong);
+	if (strlen(name) > SHARE_NAME_MAX_BYTES)
+		return conf_bad(p, p->line, "share '%s': expected a name of at most %d bytes", quoted, SHARE_NAME_MAX_BYTES);
+	if (samba_share_name_check(name, &err) < 0)
+		return conf_bad(p, p->line, "%s", err.text);
+	/* NFS serves a share as a folder of its name. */
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return conf_bad(p, p->line, "share '%s': expected a name that a folder can have", name);
 	/* SMB does not tell upper from lower case. */
 	for (size_t i = 0; i < c->n_shares; i++)
 		if (strcasecmp(c->shares[i].name, name) == 0)
@@ -295,6 +287,7 @@ static int read_value(struct conf_parser *p, struct conf_place *place, const str
 	v.key = any ? key + strlen(k->key) - 1 : k->key;
 	v.name = p->conf ? p->conf->name : "";
 	v.line = p->line;
+	v.about_key = false;
 	v.why[0] = '\0';
 	if (*line && !k->repeat && !any)
 		return conf_bad(p, p->line, "key '%s' is doubled: line %u has it already", k->key, *line);
@@ -303,6 +296,8 @@ static int read_value(struct conf_parser *p, struct conf_place *place, const str
 
 		(void)conf_quote(key, quoted_key, sizeof(quoted_key));
 		(void)conf_quote(value, quoted, sizeof(quoted));
+		if (v.about_key)
+			return conf_bad(p, p->line, "key '%s' %s", quoted_key, v.why);
 		if (*v.why)
 			return conf_bad(p, p->line, "key '%s': '%s' %s", quoted_key, quoted, v.why);
 		return conf_bad(p, p->line, "key '%s': '%s' is no %s: expected %s%s", quoted_key, quoted, k->type->what,

@@ -181,14 +181,33 @@ static int damaged(const char *path, const char *name, const char *what, struct 
 	return err_hint(err, -EBADMSG, "'vnas repair %s' takes down what is left of it and removes it", name);
 }
 
-int state_read(const struct psv *psv, const char *name, struct state *ret, struct err *err)
+int state_parse(const char *text, size_t len, const char *path, const char *name, struct state *ret, struct err *err)
 {
 	_cleanup_(cleanup_state) struct state st = { 0 };
 	_cleanup_(cleanup_json) json_t *object = NULL;
-	_cleanup_free_ char *text = NULL;
-	char path[PATH_MAX], what[64];
 	const char *wrong;
 	json_error_t e;
+	char what[64];
+
+	object = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+	if (!object)
+		return damaged(path, name, e.text, err);
+	if (!json_is_object(object))
+		return damaged(path, name, "it is no JSON object", err);
+	wrong = read_object(object, &st);
+	if (wrong) {
+		(void)str_format(what, sizeof(what), "its \"%s\" is wrong or missing", wrong);
+		return damaged(path, name, what, err);
+	}
+	*ret = st;
+	st = (struct state){ 0 };
+	return 0;
+}
+
+int state_read(const struct psv *psv, const char *name, struct state *ret, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[PATH_MAX];
 	size_t len;
 	int r = conf_name_check(name, err);
 
@@ -206,22 +225,11 @@ int state_read(const struct psv *psv, const char *name, struct state *ret, struc
 		return err_exit(err, VNAS_EXIT_NOT_PERMITTED, r, "cannot read %s: %m", path);
 	if (r < 0)
 		return err_set(err, r, "cannot read %s: %m", path);
-	object = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
-	if (!object)
-		return damaged(path, name, e.text, err);
-	if (!json_is_object(object))
-		return damaged(path, name, "it is no JSON object", err);
-	wrong = read_object(object, &st);
-	if (wrong) {
-		(void)str_format(what, sizeof(what), "its \"%s\" is wrong or missing", wrong);
-		return damaged(path, name, what, err);
-	}
+	r = state_parse(text, len, path, name, ret, err);
 	/* After a reboot nothing of all that is left. */
-	if (strcmp(st.boot_id, boot_id()) != 0)
-		state_free(&st);
-	*ret = st;
-	st = (struct state){ 0 };
-	return 0;
+	if (r == 0 && strcmp(ret->boot_id, boot_id()) != 0)
+		state_free(ret);
+	return r;
 }
 
 static json_t *pack_addresses(const struct state *st)
