@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
@@ -111,18 +112,55 @@ int net_find_interface(const struct conf_address *a, uint32_t *ret_ifindex, stru
 			strbuf_str(&names));
 }
 
-int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err)
+static int on_address(const struct nlmsghdr *h, void *arg)
 {
-	struct route_found found;
-	int r = route_find(a, &found, err);
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
 
+	if (h->nlmsg_type == RTM_NEWADDR)
+		*(uint32_t *)arg = ifa->ifa_index;
+	return 0;
+}
+
+/* IPv6 can be asked for the address itself; its route may not be there yet. */
+static int address6_find(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err)
+{
+	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
+	struct ifaddrmsg *ifa;
+	struct netlink_msg m;
+	uint32_t ifindex = 0;
+	int r;
+
+	r = netlink_open(NETLINK_ROUTE, &nl, err);
 	if (r < 0)
 		return r;
-	if (found.type != RTN_LOCAL)
+	ifa = netlink_begin(&m, RTM_GETADDR, 0, sizeof(*ifa));
+	ifa->ifa_family = AF_INET6;
+	mnl_attr_put(&m.h, IFA_ADDRESS, ipaddr_len(a), a->bytes);
+	r = netlink_talk(&nl, &m.h, on_address, &ifindex, err);
+	if (r == -EADDRNOTAVAIL || r == -EAFNOSUPPORT || r == -EOPNOTSUPP) {
+		err_clear(err);
 		return 0;
-	if (ret_ifindex)
-		*ret_ifindex = found.ifindex;
+	}
+	if (r < 0)
+		return err_wrap(err, r, "cannot look up an address");
+	*ret_ifindex = ifindex;
 	return 1;
+}
+
+int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err)
+{
+	struct route_found found = { 0 };
+	int r;
+
+	if (a->family == AF_INET6)
+		r = address6_find(a, &found.ifindex, err);
+	else
+		r = route_find(a, &found, err);
+	if (r == 0 && found.type == RTN_LOCAL)
+		r = 1;
+	if (r > 0 && ret_ifindex)
+		*ret_ifindex = found.ifindex;
+	return r;
 }
 
 struct owner {

@@ -28,7 +28,7 @@ enum { NET_TABLE_BASE = 0x564e0000, NET_RULE_PRIORITY = 10564, NET_PROTOCOL = 86
  * there are. */
 int net_find_interface(const struct conf_address *a, uint32_t *ret_ifindex, struct err *err);
 
-/* net_is_local: 1: the address is on an interface of this machine that is up; 0: no; -errno. */
+/* net_is_local: 1: the address is on an interface of this machine (for IPv4: that is up); 0: no; -errno. */
 int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err);
 
 /* net_owner: 1: a rule of ours leads that source address to the table of *ret_id; 0: none does; -errno. */
@@ -45,6 +45,7 @@ int net_probe(const struct conf_address *a, const uint32_t *ifindex, size_t n, i
  * missing and was put on.  gateways: of the Vsv; that of a's family goes into the table as default route if it lies in
  * a's network or is link-local, or a's prefix is the whole address.  Without one, what no network of the Vsv holds
  * follows the Psv's own routes.  -ENODEV: that interface is gone (one that came back has another index).
+ * An IPv6 address can be bound at once, but the kernel makes its local route a few milliseconds later, and answers then.
  * net_address_down: takes away what is there; what other addresses of that Vsv need stays; accepts "never came up". */
 int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, const struct ipaddr *gateways,
 		   size_t n_gateways, struct err *err);

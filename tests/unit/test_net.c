@@ -35,6 +35,7 @@ static int up(uint32_t id, const char *text, const char *gateway)
 	r = net_address_up(&a, ifindex, id, &gw, gateway != NULL, &e);
 	if (r < 0)
 		(void)fprintf(stderr, "    %s\n", e.text);
+	host_settle();
 	return r;
 }
 
@@ -62,6 +63,7 @@ static void one_network(void)
 	host_enter(&psv);
 	ip("addr add 192.0.2.1/24 dev eth0");
 	ip("addr add 2001:db8:1::1/64 dev eth0 nodad");
+	host_settle();
 }
 
 TEST(net_up_is_idempotent_and_down_leaves_nothing)

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -50,10 +51,38 @@ void ip_says(struct strbuf *ret, const char *words)
 	run_ip(words, ret);
 }
 
+static size_t count(const char *text, const char *word)
+{
+	size_t n = 0;
+
+	for (const char *p = text; (p = strstr(p, word)); p++)
+		n++;
+	return n;
+}
+
+void host_settle(void)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct strbuf addresses = { 0 }, routes = { 0 };
+		bool same;
+
+		ip_says(&addresses, "-o -6 addr show");
+		ip_says(&routes, "-o -6 route show table local type local");
+		same = count(strbuf_str(&addresses), " inet6 ") == count(strbuf_str(&routes), "local ");
+		strbuf_free(&addresses);
+		strbuf_free(&routes);
+		if (same)
+			return;
+		(void)usleep(2000);
+	}
+	test_fail(__FILE__, __LINE__, "IPv6 does not settle");
+}
+
 char *host_dump(void)
 {
 	struct strbuf all = { 0 };
 
+	host_settle();
 	ip_says(&all, "-d addr show");
 	ip_says(&all, "-d route show table all");
 	ip_says(&all, "-d -6 route show table all");
@@ -88,6 +117,26 @@ void host_enter(const struct host *h)
 	CHECK(setns(h->ns, CLONE_NEWNET) == 0);
 }
 
+/* The kernel does these two a little later, and a dump must not change by itself. */
+static void wait_for_link(const char *name)
+{
+	char words[64];
+
+	CHECK(str_format(words, sizeof(words), "addr show dev %s", name));
+	for (int i = 0; i < 1000; i++) {
+		struct strbuf said = { 0 };
+		bool ready;
+
+		ip_says(&said, words);
+		ready = strstr(strbuf_str(&said), "state UP") && strstr(strbuf_str(&said), "inet6 fe80:");
+		strbuf_free(&said);
+		if (ready)
+			return;
+		(void)usleep(2000);
+	}
+	test_fail(__FILE__, __LINE__, "link does not come up");
+}
+
 void host_link(const struct host *a, const char *a_name, const struct host *b, const char *b_name)
 {
 	host_enter(a);
@@ -95,6 +144,10 @@ void host_link(const struct host *a, const char *a_name, const struct host *b, c
 	ip("link set %s up", a_name);
 	host_enter(b);
 	ip("link set %s up", b_name);
+	wait_for_link(b_name);
+	host_enter(a);
+	wait_for_link(a_name);
+	host_enter(b);
 }
 
 struct conf_address address(const char *text)

@@ -21,6 +21,8 @@ void host_link(const struct host *a, const char *a_name, const struct host *b, c
 void ip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* ip_says: what it printed. */
 void ip_says(struct strbuf *ret, const char *words);
+/* host_settle: waits until every IPv6 address has its local route, which the kernel makes a moment later. */
+void host_settle(void);
 /* host_dump: everything that rtnetlink shows of addresses, routes and rules. */
 char *host_dump(void);
 struct conf_address address(const char *text);
