@@ -14,11 +14,12 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-enum { ATTACH_TRIES = 64 };
+enum { ATTACH_TRIES = 2000, ATTACH_PAUSE_NS = 1000 * 1000 };
 
 static int open_device(unsigned number, struct loop *ret)
 {
@@ -66,15 +67,20 @@ static int configure(int control, int file_fd, uint64_t offset_bytes, const char
 int loop_attach(int file_fd, uint64_t offset_bytes, const char *name, struct loop *ret, struct err *err)
 {
 	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	struct timespec pause_time = { .tv_nsec = ATTACH_PAUSE_NS };
 	int r = -EBUSY;
 
 	if (control < 0) {
 		r = err_set(err, -errno, "cannot open /dev/loop-control: %m");
 		return err_hint(err, r, "load the kernel's loop module: modprobe loop");
 	}
-	/* Another program may take the free device between the two calls. */
-	for (int i = 0; i < ATTACH_TRIES && r == -EBUSY; i++)
+	/* Another program may take the free device between the two calls, and the kernel names it as free until that is
+	 * done, which is some milliseconds. */
+	for (int i = 0; i < ATTACH_TRIES && r == -EBUSY; i++) {
+		if (i > 0)
+			(void)nanosleep(&pause_time, NULL);
 		r = configure(control, file_fd, offset_bytes, name, ret, err);
+	}
 	return r;
 }
 

@@ -39,8 +39,9 @@ int image_open(const char *path, struct err *err);
 /* volume_attach: the loop device of an image whose label is known. */
 int volume_attach(struct volume *v, struct err *err);
 
-/* volume_fill_holes: allocates what is a hole in the image: a copy has them, and the loop driver
- * makes them of what a filesystem discards, or zeroes while it grows.  Without their blocks a full pool means write errors inside; if it cannot be done, v->sparse says so. */
+/* volume_fill_holes: allocates what is a hole in the image.  A copy has them, and the loop driver makes them of what a
+ * filesystem discards, or zeroes while it grows.  Without their blocks a full pool means write errors inside; if it cannot
+ * be done, v->sparse says so. */
 void volume_fill_holes(struct volume *v);
 
 /* volume_fs_fd: where the filesystem begins at offset 0. */
