@@ -171,7 +171,7 @@ static int change_write(struct change *c, struct err *err)
 	*slash = '/';
 	if (dir < 0)
 		return err_set(err, dir, "cannot open the folder of %s: %s", c->path, strerror(-dir));
-	r = file_write_atomic_at(dir, slash + 1, c->new_text, strlen(c->new_text), 0644);
+	r = file_write_atomic_at(dir, slash + 1, c->new_text, strlen(c->new_text), 0600);
 	return r < 0 ? err_set(err, r, "cannot write %s: %s", c->path, strerror(-r)) : 0;
 }
 
@@ -195,25 +195,25 @@ static int change_apply(const struct change *c, struct err *err)
 	return inside_service_act(conn, samba_service.name, INSIDE_RELOAD, err);
 }
 
-static void notice(struct strlist *list, const char *text)
+static void say(void (*notice)(const char *line), const char *line)
 {
-	if (list)
-		strlist_add(list, text);
+	if (notice)
+		notice(line);
 }
 
-static int make_folder(const struct change *c, const struct conf_share *s, struct strlist *ret_notice, struct err *err)
+static int make_folder(const struct change *c, const struct conf_share *s, void (*notice)(const char *line), struct err *err)
 {
 	int r;
 
 	if (!c->running) {
-		notice(ret_notice, "it does not run: the folder is made at its next start");
+		say(notice, "it does not run: the folder is made at its next start");
 		return 0;
 	}
 	r = share_folder_check(&c->ref, s, err);
 	if (r == 0)
 		r = share_folder_make(&c->ref, s, err);
 	if (r == FOLDER_WAS_THERE)
-		notice(ret_notice, "the folder holds something already: its rights stay as they are");
+		say(notice, "the folder holds something already: its rights stay as they are");
 	return r < 0 ? r : 0;
 }
 
@@ -223,7 +223,7 @@ static bool rights_changed(const struct share_edit *e)
 }
 
 static int share_change(const struct psv *psv, const char *server, const struct share_edit *e, bool add,
-			struct strlist *ret_notice, struct err *err)
+			void (*notice)(const char *line), struct err *err)
 {
 	_cleanup_change_ struct change c = { .lock_fd = -1 };
 	const struct conf_share *old;
@@ -241,22 +241,22 @@ static int share_change(const struct psv *psv, const char *server, const struct 
 		return -EINVAL;
 	r = change_check(&c, server, err);
 	if (r == 0 && (add || rights_changed(e)))
-		r = make_folder(&c, find(&c.new_conf, e->name), ret_notice, err);
+		r = make_folder(&c, find(&c.new_conf, e->name), notice, err);
 	if (r == 0)
 		r = change_write(&c, err);
 	return r < 0 ? r : change_apply(&c, err);
 }
 
-int share_add(const struct psv *psv, const char *server, const struct share_edit *edit, struct strlist *ret_notice,
+int share_add(const struct psv *psv, const char *server, const struct share_edit *edit, void (*notice)(const char *line),
 	      struct err *err)
 {
-	return share_change(psv, server, edit, true, ret_notice, err);
+	return share_change(psv, server, edit, true, notice, err);
 }
 
-int share_set(const struct psv *psv, const char *server, const struct share_edit *edit, struct strlist *ret_notice,
+int share_set(const struct psv *psv, const char *server, const struct share_edit *edit, void (*notice)(const char *line),
 	      struct err *err)
 {
-	return share_change(psv, server, edit, false, ret_notice, err);
+	return share_change(psv, server, edit, false, notice, err);
 }
 
 /* close_share: what clients have open would otherwise stay open for as long as they like. */
@@ -267,7 +267,7 @@ static int close_share(const struct change *c, const char *name, struct err *err
 			   NULL, err);
 }
 
-int share_remove(const struct psv *psv, const char *server, const char *name, struct strlist *ret_notice, struct err *err)
+int share_remove(const struct psv *psv, const char *server, const char *name, void (*notice)(const char *line), struct err *err)
 {
 	_cleanup_change_ struct change c = { .lock_fd = -1 };
 	_cleanup_free_ char *section = NULL, *stays = NULL;
@@ -293,7 +293,7 @@ int share_remove(const struct psv *psv, const char *server, const char *name, st
 	if (r < 0)
 		return r;
 	stays = xasprintf("the data stays in %s", old->path);
-	notice(ret_notice, stays);
+	say(notice, stays);
 	return 0;
 }
 
@@ -346,7 +346,7 @@ int share_list(const struct psv *psv, const char *server, json_t **ret, struct e
 	return 0;
 }
 
-int share_folders(const struct conf *conf, const struct inside_ref *ref, struct strlist *ret_notice, struct err *err)
+int share_folders(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line), struct err *err)
 {
 	for (size_t i = 0; i < conf->n_shares; i++) {
 		const struct conf_share *s = &conf->shares[i];
@@ -364,7 +364,7 @@ int share_folders(const struct conf *conf, const struct inside_ref *ref, struct 
 		if (r >= 0)
 			continue;
 		text = xasprintf("share %s: %s", s->name, why.text);
-		notice(ret_notice, text);
+		say(notice, text);
 	}
 	return 0;
 }

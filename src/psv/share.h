@@ -25,15 +25,16 @@ struct share_edit {
 	const struct strlist *write;
 };
 
-/* Each takes the Vsv's lock, and brings a running Vsv to the new configuration.  ret_notice, if not NULL, gets what the
+/* Each takes the Vsv's lock, and brings a running Vsv to the new configuration.  notice, if not NULL, gets what the
  * administrator should know besides ("the folder is there already: its rights stay as they are").
  * The configuration is written when everything that can be refused was refused. */
-int share_add(const struct psv *psv, const char *server, const struct share_edit *edit, struct strlist *ret_notice,
+int share_add(const struct psv *psv, const char *server, const struct share_edit *edit, void (*notice)(const char *line),
 	      struct err *err);
-int share_set(const struct psv *psv, const char *server, const struct share_edit *edit, struct strlist *ret_notice,
+int share_set(const struct psv *psv, const char *server, const struct share_edit *edit, void (*notice)(const char *line),
 	      struct err *err);
 /* share_remove: ends what clients have open in it.  The folder and its data stay. */
-int share_remove(const struct psv *psv, const char *server, const char *name, struct strlist *ret_notice, struct err *err);
+int share_remove(const struct psv *psv, const char *server, const char *name, void (*notice)(const char *line),
+		 struct err *err);
 
 /* share_list: an array of {"name","path","protocols","read_only","guest","comment","clients","read","write"}; whether it
  * runs or not. */
@@ -43,5 +44,5 @@ int share_list(const struct psv *psv, const char *server, json_t **ret, struct e
 char *share_edit_text(const char *text, const struct conf *conf, const struct share_edit *edit, struct err *err);
 
 /* share_folders: makes the folders of shares that are not there yet, as after a share was added to a stopped Vsv.  Called
- * at the start, once commands run inside.  A user or group that is missing is no failure: it is said in ret_notice. */
-int share_folders(const struct conf *conf, const struct inside_ref *ref, struct strlist *ret_notice, struct err *err);
+ * at the start, once commands run inside.  A user or group that is missing is no failure: it is said by notice. */
+int share_folders(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line), struct err *err);

@@ -171,30 +171,68 @@ static int check_new(const struct session *s, const char *user, uint32_t uid, bo
 	return 0;
 }
 
-int users_add(const struct psv *psv, const char *server, const char *user, uint32_t uid, const char *password,
-	      struct err *err)
+static int require_group(const struct session *s, const char *group, struct err *err)
+{
+	const struct passwd_group *g = passwd_group(&s->db, group);
+
+	if (!g)
+		return err_set(err, -ENOENT, "there is no group %s", group);
+	if (passwd_is_system(g->gid) && strcmp(group, FIRST_GROUP) != 0)
+		return err_set(err, -EPERM, "group %s is one of the system's own", group);
+	return 0;
+}
+
+static int group_join(const struct session *s, const char *group, const char *user, struct err *err)
+{
+	return inside_must(&s->ref, (const char *const[]){ "gpasswd", "--add", user, group, NULL }, NULL, err);
+}
+
+static int check_user_new(const struct user_new *u, struct err *err)
+{
+	int r = passwd_name_check("user", u->name, err);
+
+	if (r == 0 && u->uid)
+		r = passwd_id_check("user", u->uid, err);
+	if (r == 0 && u->password)
+		r = passwd_password_check(u->password, err);
+	for (size_t i = 0; r == 0 && u->groups && i < u->groups->n; i++)
+		r = passwd_name_check("group", u->groups->v[i], err);
+	return r;
+}
+
+/* add_accounts: the SMB account last, since only with it is the user complete. */
+static int add_accounts(const struct session *s, const struct user_new *u, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && u->groups && i < u->groups->n; i++)
+		r = group_join(s, u->groups->v[i], u->name, err);
+	if (r == 0 && s->smb)
+		r = smb_set_password(s, u->name, u->password, true, err);
+	return r;
+}
+
+int users_add(const struct psv *psv, const char *server, const struct user_new *user, struct err *err)
 {
 	_cleanup_session_ struct session s = { .lock_fd = -1 };
 	bool half = false;
-	int r = passwd_name_check("user", user, err);
+	int r = check_user_new(user, err);
 
-	if (r == 0 && uid)
-		r = passwd_id_check("user", uid, err);
-	if (r == 0 && password)
-		r = passwd_password_check(password, err);
 	if (r == 0)
 		r = session_open(psv, server, "user add", &s, err);
-	if (r == 0 && s.smb && !password)
+	if (r == 0 && s.smb && !user->password)
 		r = err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "an SMB account needs a password");
+	for (size_t i = 0; r == 0 && user->groups && i < user->groups->n; i++)
+		r = require_group(&s, user->groups->v[i], err);
 	if (r == 0)
-		r = check_new(&s, user, uid, &half, err);
+		r = check_new(&s, user->name, user->uid, &half, err);
 	if (r == 0 && !half)
-		r = unix_add(&s, user, uid, err);
-	if (r < 0 || !s.smb)
+		r = unix_add(&s, user->name, user->uid, err);
+	if (r < 0)
 		return r;
-	r = smb_set_password(&s, user, password, true, err);
+	r = add_accounts(&s, user, err);
 	if (r < 0 && !half)
-		(void)unix_remove(&s, user, NULL);
+		(void)unix_remove(&s, user->name, NULL);
 	return r;
 }
 
@@ -335,9 +373,7 @@ static int ensure_group(const struct session *s, const char *group, uint32_t gid
 		return err_set(err, -EEXIST, "group %s is there already, with number %u", group, there->gid);
 	if (!has_members)
 		return err_set(err, -EEXIST, "group %s is there already", group);
-	if (there->gid < PASSWD_ID_MIN && strcmp(group, FIRST_GROUP) != 0)
-		return err_set(err, -EPERM, "group %s is one of the system's own", group);
-	return 0;
+	return require_group(s, group, err);
 }
 
 int groups_add(const struct psv *psv, const char *server, const char *group, uint32_t gid, const struct strlist *members,
@@ -355,7 +391,7 @@ int groups_add(const struct psv *psv, const char *server, const char *group, uin
 	if (r == 0)
 		r = ensure_group(&s, group, gid, members->n > 0, err);
 	for (size_t i = 0; r == 0 && i < members->n; i++)
-		r = inside_must(&s.ref, (const char *const[]){ "gpasswd", "--add", members->v[i], group, NULL }, NULL, err);
+		r = group_join(&s, group, members->v[i], err);
 	return r;
 }
 

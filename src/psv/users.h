@@ -11,17 +11,23 @@
 struct err;
 struct psv;
 
+struct user_new {
+	const char *name;
+	uint32_t uid;                 /* 0: the next free one */
+	const char *password;         /* of the SMB account; may be NULL where SMB is not served */
+	const struct strlist *groups; /* besides its first one; may be NULL */
+};
+
 /* All need the Vsv to run (-ESRCH with VNAS_EXIT_NOT_RUNNING) and hold its lock while they change something.
- * Password: never in an argument array; NULL where SMB is not served.  0 for a number: the next free one. */
-int users_add(const struct psv *psv, const char *server, const char *user, uint32_t uid, const char *password,
-	      struct err *err);
+ * A password is never in an argument array. */
+int users_add(const struct psv *psv, const char *server, const struct user_new *user, struct err *err);
 /* users_remove: both accounts and its memberships; files that belong to it stay. */
 int users_remove(const struct psv *psv, const char *server, const char *user, struct err *err);
 int users_passwd(const struct psv *psv, const char *server, const char *user, const char *password, struct err *err);
 /* users_list: an array of {"name","uid","group","groups":[…],"smb":bool}, without the system's own, by name. */
 int users_list(const struct psv *psv, const char *server, json_t **ret, struct err *err);
 
-/* groups_add: makes the group, or adds members to one that is there. */
+/* groups_add: gid 0 is the next free one.  Makes the group, or adds members to one that is there. */
 int groups_add(const struct psv *psv, const char *server, const char *group, uint32_t gid, const struct strlist *members,
 	       struct err *err);
 /* groups_remove: takes members out, or without any, removes the group. */

@@ -224,7 +224,7 @@ static int add_share(struct strbuf *sb, const struct conf_share *s, struct err *
 	strbuf_addf(sb, "\n[%s]\n", s->name);
 	r = add_params(sb, s->params, s->n_params, samba_share_owned_why, &vfs, err);
 	if (r == 0 && s->comment)
-		r = add_plain(sb, "comment", s->comment, err);
+		r = add(sb, "comment", s->comment, err);
 	if (r == 0)
 		r = add_plain(sb, "path", s->path, err);
 	if (r == 0)

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* user add, remove, list, passwd. */
+#include "psv/users.h"
+
+#include <errno.h>
+
+#include "cmd/cmd.h"
+#include "cmd/password.h"
+#include "cmd/pick.h"
+#include "lib/err.h"
+#include "lib/output.h"
+
+int cmd_user_add(struct call *c, struct err *err)
+{
+	_cleanup_strlist_ struct strlist groups = { 0 };
+	_cleanup_password_ char *password = NULL;
+	struct user_new user = { .name = c->words.v[0], .groups = &groups };
+	int r = pick_number(c, "uid", &user.uid, err);
+
+	if (r == 0)
+		r = password_take(c, &password, err);
+	if (r < 0)
+		return r;
+	call_options(c, "group", &groups);
+	user.password = password;
+	return users_add(c->psv, c->name, &user, err);
+}
+
+int cmd_user_remove(struct call *c, struct err *err)
+{
+	return users_remove(c->psv, c->name, c->words.v[0], err);
+}
+
+int cmd_user_passwd(struct call *c, struct err *err)
+{
+	_cleanup_password_ char *password = NULL;
+	int r = password_take(c, &password, err);
+
+	return r < 0 ? r : users_passwd(c->psv, c->name, c->words.v[0], password, err);
+}
+
+int cmd_user_list(struct call *c, struct err *err)
+{
+	static const struct column columns[] = {
+		{ "name", "USER", COL_TEXT },    { "uid", "UID", COL_NUMBER }, { "group", "GROUP", COL_TEXT },
+		{ "groups", "GROUPS", COL_LIST }, { "smb", "SMB", COL_BOOL },
+	};
+	json_t *list = NULL;
+	int r = users_list(c->psv, c->name, &list, err);
+
+	if (r == 0)
+		r = pick_one(c, "user", &list, err);
+	return r < 0 ? r : output_list(c->json, "users", list, columns, 5);
+}
