@@ -196,8 +196,11 @@ static int add_base(struct root *r, int overlay_fd, struct err *err)
 		if (mkdirat(fd, folders[i], 0755) < 0)
 			return err_set(err, -errno, "cannot make /%s: %m", folders[i]);
 	for (size_t i = 0; i < sizeof(merged) / sizeof(*merged); i++) {
-		if (fstatat(overlay_fd, merged[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
+		if (fstatat(overlay_fd, merged[i], &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (errno == ENOENT)
+				continue;
+			return err_set(err, -errno, "cannot look for %s in the template: %m", merged[i]);
+		}
 		(void)str_format(target, sizeof(target), "usr/%s", merged[i]);
 		if (symlinkat(target, fd, merged[i]) < 0)
 			return err_set(err, -errno, "cannot make /%s: %m", merged[i]);
@@ -252,13 +255,14 @@ static uint64_t tmp_bytes(const struct conf *conf)
 	return bytes > 1024 * MIB ? 1024 * MIB : bytes;
 }
 
-static int build(const struct conf *conf, struct volume *volumes, size_t n_volumes, int overlay_fd, struct root *r,
+/* The overlay is taken. */
+static int build(const struct conf *conf, struct volume *volumes, size_t n_volumes, int *overlay, struct root *r,
 		 struct err *err)
 {
-	int usr = fcntl(overlay_fd, F_DUPFD_CLOEXEC, 0), res = add_base(r, overlay_fd, err);
+	int res = add_base(r, *overlay, err);
 
 	if (res == 0)
-		res = usr < 0 ? err_set(err, -errno, "cannot keep the template: %m") : root_add(r, usr, "usr", err);
+		res = root_add(r, steal_fd(overlay), "usr", err);
 	if (res == 0)
 		res = add_subtrees(r, &volumes[0], err);
 	if (res == 0)
@@ -281,7 +285,7 @@ int root_build(const struct psv *psv, const struct conf *conf, struct volume *vo
 	_cleanup_close_ int overlay = overlay_fd;
 	struct root r = { .conf_fd = -1 };
 	mode_t mask = umask(0);
-	int res = build(conf, volumes, n_volumes, overlay, &r, err);
+	int res = build(conf, volumes, n_volumes, &overlay, &r, err);
 
 	(void)psv;
 	(void)umask(mask);

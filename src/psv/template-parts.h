@@ -3,6 +3,7 @@
  * the image's loop device.  Everybody else includes psv/template.h. */
 #pragma once
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -63,6 +64,8 @@ int dpkg_wait(int timeout_ms, void (*progress)(const char *line), struct err *er
 int stage_files(int dst_fd, const struct strlist *files, struct err *err);
 /* stage_init: our own PID 1 as lib/vnas/vnas-init. */
 int stage_init(int dst_fd, const char *init_path, struct err *err);
+/* folder_list: opens a folder for readdir(3).  0 or -errno. */
+int folder_list(int dirfd, const char *path, DIR **ret);
 /* path_below_usr: the part of an absolute path below /usr, also where /usr is merged (/bin/x); NULL: elsewhere. */
 const char *path_below_usr(const char *path, char *buf, size_t size);
 

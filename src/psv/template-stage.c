@@ -35,6 +35,19 @@ const char *path_below_usr(const char *path, char *buf, size_t size)
 	return NULL;
 }
 
+int folder_list(int dirfd, const char *path, DIR **ret)
+{
+	_cleanup_close_ int fd = dir_open(dirfd, path);
+
+	if (fd < 0)
+		return steal_fd(&fd);
+	*ret = fdopendir(fd);
+	if (!*ret)
+		return -errno;
+	(void)steal_fd(&fd); /* the DIR has it */
+	return 0;
+}
+
 static int check_merged(struct err *err)
 {
 	char target[PATH_MAX];
@@ -195,12 +208,11 @@ static int stage_one(int src_fd, int dst_fd, const char *path, struct err *err)
 static int stage_alternatives(int src_fd, int dst_fd, const char *folder, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = NULL;
-	int fd = dir_open(src_fd, folder);
 	struct dirent *e;
+	int r = folder_list(src_fd, folder, &d);
 
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!d)
-		return err_set(err, fd < 0 ? fd : -errno, "cannot read /usr/%s", folder);
+	if (r < 0)
+		return err_set(err, r, "cannot read /usr/%s: %s", folder, strerror(-r));
 	while ((e = readdir(d))) {
 		char raw[PATH_MAX], target[PATH_MAX], buf[PATH_MAX], path[PATH_MAX];
 		const char *below;
@@ -252,12 +264,11 @@ static const char *script_interpreter(int dir, const char *name, char *buf, size
 static int drop_scripts(int dst_fd, const char *folder, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = NULL;
-	int fd = dir_open(dst_fd, folder);
 	struct dirent *e;
+	int r = folder_list(dst_fd, folder, &d);
 
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!d)
-		return err_set(err, fd < 0 ? fd : -errno, "cannot read the staged %s", folder);
+	if (r < 0)
+		return err_set(err, r, "cannot read the staged %s: %s", folder, strerror(-r));
 	while ((e = readdir(d))) {
 		char interpreter[256];
 		struct stat st;

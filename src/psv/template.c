@@ -255,11 +255,10 @@ static int list_folder(int dir, struct template **ret, size_t *ret_n, struct err
 	struct template *list = NULL;
 	struct dirent *e;
 	size_t n = 0;
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = folder_list(dir, ".", &d);
 
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!d)
-		return err_set(err, -errno, "cannot read the templates: %m");
+	if (r < 0)
+		return err_set(err, r, "cannot read the templates: %s", strerror(-r));
 	while ((e = readdir(d))) {
 		struct template t;
 
@@ -359,16 +358,15 @@ static int sweep(int dir, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = NULL;
 	struct dirent *e;
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = folder_list(dir, ".", &d);
 
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!d)
-		return err_set(err, -errno, "cannot read the templates: %m");
+	if (r < 0)
+		return err_set(err, r, "cannot read the templates: %s", strerror(-r));
 	while ((e = readdir(d))) {
 		char json[NAME_DIGITS + 8];
 		struct stat st;
-		int r = 0;
 
+		r = 0;
 		if (str_starts(e->d_name, BUILD_PREFIX)) {
 			r = remove_build(dir, e->d_name);
 		} else if (is_name(e->d_name, NAME_DIGITS) && strcmp(e->d_name + NAME_DIGITS, ".erofs") == 0) {
