@@ -82,7 +82,7 @@ static int find_passwd(int fd, const char *name, struct init_user *ret, char *re
 {
 	struct lines l = { .fd = fd };
 	char *line, *f[FIELDS_MAX];
-	uint64_t wanted, uid, gid;
+	uint64_t wanted = 0, uid, gid;
 	bool numeric = decimal(name, ID_MAX, &wanted) == 0;
 
 	while ((line = next_line(&l))) {
