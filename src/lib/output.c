@@ -105,3 +105,34 @@ int output_list(bool json, const char *name, json_t *list, const struct column *
 		r = -EIO;
 	return r < 0 ? -EIO : 0;
 }
+
+int output_steps(bool json, const struct strlist *lines)
+{
+	json_t *list;
+
+	if (!json) {
+		for (size_t i = 0; i < lines->n; i++)
+			(void)puts(lines->v[i]);
+		return fflush(stdout) == EOF ? -EIO : 0;
+	}
+	list = json_array();
+	for (size_t i = 0; i < lines->n; i++) {
+		const char *colon = strstr(lines->v[i], ": ");
+		size_t n = colon ? (size_t)(colon - lines->v[i]) : 0;
+
+		json_array_append_new(list, json_pack("{s:s%, s:s}", "step", lines->v[i], n, "what",
+						      colon ? colon + 2 : lines->v[i]));
+	}
+	return output_json("steps", list);
+}
+
+void output_line(const json_t *object, const struct column *column)
+{
+	_cleanup_strbuf_ struct strbuf text = { 0 };
+	const json_t *v = json_object_get(object, column->key);
+
+	if (!v)
+		return;
+	cell_text(v, column->kind, &text);
+	(void)printf("%-18s %s\n", column->title, text.len ? strbuf_str(&text) : "-");
+}

@@ -19,3 +19,8 @@ struct column {
 int output_list(bool json, const char *name, json_t *list, const struct column *columns, size_t n_columns);
 /* output_json: one object {NAME: list}, taken. */
 int output_json(const char *name, json_t *list);
+/* output_steps: lines "step: words" as the list "steps" of objects {step, what}, or as they are. */
+struct strlist;
+int output_steps(bool json, const struct strlist *lines);
+/* output_line: "title value" of one key, nothing if there is no such key. */
+void output_line(const json_t *object, const struct column *column);

@@ -62,6 +62,11 @@ struct state_address {
 	bool added; /* we put it on */
 };
 
+struct state_volume {
+	char name[VOLUME_NAME_MAX + 1];
+	dev_t rdev; /* its block device, which the gate lets the Vsv read */
+};
+
 struct state {
 	enum vsv_phase phase;
 	char step[32];              /* the last step begun, while starting or stopping */
@@ -76,6 +81,8 @@ struct state {
 	char template_name[80];
 	struct state_address *addresses;
 	size_t n_addresses;
+	struct state_volume *volumes;
+	size_t n_volumes;
 	char *failure;              /* why the phase is VSV_FAILED; or NULL */
 };
 

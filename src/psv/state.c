@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -42,6 +43,7 @@ const char *vsv_phase_name(enum vsv_phase p)
 void state_free(struct state *st)
 {
 	free(st->addresses);
+	free(st->volumes);
 	free(st->failure);
 	*st = (struct state){ 0 };
 }
@@ -150,6 +152,28 @@ static void read_addresses(struct reader *r, struct state *st)
 		read_address(r, item, &st->addresses[i]);
 }
 
+static void read_volumes(struct reader *r, struct state *st)
+{
+	const json_t *list = member(r, "volumes", is_array), *item;
+	size_t n = list ? json_array_size(list) : 0, i;
+
+	if (n > STATE_MAX_ADDRESSES) {
+		r->wrong = "volumes";
+		return;
+	}
+	st->volumes = n ? xcalloc(n, sizeof(*st->volumes)) : NULL;
+	st->n_volumes = n;
+	json_array_foreach(list, i, item) {
+		struct reader v = { .object = item };
+
+		read_text(&v, "name", st->volumes[i].name, sizeof(st->volumes[i].name));
+		st->volumes[i].rdev = makedev((unsigned)read_integer(&v, "major", UINT32_MAX),
+					      (unsigned)read_integer(&v, "minor", UINT32_MAX));
+		if (v.wrong)
+			r->wrong = r->wrong ? r->wrong : "volumes";
+	}
+}
+
 static const char *read_object(const json_t *object, struct state *st)
 {
 	struct reader r = { .object = object };
@@ -169,6 +193,7 @@ static const char *read_object(const json_t *object, struct state *st)
 	st->supervisor_pid = (pid_t)read_integer(&r, "supervisor_pid", INT32_MAX);
 	st->supervisor_start = (uint64_t)read_integer(&r, "supervisor_start", INT64_MAX);
 	read_addresses(&r, st);
+	read_volumes(&r, st);
 	failure = member(&r, "failure", is_string);
 	if (failure)
 		st->failure = xstrdup(json_string_value(failure));
@@ -178,7 +203,7 @@ static const char *read_object(const json_t *object, struct state *st)
 static int damaged(const char *path, const char *name, const char *what, struct err *err)
 {
 	(void)err_set(err, -EBADMSG, "the state file %s is damaged: %.200s", path, what);
-	return err_hint(err, -EBADMSG, "'vnas repair %s' takes down what is left of it and removes it", name);
+	return err_hint(err, -EBADMSG, "'vnas stop %s' takes down what is left of it and removes it", name);
 }
 
 int state_parse(const char *text, size_t len, const char *path, const char *name, struct state *ret, struct err *err)
@@ -250,15 +275,27 @@ static json_t *pack_addresses(const struct state *st)
 	return list;
 }
 
+static json_t *pack_volumes(const struct state *st)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < st->n_volumes; i++)
+		(void)json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "name", st->volumes[i].name, "major",
+							    (json_int_t)major(st->volumes[i].rdev), "minor",
+							    (json_int_t)minor(st->volumes[i].rdev)));
+	return list;
+}
+
 static char *state_text(const struct state *st)
 {
 	_cleanup_(cleanup_json) json_t *object =
-		json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+		json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
 			  "phase", vsv_phase_name(st->phase), "boot_id", boot_id(), "step", st->step,
 			  "template", st->template_name, "since", (json_int_t)st->since, "id", (json_int_t)st->id,
 			  "generation", (json_int_t)st->generation, "init_pid", (json_int_t)st->init_pid,
 			  "init_start", (json_int_t)st->init_start, "supervisor_pid", (json_int_t)st->supervisor_pid,
-			  "supervisor_start", (json_int_t)st->supervisor_start, "addresses", pack_addresses(st));
+			  "supervisor_start", (json_int_t)st->supervisor_start, "addresses", pack_addresses(st), "volumes",
+			  pack_volumes(st));
 
 	if (!object)
 		return NULL;

@@ -109,6 +109,8 @@ int volume_generation_remember(const struct psv *psv, const char *server, uint64
 /* volume_set_generation: one label, durable when it returns. */
 int volume_set_generation(struct volume *v, uint64_t generation, const char *conf_text, struct err *err);
 void volume_close(struct volume *v);
+/* volume_is_ours: what lies at its path is labelled as this server's volume of that name. */
+bool volume_is_ours(const struct psv *psv, const char *server, const struct conf_volume *v);
 /* volume_wait_gone: after its last user died, waits until the lock can be had again.  0 or -ETIME. */
 int volume_wait_gone(const struct psv *psv, const char *server, const struct conf_volume *v, int timeout_ms,
 		     struct err *err);

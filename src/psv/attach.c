@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "psv/attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/process.h"
+#include "lib/sys.h"
+#include "psv/walk.h"
+
+enum { RESOLVE_STRICT = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+
+int open_inside(pid_t init_pid, const char *path)
+{
+	_cleanup_close_ int root = -1;
+	char proc[64];
+	int fd;
+
+	(void)str_format(proc, sizeof(proc), "/proc/%d/root", (int)init_pid);
+	root = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	while (*path == '/')
+		path++;
+	fd = sys_openat2(root, *path ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_STRICT);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Both run in the child, after setns: the root and the working folder are the Vsv's. */
+struct attach_job {
+	const char *target; /* absolute, inside */
+	int mount_fd;       /* -1: take away */
+};
+
+static int attach_in_child(const struct attach_job *job)
+{
+	const char *path = job->target + strspn(job->target, "/");
+	const char *slash = strrchr(path, '/');
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), dir = -1, target = -1;
+	char parent[PATH_MAX];
+
+	if (root < 0 || !str_format(parent, sizeof(parent), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : "."))
+		return root < 0 ? -errno : -ENAMETOOLONG;
+	dir = sys_openat2(root, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_STRICT);
+	if (dir < 0)
+		return -errno;
+	path = slash ? slash + 1 : path;
+	if (job->mount_fd < 0) {
+		if (fchdir(dir) < 0 || umount2(path, UMOUNT_NOFOLLOW) < 0)
+			return errno == EINVAL || errno == ENOENT ? 0 : -errno;
+		return 0;
+	}
+	if (mkdirat(dir, path, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	target = sys_openat2(dir, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_STRICT | RESOLVE_NO_XDEV);
+	if (target < 0)
+		return -errno;
+	if (move_mount(job->mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return -errno;
+	return 0;
+}
+
+static int in_mount_namespace(const struct state *st, const struct attach_job *job)
+{
+	_cleanup_close_ int pidfd = pid_open_checked(st->init_pid, st->init_start);
+	int status;
+	pid_t pid;
+
+	if (pidfd < 0)
+		return -ESRCH;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		int r = setns(pidfd, CLONE_NEWNS) < 0 ? -errno : attach_in_child(job);
+
+		_exit(-r);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+static int attach_one(struct walk *w, const struct conf_volume *cv, struct err *err)
+{
+	struct attach_job job = { .target = cv->mount };
+	struct volume v = { 0 };
+	int r = volume_open(w->psv, w->name, cv, w->st.generation, &v, err);
+
+	if (r < 0)
+		return r;
+	r = volume_mount(&v, err);
+	job.mount_fd = r < 0 ? r : volume_subtree(&v, "data", err);
+	if (job.mount_fd >= 0) {
+		r = in_mount_namespace(&w->st, &job);
+		if (r < 0)
+			r = err_set(err, r, "cannot mount it at %s: %m", cv->mount);
+		(void)close(job.mount_fd);
+	} else {
+		r = job.mount_fd;
+	}
+	if (r == 0)
+		walk_add_device(w, cv->name, v.rdev);
+	volume_close(&v);
+	return r;
+}
+
+static int detach_one(struct walk *w, const struct conf_volume *cv, struct err *err)
+{
+	const struct attach_job job = { .target = cv->mount, .mount_fd = -1 };
+	int r = in_mount_namespace(&w->st, &job);
+
+	if (r == -EBUSY) {
+		(void)err_exit(err, VNAS_EXIT_IN_USE, r, "files on it are in use");
+		return err_hint(err, r, "`vnas sessions %s` shows by whom; end them first", w->name);
+	}
+	if (r < 0)
+		return err_set(err, r, "cannot take it away from %s: %m", cv->mount);
+	walk_remove_device(w, cv->name);
+	return volume_wait_gone(w->psv, w->name, cv, 10 * 1000, err);
+}
+
+int attach_changed_volumes(struct walk *w, const struct conf *old, struct err *err)
+{
+	for (size_t i = 0; i < old->n_volumes; i++) {
+		int r = conf_volume_find(&w->conf, old->volumes[i].name) ? 0 : detach_one(w, &old->volumes[i], err);
+
+		if (r < 0)
+			return err_wrap(err, r, "volume %s", old->volumes[i].name);
+	}
+	for (size_t i = 0; i < w->conf.n_volumes; i++) {
+		int r = conf_volume_find(old, w->conf.volumes[i].name) ? 0 : attach_one(w, &w->conf.volumes[i], err);
+
+		if (r < 0)
+			return err_wrap(err, r, "volume %s", w->conf.volumes[i].name);
+	}
+	return 0;
+}

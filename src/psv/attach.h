@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mounts in a running Vsv.  A child of the Psv's enters the mount namespace alone (setns(2)); it resolves the mount point
+ * from the namespace's root without following any link, and does nothing else there. */
+#pragma once
+
+#include <sys/types.h>
+
+struct conf;
+struct err;
+struct walk;
+
+/* attach_changed_volumes: opens, mounts and attaches the volumes that w->conf has and old has not, and takes those away
+ * that it has not any more; w->st.volumes follows.  -EBUSY with VNAS_EXIT_IN_USE: one is in use inside. */
+int attach_changed_volumes(struct walk *w, const struct conf *old, struct err *err);
+
+/* open_inside: a descriptor on a folder of a running Vsv; O_PATH, so that it starts and opens nothing.  The way may cross
+ * mounts but no link.  Descriptor or -errno. */
+int open_inside(pid_t init_pid, const char *path);

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "psv/change.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gate/gate.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "psv/attach.h"
+#include "psv/cgroup.h"
+#include "psv/inside.h"
+#include "psv/lifecycle.h"
+#include "psv/net.h"
+#include "psv/preflight.h"
+#include "psv/running.h"
+#include "psv/walk.h"
+#include "service/service.h"
+
+enum { LOCK_WAIT_MS = 120 * 1000, PROBE_WAIT_MS = 500 };
+
+/* From what runs (old) to what NAME.conf asks for (w.conf). */
+struct reload {
+	struct walk w;
+	struct conf old;
+	char *old_text;
+	const struct change_opts *opts;
+};
+
+static bool has_address(const struct conf *c, const struct conf_address *a)
+{
+	for (size_t i = 0; i < c->n_addresses; i++)
+		if (ipaddr_equal(&c->addresses[i].addr, &a->addr) && c->addresses[i].prefix == a->prefix &&
+		    strcmp(c->addresses[i].interface, a->interface) == 0)
+			return true;
+	return false;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static void need_restart(const struct reload *l, bool changed, const char *what)
+{
+	if (changed && l->opts->ret_restart)
+		strlist_add(l->opts->ret_restart, what);
+}
+
+static void find_restarts(const struct reload *l)
+{
+	const struct conf *a = &l->old, *b = &l->w.conf;
+
+	need_restart(l, !same(a->hostname, b->hostname), "[server] hostname");
+	need_restart(l, !same(a->netbios_name, b->netbios_name), "[server] netbios name");
+	need_restart(l, !same(a->workgroup, b->workgroup), "[server] workgroup");
+	need_restart(l, a->stack != b->stack, "[server] stack");
+	need_restart(l, !same(a->template_name, b->template_name), "[server] template");
+	need_restart(l, a->limits.files != b->limits.files, "[limits] files");
+	need_restart(l, a->smb_enabled != b->smb_enabled, "[smb] enabled");
+	for (size_t i = 0; i < b->n_volumes; i++) {
+		const struct conf_volume *was = conf_volume_find(a, b->volumes[i].name);
+		_cleanup_free_ char *what = xasprintf("[volume %s]", b->volumes[i].name);
+
+		need_restart(l, was && (!same(was->mount, b->volumes[i].mount) || !same(was->device, b->volumes[i].device)),
+			     what);
+	}
+}
+
+/* The new addresses, asked for on the network and written into the state before they go on. */
+static int add_addresses(struct reload *l, struct err *err)
+{
+	struct walk *w = &l->w;
+
+	for (size_t i = 0; i < w->conf.n_addresses; i++) {
+		const struct conf_address *a = &w->conf.addresses[i];
+		char mac[18], buf[96];
+		uint32_t ifindex;
+		size_t taken;
+		int r;
+
+		if (has_address(&l->old, a))
+			continue;
+		(void)conf_address_str(a, buf, sizeof(buf));
+		r = net_find_interface(a, &ifindex, err);
+		if (r == 0 && !l->opts->no_probe)
+			r = net_probe(a, &ifindex, 1, PROBE_WAIT_MS, &taken, mac, err);
+		if (r > 0)
+			r = err_exit(err, VNAS_EXIT_IN_USE, -EADDRINUSE, "it answers on the network: %s has it", mac);
+		if (r < 0)
+			return err_wrap(err, r, "address %s", buf);
+		w->st.addresses = xrealloc(w->st.addresses, w->st.n_addresses + 1, sizeof(*w->st.addresses));
+		w->st.addresses[w->st.n_addresses++] = (struct state_address){ .a = *a, .ifindex = ifindex };
+	}
+	return state_write(w->psv, w->name, &w->st, err);
+}
+
+static int assert_addresses(struct reload *l, struct err *err)
+{
+	struct walk *w = &l->w;
+
+	for (size_t i = 0; i < w->st.n_addresses; i++) {
+		struct state_address *a = &w->st.addresses[i];
+		int r;
+
+		if (!has_address(&w->conf, &a->a))
+			continue;
+		r = net_address_up(&a->a, a->ifindex, w->st.id, w->conf.gateways, w->conf.n_gateways, err);
+		if (r > 0)
+			r = net_announce(&a->a, a->ifindex, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int remove_addresses(struct reload *l, struct err *err)
+{
+	struct walk *w = &l->w;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->st.n_addresses; i++) {
+		struct state_address *a = &w->st.addresses[i];
+		int r;
+
+		if (has_address(&w->conf, &a->a)) {
+			w->st.addresses[kept++] = *a;
+			continue;
+		}
+		r = net_address_down(&a->a, a->ifindex, w->st.id, err);
+		if (r < 0)
+			return r;
+	}
+	w->st.n_addresses = kept;
+	return state_write(w->psv, w->name, &w->st, err);
+}
+
+static int reload_services(struct reload *l, struct err *err)
+{
+	const struct walk *w = &l->w;
+	_cleanup_close_ int conf_fd = inside_conf_fd(w->st.init_pid, w->st.init_start, err);
+	_cleanup_close_ int conn = -1;
+	int r = conf_fd < 0 ? conf_fd : root_generate(&w->conf, conf_fd, err);
+
+	if (r < 0)
+		return r;
+	conn = inside_connect(w->st.init_pid, w->st.init_start, err);
+	if (conn < 0)
+		return conn;
+	for (size_t i = 0; services[i]; i++) {
+		if (!services[i]->wanted(&w->conf) || !services[i]->wanted(&l->old) || !services[i]->reload_signal)
+			continue;
+		r = inside_service_act(conn, services[i]->name, INSIDE_RELOAD, err);
+		if (r < 0)
+			return err_wrap(err, r, "service %s", services[i]->name);
+	}
+	return 0;
+}
+
+static int reload_all(struct reload *l, struct err *err)
+{
+	struct walk *w = &l->w;
+	struct gate_config gate;
+	char dir[PATH_MAX];
+	int r;
+
+	find_restarts(l);
+	r = add_addresses(l, err);
+	if (r == 0)
+		r = attach_changed_volumes(w, &l->old, err);
+	if (r == 0)
+		r = walk_gate_config(w, &gate, err);
+	if (r == 0)
+		r = gate_set(walk_bpf_dir(w->psv, dir, sizeof(dir)), &gate, err);
+	if (r == 0)
+		r = assert_addresses(l, err);
+	if (r == 0) {
+		int fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
+
+		r = fd < 0 ? fd : close(fd);
+	}
+	if (r == 0)
+		r = reload_services(l, err);
+	if (r == 0)
+		r = remove_addresses(l, err);
+	return r < 0 ? r : running_conf_write(w->psv, w->name, w->conf_text, err);
+}
+
+/* text: the configuration to reach, checked already. */
+static int reload_to(const struct psv *psv, const char *name, const char *text, const struct change_opts *opts,
+		     struct err *err)
+{
+	struct start_opts start = { .no_probe = opts->no_probe, .notice = opts->notice };
+	struct reload l = { .opts = opts };
+	char path[PATH_MAX];
+	int r;
+
+	walk_init(&l.w, psv, name, &start);
+	r = running_state(psv, name, &l.w.st, err);
+	if (r == 0)
+		r = running_conf_read(psv, name, &l.old_text, &l.old, err);
+	if (r > 0)
+		r = err_set(err, -ENOENT, "the configuration it was started with is gone: stop and start it");
+	if (r == 0)
+		r = conf_parse(text, strlen(text), psv_conf_path(psv, name, path), name, &l.w.conf, err);
+	if (r == 0) {
+		l.w.conf_text = xstrdup(text);
+		r = reload_all(&l, err);
+	}
+	conf_free(&l.old);
+	free(l.old_text);
+	walk_end(&l.w);
+	return r;
+}
+
+static int read_text(const struct psv *psv, const char *name, char **ret, struct err *err)
+{
+	char path[PATH_MAX];
+	int r = file_read_at(AT_FDCWD, psv_conf_path(psv, name, path), CONF_MAX_BYTES, ret, NULL);
+
+	return r < 0 ? err_set(err, r, "cannot read %s: %m", path) : 0;
+}
+
+static int write_text(const struct psv *psv, const char *name, const char *text, struct err *err)
+{
+	_cleanup_close_ int etc = dir_open(AT_FDCWD, psv->etc);
+	char file[VSV_NAME_MAX + 8];
+	int r;
+
+	(void)str_format(file, sizeof(file), "%s.conf", name);
+	r = etc < 0 ? etc : file_write_atomic_at(etc, file, text, strlen(text), 0600);
+	return r < 0 ? err_set(err, r, "cannot write %s/%s: %m", psv->etc, file) : 0;
+}
+
+static int check_text(const struct psv *psv, const char *name, const char *text, struct err *err)
+{
+	struct conf conf = { 0 };
+	char path[PATH_MAX];
+	int r = conf_parse(text, strlen(text), psv_conf_path(psv, name, path), name, &conf, err);
+
+	if (r == 0)
+		r = preflight(psv, name, &conf, &(struct preflight_opts){ .services = services }, NULL, err);
+	conf_free(&conf);
+	return r;
+}
+
+static bool runs(const struct psv *psv, const char *name)
+{
+	struct state st = { 0 };
+	bool yes = running_state(psv, name, &st, NULL) == 0;
+
+	state_free(&st);
+	return yes;
+}
+
+int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn edit, void *arg,
+			 const struct change_opts *opts, struct err *err)
+{
+	_cleanup_free_ char *old = NULL, *text = NULL;
+	struct err ignored;
+	int r = read_text(psv, name, &old, err);
+
+	if (r < 0)
+		return r;
+	text = edit(old, arg, err);
+	if (!text)
+		return -EINVAL;
+	if (strcmp(text, old) == 0)
+		return 0;
+	r = check_text(psv, name, text, err);
+	if (r == 0)
+		r = write_text(psv, name, text, err);
+	if (r < 0 || !runs(psv, name))
+		return r;
+	r = reload_to(psv, name, text, opts, err);
+	if (r < 0) {
+		(void)write_text(psv, name, old, &ignored);
+		(void)reload_to(psv, name, old, &(struct change_opts){ .no_probe = true }, &ignored);
+	}
+	return r;
+}
+
+int server_change(const struct psv *psv, const char *name, conf_edit_fn edit, void *arg, const struct change_opts *opts,
+		  struct err *err)
+{
+	_cleanup_close_ int lock = psv_lock(psv, name, opts->verb, LOCK_WAIT_MS, opts->notice, err);
+	_cleanup_close_ int registry = -1;
+
+	if (lock < 0)
+		return lock;
+	registry = psv_lock(psv, NULL, opts->verb, LOCK_WAIT_MS, opts->notice, err);
+	return registry < 0 ? registry : server_change_locked(psv, name, edit, arg, opts, err);
+}
+
+int server_reload(const struct psv *psv, const char *name, void (*notice)(const char *line),
+		  struct strlist *ret_restart, struct err *err)
+{
+	struct change_opts opts = { .verb = "reload", .notice = notice, .ret_restart = ret_restart };
+	_cleanup_close_ int lock = psv_lock(psv, name, "reload", LOCK_WAIT_MS, notice, err);
+	_cleanup_free_ char *text = NULL;
+	int r = lock < 0 ? lock : read_text(psv, name, &text, err);
+
+	if (r == 0)
+		r = check_text(psv, name, text, err);
+	return r < 0 ? r : reload_to(psv, name, text, &opts, err);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making and forgetting a Vsv.  NAME.conf is the commit point of both: a Vsv exists when it does.  While create works,
+ * LIB/servers/NAME/creating holds the configuration; while destroy works, LIB/servers/NAME/destroying does; what a kill
+ * leaves is taken away by the next create or destroy of that name. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "lib/str.h"
+
+struct err;
+struct psv;
+
+struct create_opts {
+	bool force;   /* a device with a foreign signature is overwritten */
+	bool dry_run; /* check only */
+	struct strlist *ret_steps; /* one line "step: words" each */
+	void (*notice)(const char *line);
+};
+
+/* server_create: conf_text is the whole new NAME.conf (volumes without uuid).  0; -EEXIST: there is one; -errno: all is
+ * undone. */
+int server_create(const struct psv *psv, const char *name, const char *conf_text, const struct create_opts *opts,
+		  struct err *err);
+
+/* server_destroy: of a stopped Vsv (-EBUSY: it runs).  Its volumes stay as orphans that can be adopted; purge deletes
+ * them. */
+int server_destroy(const struct psv *psv, const char *name, bool purge, void (*notice)(const char *line),
+		   struct err *err);

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "psv/lifecycle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/process.h"
+#include "psv/net.h"
+#include "psv/supervise.h"
+#include "psv/walk.h"
+
+enum { LOCK_WAIT_MS = 120 * 1000, STOP_TIMEOUT_MS = 20 * 1000 };
+
+/* For tests alone, hence only below a prefix: VNAS_FAIL_STEP=NAME makes that step fail after its up. */
+static bool must_fail(const char *step)
+{
+	const char *want = getenv("VNAS_FAIL_STEP");
+
+	return want && getenv("VNAS_PREFIX") && strcmp(want, step) == 0;
+}
+
+static int walk_up(struct walk *w, size_t *ret_reached, struct err *err)
+{
+	for (size_t i = 0; i < n_steps; i++) {
+		int r;
+
+		*ret_reached = i;
+		r = steps[i].up(w, err);
+		if (r == 0 && must_fail(steps[i].name))
+			r = err_set(err, -EIO, "made to fail by VNAS_FAIL_STEP");
+		if (r < 0)
+			return err_wrap(err, r, "%s", steps[i].name);
+	}
+	return 0;
+}
+
+/* Goes on after a failure: what can be taken away is.  The first failure is returned. */
+static int walk_down(struct walk *w, size_t from, struct err *err)
+{
+	int first = 0;
+
+	for (size_t i = from + 1; i > 0; i--) {
+		struct err why = { 0 };
+		int r = steps[i - 1].down ? steps[i - 1].down(w, &why) : 0;
+
+		if (r >= 0 || first < 0)
+			continue;
+		first = err_wrap(&why, r, "%s", steps[i - 1].name);
+		*err = why;
+	}
+	return first;
+}
+
+/* What a killed command or a crash left; w->st says what that can be. */
+static int clean_up(struct walk *w, struct err *err)
+{
+	int r;
+
+	/* Without it the volumes cannot be waited for; all else goes by name and number. */
+	(void)running_conf_read(w->psv, w->name, &w->conf_text, &w->conf, NULL);
+	if (w->st.id == 0 && psv_id_get(w->psv, w->name, &w->st.id, NULL) < 0)
+		return state_remove(w->psv, w->name, err);
+	r = walk_down(w, n_steps - 1, err);
+	return r < 0 ? r : state_remove(w->psv, w->name, err);
+}
+
+static int clean_up_fresh(const struct psv *psv, const char *name, struct err *err)
+{
+	struct start_opts opts = { 0 };
+	struct walk w;
+	int r;
+
+	walk_init(&w, psv, name, &opts);
+	w.stop_timeout_ms = STOP_TIMEOUT_MS;
+	r = state_read(psv, name, &w.st, err);
+	if (r == 0)
+		r = clean_up(&w, err);
+	walk_end(&w);
+	return r;
+}
+
+static int read_conf(struct walk *w, struct err *err)
+{
+	char path[PATH_MAX];
+	size_t len;
+	int r;
+
+	(void)psv_conf_path(w->psv, w->name, path);
+	r = file_read_at(AT_FDCWD, path, CONF_MAX_BYTES, &w->conf_text, &len);
+	if (r < 0)
+		return err_set(err, r, "cannot read %s: %m", path);
+	return conf_parse(w->conf_text, len, path, w->name, &w->conf, err);
+}
+
+static int prepare_state(struct walk *w, struct err *err)
+{
+	int r = psv_id_claim(w->psv, w->name, &w->st.id, err);
+
+	if (r == 0)
+		r = volume_generation_known(w->psv, w->name, &w->st.generation, err);
+	if (r < 0)
+		return r;
+	w->st.phase = VSV_STARTING;
+	w->st.since = time(NULL);
+	w->stop_timeout_ms = STOP_TIMEOUT_MS;
+	return running_conf_write(w->psv, w->name, w->conf_text, err);
+}
+
+static int start_locked(struct walk *w, struct err *err)
+{
+	struct err ignored;
+	size_t reached = 0;
+	int r = prepare_state(w, err);
+
+	/* The interfaces are found before the first thing is made, so that the file names all that can be there. */
+	if (r == 0 && w->conf.n_addresses)
+		r = walk_find_addresses(&w->conf, &w->st, err);
+	if (r == 0)
+		r = state_write(w->psv, w->name, &w->st, err);
+	if (r < 0) {
+		(void)state_remove(w->psv, w->name, &ignored);
+		return r;
+	}
+	r = walk_up(w, &reached, err);
+	if (r == 0) {
+		w->st.phase = VSV_RUNNING;
+		w->st.since = time(NULL);
+		r = state_write(w->psv, w->name, &w->st, err);
+	}
+	if (r == 0) {
+		event_log(w->psv, w->name, "started", "generation %llu", (unsigned long long)w->st.generation);
+		return LIFECYCLE_DONE;
+	}
+	/* The descriptors first: a volume is not gone while this process holds it. */
+	cleanup_close(&w->conn);
+	w->conn = -1;
+	root_close(&w->root);
+	cleanup_close(&w->overlay_fd);
+	w->overlay_fd = -1;
+	cleanup_close(&w->cgroup_fd);
+	w->cgroup_fd = -1;
+	for (size_t i = 0; i < w->n_volumes; i++)
+		volume_close(&w->volumes[i]);
+	w->n_volumes = 0;
+	event_log(w->psv, w->name, "start-failed", "%s", err->text);
+	if (walk_down(w, reached, &ignored) < 0)
+		walk_notice(w, "not everything could be taken away: %s", ignored.text);
+	else
+		(void)state_remove(w->psv, w->name, &ignored);
+	return r;
+}
+
+/* The phase under the lock: nobody else is at work, so what is neither running nor stopped was interrupted. */
+static int phase_now(const struct psv *psv, const char *name, enum vsv_phase *ret, enum vsv_phase *ret_written,
+		     struct err *err)
+{
+	struct state st = { 0 };
+	int r = state_read(psv, name, &st, err);
+
+	if (r < 0)
+		return r;
+	*ret_written = st.phase;
+	*ret = st.phase == VSV_RUNNING || st.phase == VSV_STOPPED ? state_phase(psv, name, &st) : VSV_FAILED;
+	state_free(&st);
+	return 0;
+}
+
+static int start_under_lock(const struct psv *psv, const char *name, const struct start_opts *opts, struct err *err)
+{
+	enum vsv_phase phase, written;
+	struct walk w;
+	int r = phase_now(psv, name, &phase, &written, err);
+
+	if (r < 0)
+		return r;
+	if (phase == VSV_RUNNING) {
+		r = lifecycle_supervisor(psv, name, err);
+		return r < 0 ? r : LIFECYCLE_ALREADY;
+	}
+	if (phase == VSV_FAILED) {
+		r = clean_up_fresh(psv, name, err);
+		if (r < 0)
+			return err_wrap(err, r, "cannot take away what is left of the last run");
+	}
+	walk_init(&w, psv, name, opts);
+	r = read_conf(&w, err);
+	if (r == 0)
+		r = start_locked(&w, err);
+	walk_end(&w);
+	return r;
+}
+
+int lifecycle_start(const struct psv *psv, const char *name, const struct start_opts *opts, struct err *err)
+{
+	_cleanup_close_ int lock = psv_lock(psv, name, "start", LOCK_WAIT_MS, opts->notice, err);
+
+	return lock < 0 ? lock : start_under_lock(psv, name, opts, err);
+}
+
+int lifecycle_describe(const struct psv *psv, const char *name, const struct start_opts *opts, struct strlist *ret,
+		       struct err *err)
+{
+	struct walk w;
+	int r;
+
+	walk_init(&w, psv, name, opts);
+	r = read_conf(&w, err);
+	if (r == 0)
+		r = steps[0].up(&w, err);
+	for (size_t i = 0; r == 0 && i < n_steps; i++)
+		steps[i].describe(&w, ret);
+	walk_end(&w);
+	return r;
+}
+
+static int stop_under_lock(const struct psv *psv, const char *name, int timeout_ms, struct err *err)
+{
+	enum vsv_phase phase, written;
+	struct start_opts opts = { 0 };
+	struct walk w;
+	int r = phase_now(psv, name, &phase, &written, err);
+
+	if (r < 0)
+		return r;
+	if (phase == VSV_STOPPED)
+		return LIFECYCLE_ALREADY;
+	walk_init(&w, psv, name, &opts);
+	w.stop_timeout_ms = timeout_ms ? timeout_ms : STOP_TIMEOUT_MS;
+	r = state_read(psv, name, &w.st, err);
+	if (r == 0) {
+		w.st.phase = VSV_STOPPING;
+		w.st.since = time(NULL);
+		r = state_write(psv, name, &w.st, err);
+	}
+	if (r == 0)
+		r = clean_up(&w, err);
+	walk_end(&w);
+	if (r == 0)
+		event_log(psv, name, "stopped", "%s", phase == VSV_RUNNING ? "by command" : "after a failure");
+	return r < 0 ? r : LIFECYCLE_DONE;
+}
+
+int lifecycle_stop(const struct psv *psv, const char *name, int timeout_ms, void (*notice)(const char *line),
+		   struct err *err)
+{
+	_cleanup_close_ int lock = psv_lock(psv, name, "stop", LOCK_WAIT_MS, notice, err);
+
+	return lock < 0 ? lock : stop_under_lock(psv, name, timeout_ms, err);
+}
+
+int lifecycle_recover(const struct psv *psv, const char *name, void (*notice)(const char *line), struct err *err)
+{
+	/* The addresses were this server's a moment ago: asking the network for them would only cost time. */
+	struct start_opts opts = { .no_probe = true, .notice = notice };
+	_cleanup_close_ int lock = psv_lock(psv, name, "recover", LOCK_WAIT_MS, notice, err);
+	enum vsv_phase phase, written;
+	int r = lock < 0 ? lock : phase_now(psv, name, &phase, &written, err);
+
+	if (r < 0)
+		return r;
+	if (phase != VSV_FAILED)
+		return LIFECYCLE_ALREADY;
+	event_log(psv, name, "recover", "was %s", vsv_phase_name(written));
+	r = clean_up_fresh(psv, name, err);
+	if (r < 0 || written != VSV_RUNNING || !psv_exists(psv, name))
+		return r;
+	r = start_under_lock(psv, name, &opts, err);
+	return r < 0 ? r : LIFECYCLE_DONE;
+}
+
+int lifecycle_supervisor(const struct psv *psv, const char *name, struct err *err)
+{
+	_cleanup_close_ int alive = -1;
+	struct state st = { 0 };
+	int r = state_read(psv, name, &st, err);
+
+	if (r < 0)
+		return r;
+	alive = pid_open_checked(st.supervisor_pid, st.supervisor_start);
+	if (alive >= 0) {
+		state_free(&st);
+		return LIFECYCLE_ALREADY;
+	}
+	r = supervise_spawn(psv, name, &st, err);
+	if (r == 0)
+		r = state_write(psv, name, &st, err);
+	state_free(&st);
+	return r;
+}
+
+int lifecycle_reassert(const struct psv *psv, const char *name, struct err *err)
+{
+	_cleanup_close_ int lock = psv_lock(psv, name, "reassert", LOCK_WAIT_MS, NULL, err);
+	enum vsv_phase phase, written;
+	struct start_opts opts = { 0 };
+	struct walk w;
+	int r = lock < 0 ? lock : phase_now(psv, name, &phase, &written, err);
+
+	if (r < 0 || phase != VSV_RUNNING)
+		return r;
+	walk_init(&w, psv, name, &opts);
+	r = state_read(psv, name, &w.st, err);
+	if (r == 0)
+		r = running_conf_read(psv, name, &w.conf_text, &w.conf, err);
+	if (r == 0)
+		r = net_loopback_up(w.st.id, err);
+	for (size_t i = 0; r >= 0 && i < w.st.n_addresses; i++) {
+		const struct state_address *a = &w.st.addresses[i];
+		char buf[96];
+
+		r = net_address_up(&a->a, a->ifindex, w.st.id, w.conf.gateways, w.conf.n_gateways, err);
+		if (r <= 0)
+			continue;
+		event_log(psv, name, "address-restored", "%s", conf_address_str(&a->a, buf, sizeof(buf)));
+		r = net_announce(&a->a, a->ifindex, err);
+	}
+	walk_end(&w);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "psv/running.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gate/gate.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/process.h"
+#include "psv/attach.h"
+#include "psv/cgroup.h"
+#include "psv/inside.h"
+#include "psv/template.h"
+#include "psv/volume.h"
+#include "psv/walk.h"
+
+int running_state(const struct psv *psv, const char *name, struct state *ret, struct err *err)
+{
+	struct state st = { 0 };
+	int r = state_read(psv, name, &st, err);
+
+	if (r < 0)
+		return r;
+	if (st.init_pid && state_phase(psv, name, &st) != VSV_STOPPED) {
+		_cleanup_close_ int alive = pid_open_checked(st.init_pid, st.init_start);
+
+		if (alive >= 0) {
+			*ret = st;
+			return 0;
+		}
+	}
+	state_free(&st);
+	(void)err_exit(err, VNAS_EXIT_NOT_RUNNING, -ESRCH, "it is not running");
+	return err_hint(err, -ESRCH, "`vnas start %s` starts it", name);
+}
+
+int running_connect(const struct psv *psv, const char *name, struct err *err)
+{
+	struct state st = { 0 };
+	int r = running_state(psv, name, &st, err);
+
+	if (r == 0)
+		r = inside_connect(st.init_pid, st.init_start, err);
+	state_free(&st);
+	return r;
+}
+
+static json_t *address_json(const struct conf_address *a)
+{
+	char buf[96];
+
+	return json_string(conf_address_str(a, buf, sizeof(buf)));
+}
+
+static void set_since(json_t *o, const struct state *st, enum vsv_phase phase)
+{
+	char buf[32];
+
+	json_object_set_new(o, "state", json_string(vsv_phase_name(phase)));
+	json_object_set_new(o, "since", phase == VSV_STOPPED ? json_null()
+							     : json_string(time_rfc3339(st->since, buf, sizeof(buf))));
+}
+
+static json_t *basic(const struct psv *psv, const char *name, struct conf *conf, struct state *st,
+		     enum vsv_phase *ret_phase)
+{
+	json_t *o = json_pack("{s:s}", "name", name), *addresses = json_array();
+	struct err why = { 0 };
+	char path[PATH_MAX];
+	int bad;
+
+	*ret_phase = VSV_STOPPED;
+	if (state_read(psv, name, st, &why) == 0)
+		*ret_phase = state_phase(psv, name, st);
+	else
+		json_object_set_new(o, "problem", json_string(why.text));
+	set_since(o, st, *ret_phase);
+	bad = conf_read(psv_conf_path(psv, name, path), name, conf, &why);
+	if (bad < 0)
+		json_object_set_new(o, "problem", json_string(why.text));
+	for (size_t i = 0; i < conf->n_addresses; i++)
+		json_array_append_new(addresses, address_json(&conf->addresses[i]));
+	json_object_set_new(o, "addresses", addresses);
+	json_object_set_new(o, "hostname", conf->hostname ? json_string(conf->hostname) : json_null());
+	json_object_set_new(o, "stack", bad < 0 ? json_null()
+						: json_string(conf->stack == CONF_STACK_SHARED ? "shared" : "private"));
+	return o;
+}
+
+int status_list(const struct psv *psv, json_t **ret, struct err *err)
+{
+	_cleanup_strlist_ struct strlist names = { 0 };
+	json_t *list;
+	int r = psv_list(psv, &names, err);
+
+	if (r < 0)
+		return r;
+	list = json_array();
+	for (size_t i = 0; i < names.n; i++) {
+		struct conf conf = { 0 };
+		struct state st = { 0 };
+		enum vsv_phase phase;
+
+		json_array_append_new(list, basic(psv, names.v[i], &conf, &st, &phase));
+		conf_free(&conf);
+		state_free(&st);
+	}
+	*ret = list;
+	return 0;
+}
+
+static json_t *volumes_json(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st,
+			    bool running, json_t *warnings)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < conf->n_volumes; i++) {
+		const struct conf_volume *v = &conf->volumes[i];
+		/* The root volume has no place of its own inside: its etc has. */
+		_cleanup_close_ int fd = running ? open_inside(st->init_pid, v->mount ? v->mount : "/etc") : -1;
+		char path[PATH_MAX] = "";
+		struct statfs fs;
+		json_t *o;
+
+		(void)volume_path(psv, name, v, path, sizeof(path), NULL);
+		o = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "name", v->name, "mount", v->mount ? v->mount : "/", "fs",
+			      conf_fs_name(v->fs), "size", (json_int_t)v->size_bytes, "path", path, "uuid", v->uuid);
+		if (fd >= 0 && fstatfs(fd, &fs) == 0) {
+			uint64_t block = (uint64_t)fs.f_bsize, total = block * fs.f_blocks;
+
+			json_object_set_new(o, "used", json_integer((json_int_t)(total - block * fs.f_bfree)));
+			json_object_set_new(o, "free", json_integer((json_int_t)(block * fs.f_bavail)));
+			if (fs.f_flags & ST_RDONLY)
+				json_array_append_new(warnings, json_sprintf("volume %s is read-only: it met an error", v->name));
+		} else if (running) {
+			json_array_append_new(warnings, json_sprintf("volume %s is not mounted at %s", v->name,
+								     v->mount ? v->mount : "/"));
+		}
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *last_exit_json(int status)
+{
+	if (status == -1)
+		return json_null();
+	if (WIFSIGNALED(status))
+		return json_sprintf("signal %d", WTERMSIG(status));
+	return json_sprintf("status %d", WEXITSTATUS(status));
+}
+
+static json_t *services_json(const struct state *st, json_t *warnings)
+{
+	static const char *const words[] = { [INSIDE_RUNNING] = "running", [INSIDE_WAITING] = "waiting",
+					     [INSIDE_STOPPED] = "stopped" };
+	_cleanup_free_ struct inside_status *list = NULL;
+	_cleanup_close_ int conn = -1;
+	json_t *ret = json_array();
+	struct err why = { 0 };
+	size_t n = 0;
+
+	conn = inside_connect(st->init_pid, st->init_start, &why);
+	if (conn < 0 || inside_status(conn, &list, &n, &why) < 0) {
+		json_array_append_new(warnings, json_sprintf("PID 1 does not answer: %s", why.text));
+		return ret;
+	}
+	for (size_t i = 0; i < n; i++) {
+		json_array_append_new(ret, json_pack("{s:s, s:s, s:o, s:f, s:i, s:o}", "name", list[i].name, "state",
+						     words[list[i].state], "pid",
+						     list[i].pid ? json_integer(list[i].pid) : json_null(),
+						     "uptime_seconds", (double)list[i].uptime_ms / 1000, "restarts",
+						     (int)list[i].restarts, "last_exit", last_exit_json(list[i].last_exit)));
+		if (list[i].state != INSIDE_RUNNING)
+			json_array_append_new(warnings, json_sprintf("service %s is %s", list[i].name, words[list[i].state]));
+	}
+	return ret;
+}
+
+static json_t *limit_json(uint64_t used, uint64_t max, bool real)
+{
+	return json_pack("{s:I, s:o, s:b}", "used", (json_int_t)used, "max",
+			 max ? json_integer((json_int_t)max) : json_null(), "enforced", real);
+}
+
+static void add_usage(const struct psv *psv, const char *name, const struct conf *conf, json_t *o, json_t *warnings)
+{
+	struct cgroup_usage u;
+	struct conf_limits l = cgroup_limits(&conf->limits);
+
+	if (cgroup_usage(psv, name, &u, NULL) < 0)
+		return;
+	json_object_set_new(o, "limits",
+			    json_pack("{s:o, s:o, s:{s:I, s:b}}", "memory",
+				      limit_json(u.memory_bytes, u.memory_max_bytes, u.memory_real), "tasks",
+				      limit_json(u.tasks, u.tasks_max, u.tasks_real), "files", "max", (json_int_t)l.files,
+				      "enforced", true));
+	json_object_set_new(o, "cpu_seconds", json_real((double)u.cpu_usec / 1e6));
+	if (!u.memory_real)
+		json_array_append_new(warnings, json_string("no controller enforces the memory limit here"));
+	if (!u.tasks_real)
+		json_array_append_new(warnings, json_string("no controller enforces the task limit here"));
+}
+
+static void add_refusals(const struct psv *psv, uint32_t id, json_t *o)
+{
+	uint64_t counts[GATE_KINDS];
+	char dir[PATH_MAX];
+	json_t *refused;
+
+	if (gate_refusals(walk_bpf_dir(psv, dir, sizeof(dir)), id, counts, NULL) < 0)
+		return;
+	refused = json_object();
+	for (size_t k = 0; k < GATE_KINDS; k++)
+		json_object_set_new(refused, gate_kind_names[k], json_integer((json_int_t)counts[k]));
+	json_object_set_new(o, "refused", refused);
+}
+
+static void add_template(const struct psv *psv, const struct conf *conf, const struct state *st, json_t *o,
+			 json_t *warnings)
+{
+	char source[65];
+	struct template *list = NULL;
+	size_t n = 0;
+
+	json_object_set_new(o, "template", json_string(st->template_name));
+	if (conf->template_name || template_source(psv, source, NULL) < 0 || template_list(psv, &list, &n, NULL) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		bool update = strcmp(list[i].name, st->template_name) == 0 && strcmp(list[i].source, source) != 0;
+
+		if (strcmp(list[i].name, st->template_name) == 0)
+			json_object_set_new(o, "template_update", json_boolean(update));
+		if (update)
+			json_array_append_new(warnings,
+					      json_string("the installed packages have changed: a restart takes them"));
+	}
+	free(list);
+}
+
+static void add_supervisor(const struct state *st, json_t *o, json_t *warnings)
+{
+	_cleanup_close_ int alive = pid_open_checked(st->supervisor_pid, st->supervisor_start);
+
+	json_object_set_new(o, "supervisor_pid", alive >= 0 ? json_integer(st->supervisor_pid) : json_null());
+	if (alive < 0)
+		json_array_append_new(warnings, json_string("it has no supervisor: `vnas start` gives it a new one"));
+}
+
+int status_full(const struct psv *psv, const char *name, json_t **ret, struct err *err)
+{
+	json_t *warnings = json_array(), *o;
+	struct conf conf = { 0 };
+	struct state st = { 0 };
+	enum vsv_phase phase;
+	bool running;
+
+	(void)err;
+	o = basic(psv, name, &conf, &st, &phase);
+	running = phase == VSV_RUNNING;
+	json_object_set_new(o, "volumes", volumes_json(psv, name, &conf, &st, running, warnings));
+	if (running) {
+		json_object_set_new(o, "init_pid", json_integer(st.init_pid));
+		json_object_set_new(o, "generation", json_integer((json_int_t)st.generation));
+		json_object_set_new(o, "services", services_json(&st, warnings));
+		add_usage(psv, name, &conf, o, warnings);
+		add_refusals(psv, st.id, o);
+		add_template(psv, &conf, &st, o, warnings);
+		add_supervisor(&st, o, warnings);
+	}
+	if (phase == VSV_FAILED)
+		json_array_append_new(warnings, json_string("it was interrupted: `vnas start` or `vnas stop` repairs it"));
+	if (json_object_get(o, "problem"))
+		json_array_append_new(warnings, json_incref(json_object_get(o, "problem")));
+	json_object_set_new(o, "warnings", warnings);
+	conf_free(&conf);
+	state_free(&st);
+	*ret = o;
+	return 0;
+}

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The life cycle's table.  The order is the design: nothing of a tenant's runs before the gate and the limits stand, an
+ * address is announced when the services behind it answer, and a stop takes everything away in the opposite order.
+ *
+ * What a step makes is of two kinds.  Volumes, mounts, loop devices and namespaces live as long as a descriptor or
+ * process of the Vsv's, so a kill takes them away.  Cgroups, addresses, rules and entries of the gate's maps do not; they
+ * are named by the Vsv's name and number alone, so that the next command can take them away without having seen them. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gate/gate.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/process.h"
+#include "psv/cgroup.h"
+#include "psv/inside.h"
+#include "psv/lifecycle.h"
+#include "psv/net.h"
+#include "psv/preflight.h"
+#include "psv/supervise.h"
+#include "psv/template.h"
+#include "psv/walk.h"
+#include "service/service.h"
+
+#define CAP(c) (1ULL << (c))
+
+/* What an administrator inside needs to look after users, files and services: rights over files that are the Vsv's own
+ * anyway.  CAP_DAC_READ_SEARCH is not among them: it opens files by handle, past every mount (open_by_handle_at(2)). */
+#define ADMIN_CAPABILITIES                                                                              \
+	(CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_FOWNER) | CAP(CAP_FSETID) | CAP(CAP_KILL) |   \
+	 CAP(CAP_SETGID) | CAP(CAP_SETUID) | CAP(CAP_NET_BIND_SERVICE))
+
+enum {
+	PROBE_WAIT_MS = 500,
+	READY_TIMEOUT_MS = 60 * 1000,
+	KILL_TIMEOUT_MS = 10 * 1000,
+	RELEASE_TIMEOUT_MS = 10 * 1000,
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void sleep_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	(void)nanosleep(&ts, NULL);
+}
+
+/* preflight */
+
+static void preflight_describe(const struct walk *w, struct strlist *ret)
+{
+	(void)w;
+	strlist_add(ret, "preflight: check addresses, volumes, names, ports, kernel features and packages");
+}
+
+static int preflight_up(struct walk *w, struct err *err)
+{
+	struct preflight_opts opts = { .services = services };
+	struct preflight found = { 0 };
+	int r = preflight(w->psv, w->name, &w->conf, &opts, &found, err);
+
+	for (size_t i = 0; i < found.n; i++)
+		if (found.v[i].warning)
+			walk_notice(w, "%s", found.v[i].text);
+	preflight_free(&found);
+	return r < 0 ? r : walk_find_addresses(&w->conf, &w->st, err);
+}
+
+/* probe */
+
+static void probe_describe(const struct walk *w, struct strlist *ret)
+{
+	char buf[96];
+
+	if (w->opts->no_probe)
+		return;
+	for (size_t i = 0; i < w->conf.n_addresses; i++)
+		strlist_addf(ret, "probe: ask the network whether %s is taken",
+			     conf_address_str(&w->conf.addresses[i], buf, sizeof(buf)));
+}
+
+static int probe_up(struct walk *w, struct err *err)
+{
+	_cleanup_free_ uint32_t *ifindexes = NULL;
+	char mac[18], buf[96];
+	size_t taken;
+	int r;
+
+	if (w->opts->no_probe || w->conf.n_addresses == 0)
+		return 0;
+	ifindexes = xcalloc(w->conf.n_addresses, sizeof(*ifindexes));
+	for (size_t i = 0; i < w->conf.n_addresses; i++)
+		ifindexes[i] = w->st.addresses[i].ifindex;
+	r = net_probe(w->conf.addresses, ifindexes, w->conf.n_addresses, PROBE_WAIT_MS, &taken, mac, err);
+	if (r <= 0)
+		return r;
+	(void)err_exit(err, VNAS_EXIT_IN_USE, -EADDRINUSE, "address %s answers on the network: %s has it",
+		       conf_address_str(&w->conf.addresses[taken], buf, sizeof(buf)), mac);
+	return err_hint(err, -EADDRINUSE, "turn the other host off, or give this server another address");
+}
+
+/* volumes */
+
+static void volumes_describe(const struct walk *w, struct strlist *ret)
+{
+	for (size_t i = 0; i < w->conf.n_volumes; i++) {
+		char path[PATH_MAX];
+
+		if (volume_path(w->psv, w->name, &w->conf.volumes[i], path, sizeof(path), NULL) == 0)
+			strlist_addf(ret, "volumes: lock and attach %s (%s)", w->conf.volumes[i].name, path);
+	}
+}
+
+static int volumes_up(struct walk *w, struct err *err)
+{
+	w->volumes = xcalloc(w->conf.n_volumes, sizeof(*w->volumes));
+	for (size_t i = 0; i < w->conf.n_volumes; i++) {
+		/* Older than this machine knows is refused; a kill between the label and the registry leaves newer ones. */
+		int r = volume_open(w->psv, w->name, &w->conf.volumes[i], w->st.generation, &w->volumes[i], err);
+
+		if (r < 0)
+			return err_wrap(err, r, "volume %s", w->conf.volumes[i].name);
+		w->n_volumes++;
+		walk_add_device(w, w->conf.volumes[i].name, w->volumes[i].rdev);
+	}
+	return volumes_check(w->psv, w->volumes, w->n_volumes, err);
+}
+
+static int volumes_down(struct walk *w, struct err *err)
+{
+	/* The kernel releases them by itself, a few milliseconds after the last process is gone. */
+	for (size_t i = 0; i < w->conf.n_volumes; i++) {
+		int r = volume_wait_gone(w->psv, w->name, &w->conf.volumes[i], RELEASE_TIMEOUT_MS, err);
+
+		if (r < 0)
+			return err_wrap(err, r, "volume %s", w->conf.volumes[i].name);
+	}
+	return 0;
+}
+
+/* filesystems */
+
+static void filesystems_describe(const struct walk *w, struct strlist *ret)
+{
+	for (size_t i = 0; i < w->conf.n_volumes; i++)
+		strlist_addf(ret, "filesystems: mount %s (%s) at %s", w->conf.volumes[i].name,
+			     conf_fs_name(w->conf.volumes[i].fs), w->conf.volumes[i].mount ? w->conf.volumes[i].mount : "/");
+}
+
+static int filesystems_up(struct walk *w, struct err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < w->n_volumes; i++) {
+		r = volume_mount(&w->volumes[i], err);
+
+		if (r < 0)
+			return err_wrap(err, r, "volume %s", w->volumes[i].conf->name);
+		if (r > 0) {
+			walk_notice(w, "volume %s was not clean and was repaired", w->volumes[i].conf->name);
+			event_log(w->psv, w->name, "volume-repaired", "%s", w->volumes[i].conf->name);
+		}
+	}
+	r = volumes_advance(w->psv, w->volumes, w->n_volumes, w->conf_text, err);
+	if (r == 0)
+		w->st.generation = w->volumes[0].label.generation;
+	return r;
+}
+
+/* template */
+
+static void template_describe(const struct walk *w, struct strlist *ret)
+{
+	const char *name = w->opts->template_name ? w->opts->template_name : w->conf.template_name;
+
+	strlist_addf(ret, "template: mount /usr from %s", name ? name : "the template of the installed packages");
+}
+
+static int choose_template(struct walk *w, struct err *err)
+{
+	const char *given = w->opts->template_name ? w->opts->template_name : w->conf.template_name;
+	struct template t;
+	int r;
+
+	if (given) {
+		char name[65];
+
+		r = template_resolve(w->psv, given, name, err);
+		if (r == 0)
+			(void)str_copy(w->st.template_name, sizeof(w->st.template_name), name);
+		return r;
+	}
+	r = template_build(w->psv, &t, w->opts->notice, err);
+	if (r < 0) {
+		struct err why = *err;
+
+		/* What ran yesterday still runs when the packages of today cannot be read. */
+		if (template_newest(w->psv, &t, NULL) != 0)
+			return err_wrap(err, r, "cannot make a template");
+		walk_notice(w, "cannot make a template of the installed packages (%s): an older one is taken", why.text);
+		err_clear(err);
+	}
+	(void)str_copy(w->st.template_name, sizeof(w->st.template_name), t.name);
+	return 0;
+}
+
+static int template_up(struct walk *w, struct err *err)
+{
+	int r = choose_template(w, err);
+
+	if (r < 0)
+		return r;
+	w->overlay_fd = template_overlay(w->psv, w->st.template_name, err);
+	return w->overlay_fd < 0 ? w->overlay_fd : 0;
+}
+
+/* cgroup */
+
+static void cgroup_describe(const struct walk *w, struct strlist *ret)
+{
+	struct conf_limits l = cgroup_limits(&w->conf.limits);
+	char buf[16];
+
+	strlist_addf(ret, "cgroup: %s/%s, memory %s, tasks %u", w->psv->tag, w->name,
+		     size_human(l.memory_bytes, buf, sizeof(buf)), l.tasks);
+}
+
+static int cgroup_step_up(struct walk *w, struct err *err)
+{
+	w->cgroup_fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
+	return w->cgroup_fd < 0 ? w->cgroup_fd : 0;
+}
+
+static int cgroup_step_down(struct walk *w, struct err *err)
+{
+	int r = cgroup_kill(w->psv, w->name, KILL_TIMEOUT_MS, err);
+
+	return r < 0 ? r : cgroup_down(w->psv, w->name, err);
+}
+
+/* gate */
+
+static void gate_describe(const struct walk *w, struct strlist *ret)
+{
+	strlist_addf(ret, "gate: allow %zu addresses and %zu block devices, refuse the rest", w->conf.n_addresses,
+		     w->conf.n_volumes);
+}
+
+static int gate_up(struct walk *w, struct err *err)
+{
+	struct gate_config c;
+	char dir[PATH_MAX];
+	int r = walk_gate_config(w, &c, err);
+
+	if (r < 0)
+		return r;
+	(void)walk_bpf_dir(w->psv, dir, sizeof(dir));
+	r = gate_ensure(dir, err);
+	if (r == 0)
+		r = gate_set(dir, &c, err);
+	if (r == 0)
+		r = gate_attach(dir, w->cgroup_fd, w->st.id, err);
+	return r;
+}
+
+static int gate_down(struct walk *w, struct err *err)
+{
+	char dir[PATH_MAX];
+
+	return gate_clear(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->st.id, err);
+}
+
+/* addresses */
+
+static void addresses_describe(const struct walk *w, struct strlist *ret)
+{
+	char buf[96];
+
+	for (size_t i = 0; i < w->conf.n_addresses; i++)
+		strlist_addf(ret, "addresses: put on %s with its rule and route",
+			     conf_address_str(&w->conf.addresses[i], buf, sizeof(buf)));
+}
+
+static int addresses_up(struct walk *w, struct err *err)
+{
+	int r = net_loopback_up(w->st.id, err);
+
+	for (size_t i = 0; r >= 0 && i < w->st.n_addresses; i++) {
+		struct state_address *a = &w->st.addresses[i];
+		char buf[96];
+
+		r = net_address_up(&a->a, a->ifindex, w->st.id, w->conf.gateways, w->conf.n_gateways, err);
+		if (r < 0)
+			return err_wrap(err, r, "address %s", conf_address_str(&a->a, buf, sizeof(buf)));
+	}
+	return r < 0 ? r : 0;
+}
+
+static int addresses_down(struct walk *w, struct err *err)
+{
+	int first = 0, r;
+
+	for (size_t i = w->st.n_addresses; i > 0; i--) {
+		r = net_address_down(&w->st.addresses[i - 1].a, w->st.addresses[i - 1].ifindex, w->st.id, err);
+		if (r < 0 && first == 0)
+			first = r;
+	}
+	r = net_down_all(w->st.id, err);
+	if (first == 0)
+		first = r;
+	r = net_loopback_down(w->st.id, err);
+	return first < 0 ? first : r;
+}
+
+/* root */
+
+static void root_describe(const struct walk *w, struct strlist *ret)
+{
+	(void)w;
+	strlist_add(ret, "root: put the root together from the template, the volumes and what is generated");
+}
+
+static int root_up(struct walk *w, struct err *err)
+{
+	int r = root_build(w->psv, &w->conf, w->volumes, w->n_volumes, steal_fd(&w->overlay_fd), &w->root, err);
+
+	return r < 0 ? r : root_generate(&w->conf, w->root.conf_fd, err);
+}
+
+/* init */
+
+static void init_describe(const struct walk *w, struct strlist *ret)
+{
+	strlist_addf(ret, "init: PID 1 in new pid, mount, ipc, uts and cgroup namespaces, host name %s", w->conf.hostname);
+}
+
+static int init_before_go(pid_t pid, void *arg, struct err *err)
+{
+	struct walk *w = arg;
+	int r = cgroup_enter_v1(w->psv, w->name, pid, err);
+
+	if (r < 0)
+		return r;
+	w->st.init_pid = pid;
+	if (pid_start_time(pid, &w->st.init_start) < 0)
+		return err_set(err, -ESRCH, "PID 1 ended at once");
+	return state_write(w->psv, w->name, &w->st, err);
+}
+
+static int init_up(struct walk *w, struct err *err)
+{
+	struct inside_spawn s = {
+		.hostname = w->conf.hostname,
+		.domainname = "",
+		.cgroup_fd = w->cgroup_fd,
+		.root = &w->root,
+		.nofile = cgroup_limits(&w->conf.limits).files,
+		.bounding = ADMIN_CAPABILITIES,
+		.before_go = init_before_go,
+		.arg = w,
+	};
+	pid_t pid;
+	int r;
+
+	for (size_t i = 0; services[i]; i++)
+		if (services[i]->wanted(&w->conf))
+			s.bounding |= services[i]->capabilities;
+	r = inside_spawn(&s, &pid, err);
+	if (r < 0)
+		return r;
+	/* From here on the mounts are the Vsv's: when it ends, they end. */
+	root_close(&w->root);
+	for (size_t i = 0; i < w->n_volumes; i++)
+		volume_close(&w->volumes[i]);
+	w->n_volumes = 0;
+	return 0;
+}
+
+static int init_down(struct walk *w, struct err *err)
+{
+	/* Everything in the cgroup, and with it PID 1: also what a kill left before its number was written down. */
+	int r = cgroup_kill(w->psv, w->name, KILL_TIMEOUT_MS, err);
+
+	if (r == 0)
+		w->st.init_pid = 0;
+	return r;
+}
+
+/* services */
+
+static void services_describe(const struct walk *w, struct strlist *ret)
+{
+	for (size_t i = 0; services[i]; i++)
+		if (services[i]->wanted(&w->conf))
+			strlist_addf(ret, "services: start %s and wait until it answers", services[i]->name);
+}
+
+static int service_wait_ready(struct walk *w, const struct service *s, struct err *err)
+{
+	int64_t deadline = now_ms() + READY_TIMEOUT_MS;
+	long pause_ms = 2;
+
+	if (!s->ready || w->conf.n_addresses == 0)
+		return 0;
+	for (;;) {
+		_cleanup_free_ struct inside_status *list = NULL;
+		size_t n = 0;
+		int r = s->ready(&w->conf, &w->conf.addresses[0].addr);
+
+		if (r != -EAGAIN)
+			return r < 0 ? err_set(err, r, "%s gives a wrong answer: %m", s->name) : 0;
+		r = inside_status(w->conn, &list, &n, err);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < n; i++) {
+			if (strcmp(list[i].name, s->name) != 0 || list[i].restarts < 3)
+				continue;
+			(void)err_set(err, -EIO, "%s ended %u times instead of answering", s->name, list[i].restarts);
+			return err_hint(err, -EIO, "`vnas logs %s` shows what it wrote", w->name);
+		}
+		if (now_ms() > deadline) {
+			(void)err_set(err, -ETIME, "%s did not answer within %d s", s->name, READY_TIMEOUT_MS / 1000);
+			return err_hint(err, -ETIME, "`vnas logs %s` shows what it wrote", w->name);
+		}
+		sleep_ms(pause_ms);
+		if (pause_ms < 50)
+			pause_ms += pause_ms;
+	}
+}
+
+static int service_start(struct walk *w, const struct service *s, struct err *err)
+{
+	struct inside_service in = {
+		.capabilities = s->capabilities,
+		.stop_signal = s->stop_signal,
+		.reload_signal = s->reload_signal,
+	};
+	int r;
+
+	(void)str_copy(in.name, sizeof(in.name), s->name);
+	s->argv(&w->conf, &in.argv);
+	r = inside_service_start(w->conn, &in, err);
+	strlist_free(&in.argv);
+	return r;
+}
+
+static int services_up(struct walk *w, struct err *err)
+{
+	int r;
+
+	w->conn = inside_connect(w->st.init_pid, w->st.init_start, err);
+	if (w->conn < 0)
+		return w->conn;
+	for (size_t i = 0; services[i]; i++) {
+		if (!services[i]->wanted(&w->conf))
+			continue;
+		r = service_start(w, services[i], err);
+		if (r < 0)
+			return err_wrap(err, r, "service %s", services[i]->name);
+	}
+	for (size_t i = 0; services[i]; i++) {
+		if (!services[i]->wanted(&w->conf))
+			continue;
+		r = service_wait_ready(w, services[i], err);
+		if (r < 0)
+			return err_wrap(err, r, "service %s", services[i]->name);
+	}
+	return 0;
+}
+
+static int services_down(struct walk *w, struct err *err)
+{
+	_cleanup_close_ int conn = -1;
+	int r;
+
+	cleanup_close(&w->conn);
+	w->conn = -1;
+	if (w->st.init_pid == 0)
+		return 0;
+	conn = inside_connect(w->st.init_pid, w->st.init_start, err);
+	if (conn == -ESRCH)
+		return 0;
+	r = conn < 0 ? conn : inside_stop(conn, w->st.init_pid, w->st.init_start, w->stop_timeout_ms, err);
+	/* What does not listen any more is killed by the next step. */
+	if (r < 0)
+		err_clear(err);
+	return 0;
+}
+
+/* announce */
+
+static void announce_describe(const struct walk *w, struct strlist *ret)
+{
+	if (w->conf.n_addresses)
+		strlist_add(ret, "announce: tell the network where the addresses are");
+}
+
+static int announce_up(struct walk *w, struct err *err)
+{
+	for (size_t i = 0; i < w->st.n_addresses; i++) {
+		int r = net_announce(&w->st.addresses[i].a, w->st.addresses[i].ifindex, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* supervisor */
+
+static void supervisor_describe(const struct walk *w, struct strlist *ret)
+{
+	(void)w;
+	strlist_add(ret, "supervisor: watch over it");
+}
+
+static int supervisor_up(struct walk *w, struct err *err)
+{
+	if (w->opts->foreground)
+		return 0;
+	return supervise_spawn(w->psv, w->name, &w->st, err);
+}
+
+static int supervisor_down(struct walk *w, struct err *err)
+{
+	/* One that runs `vnas recover` is our own parent: it follows the state file to the new PID 1. */
+	if (w->st.supervisor_pid && w->st.supervisor_pid == getppid())
+		return 0;
+	return supervise_end(w->psv, w->name, err);
+}
+
+const struct step steps[] = {
+	{ "preflight", preflight_describe, preflight_up, NULL },
+	{ "probe", probe_describe, probe_up, NULL },
+	{ "volumes", volumes_describe, volumes_up, volumes_down },
+	{ "filesystems", filesystems_describe, filesystems_up, NULL },
+	{ "template", template_describe, template_up, NULL },
+	{ "cgroup", cgroup_describe, cgroup_step_up, cgroup_step_down },
+	{ "gate", gate_describe, gate_up, gate_down },
+	{ "addresses", addresses_describe, addresses_up, addresses_down },
+	{ "root", root_describe, root_up, NULL },
+	{ "init", init_describe, init_up, init_down },
+	{ "services", services_describe, services_up, services_down },
+	{ "announce", announce_describe, announce_up, NULL },
+	{ "supervisor", supervisor_describe, supervisor_up, supervisor_down },
+};
+const size_t n_steps = sizeof(steps) / sizeof(*steps);

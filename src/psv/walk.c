@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "psv/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gate/gate.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "psv/lifecycle.h"
+#include "psv/net.h"
+
+void walk_init(struct walk *w, const struct psv *psv, const char *name, const struct start_opts *opts)
+{
+	*w = (struct walk){ .psv = psv, .name = name, .opts = opts, .overlay_fd = -1, .cgroup_fd = -1, .conn = -1,
+			    .root.conf_fd = -1 };
+}
+
+void walk_end(struct walk *w)
+{
+	cleanup_close(&w->conn);
+	root_close(&w->root);
+	cleanup_close(&w->overlay_fd);
+	cleanup_close(&w->cgroup_fd);
+	for (size_t i = 0; i < w->n_volumes; i++)
+		volume_close(&w->volumes[i]);
+	free(w->volumes);
+	state_free(&w->st);
+	conf_free(&w->conf);
+	free(w->conf_text);
+	walk_init(w, w->psv, w->name, w->opts);
+}
+
+void walk_notice(const struct walk *w, const char *fmt, ...)
+{
+	char line[1200];
+	va_list ap;
+
+	if (!w->opts || !w->opts->notice)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	w->opts->notice(line);
+}
+
+char *walk_bpf_dir(const struct psv *psv, char *buf, size_t size)
+{
+	(void)str_format(buf, size, "%s/bpf", psv->run);
+	return buf;
+}
+
+void walk_add_device(struct walk *w, const char *volume, dev_t rdev)
+{
+	walk_remove_device(w, volume);
+	w->st.volumes = xrealloc(w->st.volumes, w->st.n_volumes + 1, sizeof(*w->st.volumes));
+	w->st.volumes[w->st.n_volumes] = (struct state_volume){ .rdev = rdev };
+	(void)str_copy(w->st.volumes[w->st.n_volumes].name, sizeof(w->st.volumes->name), volume);
+	w->st.n_volumes++;
+}
+
+void walk_remove_device(struct walk *w, const char *volume)
+{
+	for (size_t i = 0; i < w->st.n_volumes; i++)
+		if (strcmp(w->st.volumes[i].name, volume) == 0)
+			w->st.volumes[i--] = w->st.volumes[--w->st.n_volumes];
+}
+
+int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err)
+{
+	*ret = (struct gate_config){ .id = w->st.id, .discovery = w->conf.discovery };
+	if (w->conf.n_addresses > GATE_MAX_ADDRESSES)
+		return err_set(err, -E2BIG, "it has %zu addresses: at most %d", w->conf.n_addresses, GATE_MAX_ADDRESSES);
+	if (w->st.n_volumes > GATE_MAX_DEVICES)
+		return err_set(err, -E2BIG, "it has %zu volumes: at most %d", w->st.n_volumes, GATE_MAX_DEVICES);
+	for (size_t i = 0; i < w->conf.n_addresses; i++) {
+		ret->addresses[i].addr = w->conf.addresses[i].addr;
+		ret->addresses[i].prefix = w->conf.addresses[i].prefix;
+	}
+	ret->n_addresses = w->conf.n_addresses;
+	for (size_t i = 0; i < w->st.n_volumes; i++)
+		ret->devices[i] = w->st.volumes[i].rdev;
+	ret->n_devices = w->st.n_volumes;
+	for (size_t i = 0; i < w->conf.peers.n; i++) {
+		uint32_t id;
+
+		if (strcmp(w->conf.peers.v[i], "psv") == 0) {
+			ret->peer_psv = true;
+			continue;
+		}
+		if (ret->n_peers == sizeof(ret->peers) / sizeof(*ret->peers))
+			return err_set(err, -E2BIG, "it has more than %zu peers", ret->n_peers);
+		/* A peer that does not exist yet opens nothing. */
+		if (psv_id_get(w->psv, w->conf.peers.v[i], &id, NULL) == 0)
+			ret->peers[ret->n_peers++] = id;
+	}
+	return 0;
+}
+
+int walk_find_addresses(const struct conf *conf, struct state *st, struct err *err)
+{
+	struct state_address *list = xcalloc(conf->n_addresses, sizeof(*list));
+
+	for (size_t i = 0; i < conf->n_addresses; i++) {
+		char buf[96];
+		int r;
+
+		list[i].a = conf->addresses[i];
+		r = net_find_interface(&list[i].a, &list[i].ifindex, err);
+		if (r < 0) {
+			free(list);
+			return err_wrap(err, r, "address %s", conf_address_str(&conf->addresses[i], buf, sizeof(buf)));
+		}
+	}
+	free(st->addresses);
+	st->addresses = list;
+	st->n_addresses = conf->n_addresses;
+	return 0;
+}
+
+int running_conf_write(const struct psv *psv, const char *name, const char *text, struct err *err)
+{
+	_cleanup_close_ int dir = -1;
+	char path[PATH_MAX];
+	int r;
+
+	(void)str_format(path, sizeof(path), "%s/%s", psv->run, name);
+	r = dir_make_path(path, 0700);
+	if (r < 0)
+		return err_set(err, r, "cannot make %s: %m", path);
+	dir = dir_open(AT_FDCWD, path);
+	r = dir < 0 ? dir : file_write_atomic_at(dir, "conf", text, strlen(text), 0600);
+	return r < 0 ? err_set(err, r, "cannot write %s/conf: %m", path) : 0;
+}
+
+int running_conf_read(const struct psv *psv, const char *name, char **ret_text, struct conf *ret, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[PATH_MAX];
+	size_t len;
+	int r;
+
+	(void)str_format(path, sizeof(path), "%s/%s/conf", psv->run, name);
+	r = file_read_at(AT_FDCWD, path, CONF_MAX_BYTES, &text, &len);
+	if (r == -ENOENT)
+		return 1;
+	if (r < 0)
+		return err_set(err, r, "cannot read %s: %m", path);
+	r = conf_parse(text, len, path, name, ret, err);
+	if (r < 0)
+		return r;
+	*ret_text = steal_ptr(&text);
+	return 0;
+}
