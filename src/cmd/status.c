@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* list, status, show. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/output.h"
+#include "psv/psv.h"
+#include "psv/running.h"
+
+int cmd_list(struct call *c, struct err *err)
+{
+	static const struct column columns[] = {
+		{ "name", "NAME", COL_TEXT },
+		{ "state", "STATE", COL_TEXT },
+		{ "hostname", "HOSTNAME", COL_TEXT },
+		{ "addresses", "ADDRESSES", COL_LIST },
+		{ "since", "SINCE", COL_TIME },
+	};
+	json_t *list = NULL;
+	int r = status_list(c->psv, &list, err);
+
+	return r < 0 ? r : output_list(c->json, "servers", list, columns, 5);
+}
+
+/* What stands on one line of the text form. */
+static const struct column status_lines[] = {
+	{ "state", "state", COL_TEXT },
+	{ "since", "since", COL_TIME },
+	{ "hostname", "host name", COL_TEXT },
+	{ "stack", "stack", COL_TEXT },
+	{ "addresses", "addresses", COL_LIST },
+	{ "generation", "generation", COL_NUMBER },
+	{ "template", "template", COL_TEXT },
+	{ "init_pid", "PID 1", COL_NUMBER },
+	{ "supervisor_pid", "supervisor", COL_NUMBER },
+	{ "cpu_seconds", "processor seconds", COL_NUMBER },
+};
+
+static const struct column volume_columns[] = {
+	{ "name", "VOLUME", COL_TEXT }, { "mount", "MOUNT", COL_TEXT }, { "fs", "FS", COL_TEXT },
+	{ "size", "SIZE", COL_SIZE },   { "used", "USED", COL_SIZE },   { "free", "FREE", COL_SIZE },
+};
+
+static const struct column service_columns[] = {
+	{ "name", "SERVICE", COL_TEXT },          { "state", "STATE", COL_TEXT },
+	{ "pid", "PID", COL_NUMBER },             { "uptime_seconds", "UPTIME", COL_NUMBER },
+	{ "restarts", "RESTARTS", COL_NUMBER },   { "last_exit", "LAST EXIT", COL_TEXT },
+};
+
+static void print_limits(const json_t *limits)
+{
+	const char *key;
+	json_t *l;
+
+	json_object_foreach((json_t *)(uintptr_t)limits, key, l) {
+		json_int_t used = json_integer_value(json_object_get(l, "used"));
+		json_int_t max = json_integer_value(json_object_get(l, "max"));
+		bool real = json_is_true(json_object_get(l, "enforced"));
+		bool bytes = strcmp(key, "memory") == 0;
+		char a[24], b[24];
+
+		(void)printf("%-18s ", key);
+		if (bytes) {
+			(void)size_human((uint64_t)used, a, sizeof(a));
+			(void)size_human((uint64_t)max, b, sizeof(b));
+		} else {
+			(void)snprintf(a, sizeof(a), "%lld", (long long)used);
+			(void)snprintf(b, sizeof(b), "%lld", (long long)max);
+		}
+		if (json_object_get(l, "used"))
+			(void)printf("%s of ", a);
+		(void)printf("%s%s\n", b, real ? "" : " (not enforced here)");
+	}
+}
+
+static void print_refused(const json_t *refused)
+{
+	const char *kind;
+	json_t *n;
+
+	(void)printf("%-18s", "refused");
+	json_object_foreach((json_t *)(uintptr_t)refused, kind, n)
+		(void)printf(" %s %" JSON_INTEGER_FORMAT, kind, json_integer_value(n));
+	(void)putchar('\n');
+}
+
+static void print_one(json_t *o)
+{
+	json_t *warnings = json_object_get(o, "warnings"), *w, *part;
+	size_t i;
+
+	(void)printf("%s\n", json_string_value(json_object_get(o, "name")));
+	for (i = 0; i < sizeof(status_lines) / sizeof(*status_lines); i++)
+		output_line(o, &status_lines[i]);
+	part = json_object_get(o, "limits");
+	if (part)
+		print_limits(part);
+	part = json_object_get(o, "refused");
+	if (part)
+		print_refused(part);
+	part = json_object_get(o, "volumes");
+	if (json_array_size(part)) {
+		(void)putchar('\n');
+		(void)output_list(false, "volumes", json_incref(part), volume_columns, 6);
+	}
+	part = json_object_get(o, "services");
+	if (json_array_size(part)) {
+		(void)putchar('\n');
+		(void)output_list(false, "services", json_incref(part), service_columns, 6);
+	}
+	json_array_foreach(warnings, i, w)
+		(void)printf("%swarning: %s\n", i ? "" : "\n", json_string_value(w));
+}
+
+static int collect(struct call *c, json_t *list, struct err *err)
+{
+	_cleanup_strlist_ struct strlist names = { 0 };
+	int r = 0;
+
+	if (c->words.n) {
+		r = conf_name_check(c->words.v[0], err);
+		if (r == 0 && !psv_exists(c->psv, c->words.v[0])) {
+			(void)err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "%s: there is no such virtual file server",
+				       c->words.v[0]);
+			r = err_hint(err, -ENOENT, "`vnas list` shows those there are");
+		}
+		strlist_add(&names, c->words.v[0]);
+	} else {
+		r = psv_list(c->psv, &names, err);
+	}
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		json_t *o = NULL;
+
+		r = status_full(c->psv, names.v[i], &o, err);
+		if (r == 0)
+			json_array_append_new(list, o);
+	}
+	return r;
+}
+
+int cmd_status(struct call *c, struct err *err)
+{
+	json_t *list = json_array(), *o;
+	size_t i;
+	int r = collect(c, list, err);
+
+	if (r < 0) {
+		json_decref(list);
+		return r;
+	}
+	/* As init scripts have it: the status of one tells whether it runs. */
+	if (c->words.n && strcmp(json_string_value(json_object_get(json_array_get(list, 0), "state")), "running") != 0)
+		r = VNAS_EXIT_NOT_RUNNING;
+	if (c->json)
+		return output_json("servers", list) < 0 ? -EIO : r;
+	json_array_foreach(list, i, o) {
+		if (i)
+			(void)putchar('\n');
+		print_one(o);
+	}
+	json_decref(list);
+	return fflush(stdout) == EOF ? -EIO : r;
+}
