@@ -81,17 +81,26 @@ static __always_inline bool judge_bind(const struct asker *me, struct gate_addr 
 	*group = true;
 	if (is_discovery_group(a))
 		return true;
-	return gate_place(me->id, a, &from) & PLACE_BROADCAST;
+	return gate_place(v, a, &from) & PLACE_BROADCAST;
 }
 
 static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock *sk, struct gate_addr *a, bool v6only)
 {
-	struct asker me = who();
-	bool udp = ctx->protocol == IPPROTO_UDP, group;
-	int wild;
+	struct gate_identity *identified = bpf_get_local_storage(&identity, 0);
+	bool udp = ctx->protocol == IPPROTO_UDP, group = false;
+	__u32 id = identified->id, *owner;
+	int wild = WILD_NONE;
+	struct asker me;
 
-	if (!me.v || !judge_bind(&me, a, udp, v6only, &wild, &group) || !note_wild(sk, wild))
-		return refuse(me.id, KIND_BIND, EADDRNOTAVAIL);
+	/* The common case first.  Where an address is in the table, its owner has a configuration (see gate_set). */
+	owner = bpf_map_lookup_elem(&addresses, a);
+	if (!owner || !id || *owner != id) {
+		me = who();
+		if (!me.v || !judge_bind(&me, a, udp, v6only, &wild, &group))
+			return refuse(me.id, KIND_BIND, EADDRNOTAVAIL);
+	}
+	if (!note_wild(sk, wild))
+		return refuse(id, KIND_BIND, EADDRNOTAVAIL);
 	if (udp)
 		apply_reuse(ctx, sk);
 	/* Else the first Vsv of a subnet would keep its broadcast address from the others. */

@@ -101,7 +101,7 @@ static __always_inline int drop(__u32 id)
 	return SK_DROP;
 }
 
-static __always_inline bool give_slot(struct bpf_sk_lookup *ctx, struct gate_listener *key, __u8 slot)
+static __always_inline bool give(struct bpf_sk_lookup *ctx, struct gate_listener *key, __u8 slot)
 {
 	struct bpf_sock *sk;
 	long r;
@@ -115,20 +115,16 @@ static __always_inline bool give_slot(struct bpf_sk_lookup *ctx, struct gate_lis
 	return !r;
 }
 
-static __always_inline bool give(struct bpf_sk_lookup *ctx, struct gate_listener *key)
-{
-	return give_slot(ctx, key, 0) || give_slot(ctx, key, 1);
-}
-
+/* The second slots come last: they are asked only when a first one has closed. */
 static __always_inline int to_listener(struct bpf_sk_lookup *ctx, const struct gate_addr *to, __u32 id)
 {
-	struct gate_listener key = { .addr = *to, .id = id, .port = ctx->local_port, .scope = GATE_EXACT };
+	struct gate_listener exact = { .addr = *to, .id = id, .port = ctx->local_port, .scope = GATE_EXACT };
+	struct gate_listener wild = { .id = id, .port = ctx->local_port };
 
-	if (give(ctx, &key))
+	wild.scope = is_mapped(to) ? GATE_WILD4 : GATE_WILD6;
+	if (give(ctx, &exact, 0) || give(ctx, &wild, 0) || give(ctx, &exact, 1) || give(ctx, &wild, 1))
 		return SK_PASS;
-	key.addr = (struct gate_addr){};
-	key.scope = is_mapped(to) ? GATE_WILD4 : GATE_WILD6;
-	return give(ctx, &key) ? SK_PASS : SK_DROP;
+	return SK_DROP;
 }
 
 static __always_inline int to_datagram(struct bpf_sk_lookup *ctx, const struct gate_addr *to, __u32 id)
@@ -149,7 +145,7 @@ static __always_inline bool may_reach(__u32 from, __u32 to)
 	v = bpf_map_lookup_elem(&vsv, &from);
 	if (!v)
 		return false;
-	return to ? gate_has_peer(from, to) : v->flags & GATE_F_PEER_PSV;
+	return to ? gate_has_peer(v, to) : v->flags & GATE_F_PEER_PSV;
 }
 
 SEC("sk_lookup")

@@ -27,9 +27,9 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 	if (is_group(to) && !(v->flags & GATE_F_DISCOVERY && is_discovery_group(to)))
 		return EPERM;
 	owner = owner_of(to);
-	if (owner != me->id && (owner ? !gate_has_peer(me->id, owner) : in_hidden_net(to)))
+	if (owner != me->id && (owner ? !gate_has_peer(v, owner) : in_hidden_net(to)))
 		return EPERM;
-	place = gate_place(me->id, to, &near);
+	place = gate_place(v, to, &near);
 	if (place & PLACE_DENIED || (place & PLACE_BROADCAST && !(v->flags & GATE_F_DISCOVERY)))
 		return EPERM;
 	if (v->flags & GATE_F_OWN_STACK)

@@ -71,10 +71,8 @@ static __always_inline int refuse(__u32 id, int kind, int error)
 
 /* The loops stand in functions of their own, which the verifier walks through once and not once for every way that leads
  * there: loading takes a fiftieth of the time. */
-__noinline int gate_has_peer(__u32 from, __u32 to)
+__noinline int gate_has_peer(const struct gate_vsv *v, __u32 to)
 {
-	const struct gate_vsv *v = bpf_map_lookup_elem(&vsv, &from);
-
 	if (!v)
 		return 0;
 	for (__u32 i = 0; i < GATE_PEERS && i < v->n_peers; i++)
@@ -90,9 +88,8 @@ enum {
 	PLACE_DENIED = 4,    /* in a network that it may not reach */
 };
 
-__noinline int gate_place(__u32 id, const struct gate_addr *a, struct gate_addr *from)
+__noinline int gate_place(const struct gate_vsv *v, const struct gate_addr *a, struct gate_addr *from)
 {
-	const struct gate_vsv *v = bpf_map_lookup_elem(&vsv, &id);
 	int place = 0;
 
 	if (!v || !a || !from)

@@ -11,6 +11,7 @@
  * making one happens inside (machine_socket); the rest of a test is plain code that holds all ends. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -27,6 +28,8 @@ struct machine {
 
 /* machine_test: makes the machine, runs the test in a process of its own and takes everything away again. */
 void machine_test(void (*body)(struct machine *m));
+/* machine_run: the same with or without the gate; ends the process. */
+void machine_run(bool gate, void (*body)(struct machine *m));
 
 /* Each returns a descriptor or 0, or -errno. */
 int machine_socket(const struct machine *m, enum place p, int family, int type, int protocol);

@@ -146,7 +146,7 @@ static void make_gate(struct machine *m)
 	}
 }
 
-static void run_body(const char *cgroup_dir, void (*body)(struct machine *m))
+static void run_body(const char *cgroup_dir, bool gate, void (*body)(struct machine *m))
 {
 	struct machine m = { .client_netns = -1 };
 
@@ -165,11 +165,12 @@ static void run_body(const char *cgroup_dir, void (*body)(struct machine *m))
 		CHECK(m.cgroup[p] >= 0);
 	}
 	make_network(&m);
-	make_gate(&m);
+	if (gate)
+		make_gate(&m);
 	body(&m);
 }
 
-void machine_test(void (*body)(struct machine *m))
+void machine_run(bool gate, void (*body)(struct machine *m))
 {
 	char dir[128];
 	int status = 0;
@@ -182,7 +183,7 @@ void machine_test(void (*body)(struct machine *m))
 	(void)fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
-		run_body(dir, body);
+		run_body(dir, gate, body);
 		(void)fflush(NULL);
 		_exit(0);
 	}
@@ -197,6 +198,11 @@ void machine_test(void (*body)(struct machine *m))
 	(void)rmdir(dir);
 	(void)fflush(NULL);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+void machine_test(void (*body)(struct machine *m))
+{
+	machine_run(true, body);
 }
 
 /* --- inside --- */

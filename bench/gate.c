@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the gate costs: bench-gate [ROUNDS].
+ *
+ * Two machines of namespaces stand side by side, one with the gate and 260 addresses in it, one without.  Each round runs
+ * the same work in both, in turn, the order drawn anew; what is printed is the median over the rounds of the difference
+ * and of the ratio, with a 95 % interval of the median (from the ranks of the binomial distribution). */
+#include <errno.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gate/gate.h"
+#include "test.h"
+#include "test_gate.h"
+
+enum { PORT = 4450, ROUNDS_MAX = 2000 };
+
+static char dir[64];
+
+void test_skip(const char *reason)
+{
+	(void)fprintf(stderr, "bench-gate: %s\n", reason);
+	_exit(77);
+}
+
+void test_fail(const char *file, int line, const char *what)
+{
+	(void)fprintf(stderr, "bench-gate: %s:%d: %s\n", file, line, what);
+	_exit(1);
+}
+
+const char *test_dir(void)
+{
+	return dir;
+}
+
+/* --- the work: each is run in one of the two machines, and gives nanoseconds an operation --- */
+
+struct work {
+	struct machine *m;
+	enum place place;
+	const char *host;
+	double *ret; /* shared memory: the work can run in a process of its own */
+};
+
+/* Of the processor, not of the clock on the wall: what else runs on the machine is left out, and what the kernel does for a
+ * call stays in. */
+static double now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+/* The time of bind() alone, the socket's making and end left out. */
+static double binds(const char *host, int type)
+{
+	enum { N = 2000 };
+	struct sockaddr_storage a;
+	socklen_t len = socket_address(host, 0, &a);
+	double total = 0;
+
+	for (int i = 0; i < N; i++) {
+		int fd = socket(a.ss_family, type | SOCK_CLOEXEC, 0);
+		double start = now_ns();
+
+		CHECK(bind(fd, (struct sockaddr *)&a, len) == 0);
+		total += now_ns() - start;
+		(void)close(fd);
+	}
+	return total / N;
+}
+
+static int bind_exact(const void *arg)
+{
+	const struct work *w = arg;
+
+	*w->ret = binds("192.0.2.12", SOCK_STREAM);
+	return 0;
+}
+
+static int bind_wild(const void *arg)
+{
+	const struct work *w = arg;
+
+	*w->ret = binds("0.0.0.0", SOCK_STREAM);
+	return 0;
+}
+
+static int bind_six(const void *arg)
+{
+	const struct work *w = arg;
+
+	*w->ret = binds("2001:db8::12", SOCK_STREAM);
+	return 0;
+}
+
+static int bind_udp(const void *arg)
+{
+	const struct work *w = arg;
+
+	*w->ret = binds("192.0.2.12", SOCK_DGRAM);
+	return 0;
+}
+
+/* A bound UDP socket connects again and again: the hook, and a route look-up. */
+static int connect_udp(const void *arg)
+{
+	enum { N = 20000 };
+	const struct work *w = arg;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage to;
+	socklen_t len = socket_address("192.0.2.100", PORT, &to);
+	double start;
+
+	CHECK_INT(do_bind(fd, "192.0.2.12", 0), 0);
+	start = now_ns();
+	for (int i = 0; i < N; i++)
+		CHECK(connect(fd, (struct sockaddr *)&to, len) == 0);
+	*w->ret = (now_ns() - start) / N;
+	(void)close(fd);
+	return 0;
+}
+
+/* connect() of a fresh TCP socket to the client's listener; the gate chooses the source. */
+static int connect_tcp(const void *arg)
+{
+	enum { N = 500 };
+	const struct work *w = arg;
+	struct linger reset = { .l_onoff = 1 };
+	struct sockaddr_storage to;
+	socklen_t len = socket_address("192.0.2.100", PORT + 1, &to);
+	double total = 0;
+
+	for (int i = 0; i < N; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		double start = now_ns();
+
+		CHECK(connect(fd, (struct sockaddr *)&to, len) == 0);
+		total += now_ns() - start;
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		(void)close(fd);
+	}
+	*w->ret = total / N;
+	return 0;
+}
+
+static int send_udp(const void *arg)
+{
+	enum { N = 5000 };
+	const struct work *w = arg;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage to;
+	socklen_t len = socket_address("192.0.2.100", 9, &to);
+	double start;
+
+	CHECK_INT(do_bind(fd, "192.0.2.12", 0), 0);
+	start = now_ns();
+	for (int i = 0; i < N; i++)
+		(void)sendto(fd, "data", 4, 0, (struct sockaddr *)&to, len);
+	*w->ret = (now_ns() - start) / N;
+	(void)close(fd);
+	return 0;
+}
+
+/* A client's whole connections to the wildcard listener: connect, accept, both closed. */
+static int connections(const void *arg)
+{
+	enum { N = 1000 };
+	const struct work *w = arg;
+	struct linger reset = { .l_onoff = 1 };
+	int at = machine_socket(w->m, w->place, AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_storage to;
+	socklen_t len = socket_address("192.0.2.12", PORT, &to);
+	double start;
+
+	CHECK_INT(set_option(at, SOL_SOCKET, SO_REUSEADDR, 1), 0);
+	CHECK_INT(do_bind(at, "0.0.0.0", PORT), 0);
+	CHECK_INT(do_listen(at), 0);
+	CHECK(setns(w->m->client_netns, CLONE_NEWNET) == 0);
+	start = now_ns();
+	for (int i = 0; i < N; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), conn;
+
+		CHECK(connect(fd, (struct sockaddr *)&to, len) == 0);
+		conn = accept4(at, NULL, NULL, SOCK_CLOEXEC);
+		CHECK(conn >= 0);
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		(void)close(fd);
+		(void)close(conn);
+	}
+	*w->ret = (now_ns() - start) / N;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const void *arg);
+	bool inside;       /* in the Vsv's cgroup; else in the Psv's */
+	double goal_ns;    /* 0: none */
+	double goal_ratio; /* 0: none */
+} works[] = {
+	{ "bind TCP, own IPv4", bind_exact, true, 200, 0 },
+	{ "bind TCP, wildcard", bind_wild, true, 200, 0 },
+	{ "bind TCP, own IPv6", bind_six, true, 200, 0 },
+	{ "bind UDP, own IPv4", bind_udp, true, 200, 0 },
+	{ "connect UDP, bound", connect_udp, true, 200, 0 },
+	{ "connect TCP, whole", connect_tcp, true, 200, 0 },
+	{ "send UDP, unconnected", send_udp, true, 0, 0 },
+	{ "connections, wildcard", connections, false, 0, 1.02 },
+};
+enum { N_WORKS = sizeof(works) / sizeof(works[0]) };
+
+/* --- the two machines --- */
+
+static int orders[2][2], answers[2][2]; /* pipes, by machine */
+static int which;
+static double *shared;
+
+static void fill(struct machine *m)
+{
+	for (uint32_t id = 10; id < 14; id++) {
+		struct gate_config c = { .id = id, .n_addresses = 64 };
+
+		for (uint8_t i = 0; i < 64; i++) {
+			c.addresses[i].addr = (struct ipaddr){ AF_INET, { 198, 51, (uint8_t)id, i } };
+			c.addresses[i].prefix = 24;
+		}
+		CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+	}
+}
+
+static int drain(const void *arg)
+{
+	int at = *(const int *)arg;
+
+	for (;;) {
+		int fd = accept4(at, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return 0;
+		(void)close(fd);
+	}
+}
+
+static void serve(struct machine *m)
+{
+	struct work w = { .m = m, .place = which ? VSV_A : PSV, .ret = shared };
+	int at = machine_socket(m, CLIENT, AF_INET, SOCK_STREAM, 0);
+	unsigned char order;
+	pid_t drainer;
+
+	if (which)
+		fill(m);
+	CHECK_INT(do_bind(at, "192.0.2.100", PORT + 1), 0);
+	CHECK(listen(at, 4096) == 0);
+	drainer = fork();
+	if (drainer == 0)
+		_exit(drain(&at));
+	while (read(orders[which][0], &order, 1) == 1 && order < N_WORKS) {
+		CHECK_INT(machine_call(m, works[order].inside ? w.place : PSV, works[order].run, &w), 0);
+		CHECK(write(answers[which][1], "", 1) == 1);
+	}
+	(void)kill(drainer, 9);
+	(void)waitpid(drainer, NULL, 0);
+}
+
+static double order_work(int machine, unsigned char work)
+{
+	char done;
+
+	CHECK(write(orders[machine][1], &work, 1) == 1 && read(answers[machine][0], &done, 1) == 1);
+	return *shared;
+}
+
+/* --- figures --- */
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+struct spread {
+	double low, median, high;
+};
+
+static struct spread spread_of(double *v, size_t n)
+{
+	double half = 0.98 * sqrt((double)n);
+	size_t low = (double)n / 2 > half ? (size_t)((double)n / 2 - half) : 0;
+
+	qsort(v, n, sizeof(*v), by_value);
+	return (struct spread){ v[low], v[n / 2], v[n - 1 - low] };
+}
+
+static int measure(unsigned char work, size_t rounds)
+{
+	static double bare[ROUNDS_MAX], added[ROUNDS_MAX], ratio[ROUNDS_MAX];
+	struct spread b, a, r;
+	bool missed;
+
+	for (size_t i = 0; i < rounds; i++) {
+		int first = rand() & 1;
+		double t[2];
+
+		t[first] = order_work(first, work);
+		t[!first] = order_work(!first, work);
+		bare[i] = t[0];
+		added[i] = t[1] - t[0];
+		ratio[i] = t[1] / t[0];
+	}
+	b = spread_of(bare, rounds);
+	a = spread_of(added, rounds);
+	r = spread_of(ratio, rounds);
+	/* Missed when even the better end of the interval does not reach it. */
+	missed = (works[work].goal_ns > 0 && a.low > works[work].goal_ns) ||
+		 (works[work].goal_ratio > 0 && r.low > works[work].goal_ratio);
+	(void)printf("%-24s %9.0f %8.0f [%6.0f, %6.0f]  %6.3f [%.3f, %.3f]  %s\n", works[work].name, b.median, a.median,
+		     a.low, a.high, r.median, r.low, r.high,
+		     missed ? "missed" : works[work].goal_ns > 0 || works[work].goal_ratio > 0 ? "kept" : "");
+	(void)fflush(stdout);
+	return missed;
+}
+
+int main(int argc, char **argv)
+{
+	size_t rounds = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 100;
+	unsigned char end = 255;
+	int missed = 0;
+
+	if (rounds < 6 || rounds > ROUNDS_MAX) {
+		(void)fprintf(stderr, "usage: bench-gate [ROUNDS], 6 to %d\n", ROUNDS_MAX);
+		return 2;
+	}
+	srand((unsigned)getpid());
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
+	for (which = 0; which < 2; which++) {
+		CHECK(pipe(orders[which]) == 0 && pipe(answers[which]) == 0);
+		(void)snprintf(dir, sizeof(dir), "/tmp/vnas-bench-gate.%d.%d", getpid(), which);
+		CHECK(mkdir(dir, 0700) == 0);
+		if (fork() == 0)
+			machine_run(which, serve);
+	}
+	(void)printf("%-24s %9s %8s %-16s  %6s %-14s\n", "nanoseconds", "bare", "added", "[95 %]", "ratio", "[95 %]");
+	(void)fflush(stdout);
+	for (unsigned char i = 0; i < N_WORKS; i++)
+		missed |= measure(i, rounds);
+	for (which = 0; which < 2; which++) {
+		CHECK(write(orders[which][1], &end, 1) == 1);
+		(void)wait(NULL);
+		(void)snprintf(dir, sizeof(dir), "/tmp/vnas-bench-gate.%d.%d/bpf.lock", getpid(), which);
+		(void)unlink(dir);
+		(void)snprintf(dir, sizeof(dir), "/tmp/vnas-bench-gate.%d.%d/bpf", getpid(), which);
+		(void)rmdir(dir);
+		*strrchr(dir, '/') = '\0';
+		(void)rmdir(dir);
+	}
+	return missed;
+}
