@@ -12,6 +12,7 @@
 
 struct err;
 struct psv;
+struct template;
 
 /* The recipe, template-recipe.c.  A change of what it selects or of how the image is written must count up
  * RECIPE_VERSION, or machines keep the template that they have. */
@@ -69,9 +70,23 @@ int folder_list(int dirfd, const char *path, DIR **ret);
 /* path_below_usr: the part of an absolute path below /usr, also where /usr is merged (/bin/x); NULL: elsewhere. */
 const char *path_below_usr(const char *path, char *buf, size_t size);
 
+enum { TEMPLATE_NAME_DIGITS = 64, TEMPLATE_META_MAX_BYTES = 1024 * 1024 };
+
+/* What is in LIB/templates, template.c. */
+bool template_is_name(const char *s, size_t n); /* begins with n digits of a name */
+int template_folder(const struct psv *psv, struct err *err);
+int template_list_at(int dir, struct template **ret, size_t *ret_n, struct err *err);
+/* template_read_meta: 0; 1: there is none of that name, or it is damaged. */
+int template_read_meta(int dir, const char *name, struct template *ret);
+/* template_lock: 1, so that a chain of steps goes on, or -errno.  Held until the descriptor is closed. */
+int template_lock(int dir, void (*progress)(const char *line), struct err *err);
+int template_choose(struct dpkg *d, struct err *err);
+int template_fingerprint(const struct dpkg *d, const char *init_path, char ret[TEMPLATE_NAME_DIGITS + 1],
+			 struct err *err);
+int template_sha256(const char *path, char ret[TEMPLATE_NAME_DIGITS + 1], struct err *err);
+
 /* template_init_path: where vnas-init of this installation lies. */
 int template_init_path(char *buf, size_t size, struct err *err);
 
-/* template_lock: LIB/templates, open and locked until it is closed. */
-int template_lock(const struct psv *psv, struct err *err);
+/* template_in_use: a mount or a command holds its loop device. */
 bool template_in_use(const struct psv *psv, const char *name);

@@ -24,7 +24,8 @@ struct template {
  * dpkg's status. */
 int template_source(const struct psv *psv, char ret_source[65], struct err *err);
 /* template_build: makes it if there is none of that source, and it is the newest then: also after packages were put back to
- * an older version.  ret->name tells which.  progress(line) may be NULL. */
+ * an older version.  ret->name tells which.  A start calls it: when there is nothing to make it waits for nobody.
+ * progress(line) may be NULL. */
 int template_build(const struct psv *psv, struct template *ret, void (*progress)(const char *line), struct err *err);
 int template_list(const struct psv *psv, struct template **ret, size_t *ret_n, struct err *err); /* newest first */
 /* template_newest: 0; 1: there is none yet. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -468,6 +469,35 @@ TEST(template_build_survives_a_kill)
 	fixture_build(&psv, &t);
 	CHECK(str_format(path, sizeof(path), "%s/templates", psv.lib));
 	CHECK_INT(count_files(path), 3);
+	/* Also when there was nothing to make. */
+	CHECK(str_format(path, sizeof(path), "%s/templates/.build-1/tree", psv.lib));
+	CHECK_INT(dir_make_path(path, 0700), 0);
+	fixture_build(&psv, &t);
+	CHECK(str_format(path, sizeof(path), "%s/templates", psv.lib));
+	CHECK_INT(count_files(path), 3);
+}
+
+/* A build that is under way stops no start that needs none. */
+TEST(template_that_fits_waits_for_nobody)
+{
+	char path[256];
+	struct template t;
+	struct psv psv;
+	pid_t pid;
+	int fd, status;
+
+	fixture_require();
+	fixture_psv(&psv, "psv");
+	fixture_init("1");
+	fixture_build(&psv, &t);
+	CHECK(str_format(path, sizeof(path), "%s/templates", psv.lib));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK_INT(flock(fd, LOCK_EX), 0);
+	CHECK_INT(mkdirat(fd, ".build-1", 0700), 0);
+	pid = start_build(&psv);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK_INT(faccessat(fd, ".build-1", F_OK, 0), 0);
+	(void)close(fd);
 }
 
 /* ---- An update of the Psv's packages ---- */
