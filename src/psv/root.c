@@ -35,7 +35,7 @@ static const char *const subtrees[] = { "etc", "var", "home", "root", "srv" };
 /* What else there is to attach to; proc is made by the one who attaches. */
 static const char *const folders[] = { "usr", "etc", "var", "home", "root", "srv", "dev", "proc", "run", "tmp" };
 /* Links into usr, where the template has that folder. */
-static const char *const merged[] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
+static const char merged[][8] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
 
 int tmpfs_new(uint64_t size_bytes, unsigned int inodes, const char *mode, unsigned int attributes, struct err *err)
 {
