@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What would make a start fail, gathered before anything is made: all of it at once, each with words and a hint.  Nothing
- * here changes anything.  Whether somebody on the network answers at an address is not asked here, as that takes time:
+ * here changes anything (but for RUN/.index, a cache).  Whether somebody on the network answers at an address is not asked here, as that takes time:
  * net_probe(). */
 #pragma once
 

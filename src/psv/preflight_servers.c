@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/str.h"
 #include "psv/conf.h"
+#include "psv/preflight_index.h"
 #include "psv/preflight_private.h"
 #include "psv/psv.h"
 
@@ -77,41 +77,47 @@ static void compare_volumes(struct preflight_run *run, const struct conf *other)
 	}
 }
 
-static void check_peers(struct preflight_run *run, const struct strlist *names)
+static void check_peers(struct preflight_run *run, const struct index *index)
 {
 	for (size_t i = 0; i < run->conf->peers.n; i++)
-		if (strcmp(run->conf->peers.v[i], "psv") != 0 && !strlist_has(names, run->conf->peers.v[i]))
+		if (strcmp(run->conf->peers.v[i], "psv") != 0 && !index_find(index, run->conf->peers.v[i]))
 			preflight_hint(preflight_warning(run, "peer %s: there is no such server", run->conf->peers.v[i]),
 				       "vnas list shows which there are");
 }
 
-int preflight_servers(struct preflight_run *run, struct err *err)
+static void compare_with(struct preflight_run *run, const char *name)
 {
-	_cleanup_strlist_ struct strlist names = { 0 };
+	_cleanup_(cleanup_conf) struct conf other = { 0 };
+	struct err why = { 0 };
 	char path[PATH_MAX];
 	int r;
 
-	r = psv_list(run->psv, &names, err);
+	r = conf_read(psv_conf_path(run->psv, name, path), name, &other, &why);
+	if (r == -ENOENT)
+		return; /* destroyed just now */
+	if (r < 0) {
+		preflight_hint(preflight_warning(run, "cannot compare with %s: %s", name, why.text), "vnas edit %s", name);
+		return;
+	}
+	compare_addresses(run, &other);
+	compare_names(run, &other);
+	compare_volumes(run, &other);
+}
+
+int preflight_servers(struct preflight_run *run, struct err *err)
+{
+	_cleanup_(index_free) struct index index = { 0 };
+	struct index_record own = index_record_of(run->conf);
+	int r;
+
+	r = index_load(run->psv, &index, err);
 	if (r < 0)
 		return r;
-	check_peers(run, &names);
-	for (size_t i = 0; i < names.n; i++) {
-		_cleanup_(cleanup_conf) struct conf other = { 0 };
-		struct err why = { 0 };
-
-		if (strcmp(names.v[i], run->name) == 0)
-			continue;
-		r = conf_read(psv_conf_path(run->psv, names.v[i], path), names.v[i], &other, &why);
-		if (r == -ENOENT)
-			continue; /* destroyed just now */
-		if (r < 0) {
-			preflight_hint(preflight_warning(run, "cannot compare with %s: %s", names.v[i], why.text), "vnas edit %s",
-				       names.v[i]);
-			continue;
-		}
-		compare_addresses(run, &other);
-		compare_names(run, &other);
-		compare_volumes(run, &other);
-	}
+	check_peers(run, &index);
+	for (size_t i = 0; i < index.n; i++)
+		if (strcmp(index.v[i].name, run->name) != 0 && index_may_collide(&own, &index.v[i]))
+			compare_with(run, index.v[i].name);
+	index_merge(&index, &own);
+	index_save(run->psv, &index);
 	return 0;
 }
