@@ -441,6 +441,9 @@ static int write_conf(const struct psv *psv, const struct adopt *a, struct err *
 	(void)str_format(file, sizeof(file), "%s.conf", a->server);
 	if (r >= 0)
 		r = file_write_atomic_at(etc, file, a->conf_text, strlen(a->conf_text), 0600);
+	/* It can fail after the file has its name, when that is not durable. */
+	if (r < 0 && etc >= 0)
+		(void)unlinkat(etc, file, 0);
 	return r < 0 ? err_set(err, r, "cannot write %s/%s: %m", psv->etc, file) : 0;
 }
 
@@ -449,8 +452,6 @@ static int register_held(const struct psv *psv, const struct adopt *a, struct er
 	size_t moved = 0;
 	int r;
 
-	if (psv_exists(psv, a->server))
-		return err_set(err, -EEXIST, "there is a server %s here already", a->server);
 	r = make_pools(psv, a, err);
 	if (r == 0)
 		r = move_images(a, &moved, err);
@@ -458,7 +459,7 @@ static int register_held(const struct psv *psv, const struct adopt *a, struct er
 		r = volume_generation_remember(psv, a->server, a->generation, err);
 	if (r == 0)
 		r = write_conf(psv, a, err);
-	if (r < 0)
+	if (r < 0 && !psv_exists(psv, a->server))
 		move_back(a, moved);
 	return r;
 }
@@ -469,6 +470,8 @@ int adopt_register(const struct psv *psv, const struct adopt *a, struct err *err
 	size_t held = 0;
 	int r = 0;
 
+	if (psv_exists(psv, a->server))
+		return err_set(err, -EEXIST, "cannot adopt server %s: it is here already", a->server);
 	for (; held < a->n_volumes; held++) {
 		fds[held] = hold_unchanged(&a->volumes[held], err);
 		if (fds[held] < 0) {

@@ -98,6 +98,16 @@ void volume_fill_holes(struct volume *v)
 		v->sparse = fallocate(v->backing_fd, 0, 0, (off_t)want) < 0;
 }
 
+/* Whether nothing of the filesystem lies behind what the label says.  If the newer copy of the label is lost, the older
+ * one may tell of the size before a growth: that must not cost the data behind it. */
+static bool fs_fits_label(const struct volume *v)
+{
+	struct superblock sb;
+
+	return superblock_read(v->backing_fd, v->label.fs_offset, &sb) == 0 && sb.intact &&
+	       strcmp(sb.uuid, v->label.uuid) == 0 && sb.bytes <= v->label.fs_bytes;
+}
+
 /* An image is exactly its label and its filesystem.  Longer: it was being grown, and killed before the label knew. */
 static int image_fit(struct volume *v, bool thin, struct err *err)
 {
@@ -109,7 +119,7 @@ static int image_fit(struct volume *v, bool thin, struct err *err)
 	if ((uint64_t)st.st_size < want)
 		return err_set(err, -EUCLEAN, "%s is cut off: it has %" PRIu64 " bytes of %" PRIu64, v->path,
 			       (uint64_t)st.st_size, want);
-	if ((uint64_t)st.st_size > want && ftruncate(v->backing_fd, (off_t)want) < 0)
+	if ((uint64_t)st.st_size > want && fs_fits_label(v) && ftruncate(v->backing_fd, (off_t)want) < 0)
 		return err_set(err, -errno, "cannot undo the growth of %s that was interrupted: %m", v->path);
 	if (!thin)
 		volume_fill_holes(v);

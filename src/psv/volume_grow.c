@@ -56,7 +56,7 @@ static int extend_image(const struct psv *psv, const struct volume *v, uint64_t 
 	return r;
 }
 
-/* The label with its new size.  A device's old label is blanked: it will lie inside the filesystem. */
+/* The label with its new size, in both its copies: none that is left may tell of the old one.  A device's old label is blanked: it will lie inside the filesystem. */
 static int relabel(struct volume *v, uint64_t fs_bytes, struct err *err)
 {
 	uint64_t old = label_offset(v->label.fs_offset, v->label.fs_bytes);
@@ -65,6 +65,8 @@ static int relabel(struct volume *v, uint64_t fs_bytes, struct err *err)
 
 	v->label.fs_bytes = fs_bytes;
 	r = label_write(v->backing_fd, &v->label, err);
+	if (r == 0)
+		r = label_write(v->backing_fd, &v->label, err);
 	if (r == 0 && old != now)
 		r = label_erase(v->backing_fd, old, err);
 	return r;

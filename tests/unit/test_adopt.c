@@ -82,7 +82,7 @@ TEST(adopt_moves_images_into_the_pool)
 	}
 	OK(volume_generation_known(&p.h.psv, "sales", &known, err));
 	CHECK_INT(known, 1);
-	FAILS(adopt_register(&p.h.psv, &a, err), -ENOENT, "cannot find");
+	FAILS(adopt_register(&p.h.psv, &a, err), -EEXIST, "here already");
 	FAILS(adopt_read(&p.h.psv, (const char *[]){ a.volumes[0].target }, 1, &a, err), -EEXIST, "already");
 	adopt_free(&a);
 	conf_free(&c);

@@ -180,6 +180,34 @@ TEST(volume_grow_killed_after_the_label_is_completed)
 	CHECK(fs_bytes(&h, &v, 99 << 20) > 80 << 20);
 }
 
+/* The label tells of the size before a growth, and the filesystem has grown: nothing is cut off. */
+TEST(volume_never_cuts_a_filesystem)
+{
+	struct volume_host h;
+	struct conf_volume v;
+	struct volume vol;
+	struct label l = { 0 };
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	char path[256];
+
+	volume_host_make(&h, "200m");
+	v = volume_conf("data", CONF_FS_EXT4, 32);
+	OK(volume_create(&h.psv, "a", &v, "", false, v.uuid, err));
+	OK(volume_grow(&h.psv, "a", &v, 100 << 20, -1, err));
+	image_path(&h, "a.data.img", path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	OK(label_read(fd, &l, err));
+	l.fs_bytes = 31 << 20;
+	OK(label_write(fd, &l, err));
+	label_free(&l);
+	OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+	FAILS(volume_mount(&vol, err), -EUCLEAN, "larger than its label says");
+	volume_close(&vol);
+	CHECK_INT(stat(path, &st), 0);
+	CHECK_INT(st.st_size, 100 << 20);
+}
+
 static void grow_and_exit(const struct volume_host *h, struct conf_volume *v, uint64_t bytes)
 {
 	(void)volume_grow(&h->psv, "a", v, bytes, -1, NULL);
