@@ -72,7 +72,7 @@ static int fanotify(void) { return outcome(fanotify_init(FAN_CLASS_CONTENT, O_RD
 static int swap_on(void) { return outcome(swapon("/probe-none", 0)); }
 static int accounting(void) { return outcome(acct("/probe-none")); }
 static int ports(void) { return outcome(syscall(SYS_iopl, 3)); }
-static int quota(void) { return outcome(syscall(SYS_quotactl, 0x800001 << 8, NULL, 0, NULL)); }
+static int quota(void) { return outcome(syscall(SYS_quotactl, 0x800001U << 8, NULL, 0, NULL)); }
 static int realtime(void)
 {
 	struct sched_param p = { .sched_priority = 1 };
