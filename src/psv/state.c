@@ -169,7 +169,7 @@ static void read_volumes(struct reader *r, struct state *st)
 		read_text(&v, "name", st->volumes[i].name, sizeof(st->volumes[i].name));
 		st->volumes[i].rdev = makedev((unsigned)read_integer(&v, "major", UINT32_MAX),
 					      (unsigned)read_integer(&v, "minor", UINT32_MAX));
-		if (v.wrong)
+		if (v.wrong || !*st->volumes[i].name)
 			r->wrong = r->wrong ? r->wrong : "volumes";
 	}
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -256,6 +257,10 @@ TEST(state_is_written_and_read)
 	st.addresses = xcalloc(2, sizeof(*st.addresses));
 	CHECK_INT(conf_address_parse("192.0.2.1/24@eth0", &st.addresses[0].a, &err), 0);
 	CHECK_INT(conf_address_parse("2001:db8::1/64", &st.addresses[1].a, &err), 0);
+	st.volumes = xcalloc(1, sizeof(*st.volumes));
+	st.n_volumes = 1;
+	(void)str_copy(st.volumes[0].name, sizeof(st.volumes[0].name), "data");
+	st.volumes[0].rdev = makedev(259, 1048575);
 	st.addresses[0].ifindex = 5;
 	st.addresses[0].added = true;
 	CHECK_INT(state_write(&psv, "a", &st, &err), 0);
@@ -270,6 +275,8 @@ TEST(state_is_written_and_read)
 	CHECK(ipaddr_equal(&got.addresses[1].a.addr, &st.addresses[1].a.addr) && got.addresses[1].a.prefix == 64);
 	CHECK_STR(got.addresses[0].a.interface, "eth0");
 	CHECK(got.addresses[0].ifindex == 5 && got.addresses[0].added && !got.addresses[1].added);
+	CHECK(got.n_volumes == 1 && got.volumes[0].rdev == makedev(259, 1048575));
+	CHECK_STR(got.volumes[0].name, "data");
 	CHECK_INT(state_phase(&psv, "a", &got), VSV_RUNNING);
 	got.init_start++;
 	CHECK_INT(state_phase(&psv, "a", &got), VSV_FAILED);
@@ -330,6 +337,8 @@ TEST(state_damaged_is_said_and_never_a_crash)
 		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"addresses\":{}}",
 		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"addresses\":[7]}",
 		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"addresses\":[{\"address\":\"192.0.2.1\",\"prefix\":33}]}",
+		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"volumes\":[[]]}",
+		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"volumes\":[{\"name\":\"a\",\"major\":-1}]}",
 		"{\"phase\":\"failed\",\"boot_id\":\"0123456789012345678901234567890123456789\"}",
 	};
 	struct state got = { .id = 99 };
@@ -345,7 +354,7 @@ TEST(state_damaged_is_said_and_never_a_crash)
 		put(path, "state.json", bad[i]);
 		if (state_read(&psv, "a", &got, &err) != -EBADMSG)
 			test_fail(__FILE__, __LINE__, bad[i]);
-		CHECK(strstr(err.text, "/a/state.json is damaged: ") && strstr(err.hint, "vnas repair a"));
+		CHECK(strstr(err.text, "/a/state.json is damaged: ") && strstr(err.hint, "'vnas stop a'"));
 		CHECK_INT(got.id, 99);
 	}
 	psv_close(&psv);
