@@ -265,9 +265,10 @@ ssize_t fd_recv(int sock, void *data, size_t size, int *ret_fds, size_t max_fds,
 	size_t got = 0;
 	ssize_t n;
 
+	/* An end that left something unread is told once as a reset, before the messages that it had sent. */
 	do
 		n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
 		return -errno;
 	cut = msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC);

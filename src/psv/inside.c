@@ -76,14 +76,17 @@ static int wait_result(int conn, int timeout_ms, const char *what, struct err *e
 	return 0;
 }
 
-/* init_fd: a descriptor of PID 1's own. */
+/* init_fd: a descriptor of PID 1's own.  Before it executes vnas-init it has those of its maker, at the same numbers. */
 static int init_fd(pid_t init_pid, uint64_t init_start, int number, struct err *err)
 {
 	_cleanup_close_ int pidfd = pid_open_checked(init_pid, init_start);
+	char comm[32];
 	int fd;
 
 	if (pidfd < 0)
 		return err_exit(err, VNAS_EXIT_NOT_RUNNING, -ESRCH, "the virtual server does not run");
+	if (strcmp(pid_comm(init_pid, comm, sizeof(comm)), "vnas-init") != 0)
+		return err_exit(err, VNAS_EXIT_NOT_RUNNING, -EAGAIN, "the virtual server is just starting");
 	fd = pidfd_getfd(pidfd, number, 0);
 	if (fd < 0)
 		return err_set(err, -errno, "cannot reach the first process of the virtual server: %m");

@@ -16,6 +16,10 @@ struct tiny {
 	int root_fd;
 };
 
+/* tiny_root, tiny_cgroup: the parts of it; the cgroup's descriptor is returned.  They skip the test where they cannot run. */
+struct root;
+void tiny_root(struct root *ret);
+int tiny_cgroup(struct tiny *t);
 /* tiny_start: skips the test where it cannot run.  bounding: as inside_spawn. */
 void tiny_start(struct tiny *t, uint64_t bounding);
 /* tiny_stop: and checks that no process is left. */

@@ -58,14 +58,20 @@ static void write_file(int root_fd, const char *path, const char *text)
 	CHECK_INT(fd_write_all(fd, text, strlen(text)), 0);
 }
 
-static void build_root(struct root *root)
+void tiny_root(struct root *root)
 {
 	static const char *const dirs[] = { "dev", "dev/pts", "proc", "etc", "root", "tmp", "srv", "bin", "home",
 					    "home/alice", "usr", "usr/bin", "usr/lib", "usr/lib/vnas" };
 	static const char *const tools[] = { "sh", "cat", "head", "yes", "id", "sleep", "kill", "ls", "seq", "dd",
 					     "stty", "tty", "ps", "setsid", "env", "readlink", "hostname", "mount",
 					     "true", "false", "touch", "wc", "pwd", "grep", "stat", "killall" };
-	int fd = new_mount("tmpfs", (const char *const[][2]){ { "size", "64m" }, { "mode", "755" }, { NULL, NULL } });
+	int fd;
+
+	if (geteuid() != 0)
+		SKIP("needs root");
+	if (access(BUSYBOX, X_OK) < 0)
+		SKIP("needs busybox-static");
+	fd = new_mount("tmpfs", (const char *const[][2]){ { "size", "64m" }, { "mode", "755" }, { NULL, NULL } });
 
 	*root = (struct root){ .n = 2, .conf_fd = -1 };
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
@@ -95,7 +101,7 @@ static void build_root(struct root *root)
 	root->conf_fd = open(test_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int make_cgroup(struct tiny *t)
+int tiny_cgroup(struct tiny *t)
 {
 	const char *base = access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0 ? "/sys/fs/cgroup" :
 									       "/sys/fs/cgroup/unified";
@@ -137,12 +143,8 @@ void tiny_start(struct tiny *t, uint64_t bounding)
 				  .nofile = 1024, .new_net = true };
 	int r;
 
-	if (geteuid() != 0)
-		SKIP("needs root");
-	if (access(BUSYBOX, X_OK) < 0)
-		SKIP("needs busybox-static");
-	build_root(&root);
-	s.cgroup_fd = cgroup_fd = make_cgroup(t);
+	tiny_root(&root);
+	s.cgroup_fd = cgroup_fd = tiny_cgroup(t);
 	r = inside_spawn(&s, &t->pid, &err);
 	if (r < 0)
 		(void)fprintf(stderr, "    %s\n", err.text);
