@@ -94,6 +94,7 @@ static const struct cmd_option share_options[] = {
 	{ "read", "@GROUP|USER", "may read (repeatable)" },
 	{ "write", "@GROUP|USER", "may write (repeatable)" },
 	{ "guest", NULL, "without a password" },
+	{ "no-guest", NULL, "takes --guest back" },
 	{ "comment", "TEXT", "shown to clients" },
 	{ 0 }
 };

@@ -1,70 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Order of a change: the new text is made and parsed, the names in it are looked up inside, the folder is made, the file is
- * replaced, the running services are told.  A kill before the file leaves the old configuration and at most an empty folder;
- * after it, the next share verb, reload or start does the rest, since all of them work from the whole file. */
+/* Order of a change: the new text is made and parsed, the names in it are looked up inside, the folder is made, and only
+ * then the configuration is changed as every other change of it is (psv/change.h).  A kill before that leaves the old
+ * configuration and at most an empty folder; after it, the next change, reload or start does the rest. */
 #include "psv/share.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/fd.h"
+#include "psv/change.h"
 #include "psv/conf.h"
-#include "psv/inside.h"
 #include "psv/inside_run.h"
 #include "psv/psv.h"
-#include "psv/root.h"
 #include "psv/share_folder.h"
 #include "service/samba.h"
-#include "service/service.h"
 
-enum { LOCK_MS = 30 * 1000 };
-
-/* A change under way. */
+/* One change, handed through server_change(). */
 struct change {
-	int lock_fd;
-	char path[PATH_MAX];
-	char *old_text, *new_text;
-	struct conf old_conf, new_conf;
-	struct inside_ref ref;
-	bool running;
+	const struct psv *psv;
+	const char *server;
+	const struct share_edit *edit; /* NULL: remove */
+	const char *name;              /* of the share */
+	bool add;
+	void (*notice)(const char *line);
+	char *old_name, *old_path;     /* of the one that was removed */
+	bool old_smb;
 };
 
-static void change_close(struct change *c)
+static void change_free(struct change *c)
 {
-	if (c->lock_fd >= 0)
-		(void)close(c->lock_fd);
-	free(c->old_text);
-	free(c->new_text);
-	conf_free(&c->old_conf);
-	conf_free(&c->new_conf);
-}
-
-#define _cleanup_change_ _cleanup_(change_close)
-
-static int change_open(const struct psv *psv, const char *server, const char *verb, struct change *c, struct err *err)
-{
-	size_t len;
-	int r;
-
-	if (!psv_exists(psv, server))
-		return err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no virtual file server of that name");
-	c->lock_fd = psv_lock(psv, server, verb, LOCK_MS, NULL, err);
-	if (c->lock_fd < 0)
-		return c->lock_fd;
-	(void)psv_conf_path(psv, server, c->path);
-	r = file_read_at(AT_FDCWD, c->path, CONF_MAX_BYTES, &c->old_text, &len);
-	if (r < 0)
-		return err_set(err, r, "cannot read %s: %s", c->path, strerror(-r));
-	r = conf_parse(c->old_text, len, c->path, server, &c->old_conf, err);
-	if (r < 0)
-		return r;
-	r = inside_find(psv, server, &c->ref, err);
-	c->running = r == 0;
-	return r < 0 ? r : 0;
+	free(c->old_name);
+	free(c->old_path);
 }
 
 static const struct conf_share *find(const struct conf *conf, const char *name)
@@ -151,149 +119,166 @@ char *share_edit_text(const char *text, const struct conf *conf, const struct sh
 	return r < 0 ? NULL : steal_ptr(&t);
 }
 
-/* change_check: the new text parses, and smb.conf can be made from it. */
-static int change_check(struct change *c, const char *server, struct err *err)
+static void say(const struct change *c, const char *line)
 {
-	_cleanup_strbuf_ struct strbuf smb_conf = { 0 };
-	int r = conf_parse(c->new_text, strlen(c->new_text), c->path, server, &c->new_conf, err);
-
-	return r < 0 ? r : samba_conf_text(&c->new_conf, &smb_conf, err);
+	if (c->notice)
+		c->notice(line);
 }
 
-static int change_write(struct change *c, struct err *err)
+static int parse(const struct change *c, const char *text, struct conf *ret, struct err *err)
 {
-	_cleanup_close_ int dir = -1;
-	char *slash = strrchr(c->path, '/');
-	int r;
+	char path[PATH_MAX];
 
-	*slash = '\0';
-	dir = dir_open(AT_FDCWD, c->path);
-	*slash = '/';
-	if (dir < 0)
-		return err_set(err, dir, "cannot open the folder of %s: %s", c->path, strerror(-dir));
-	r = file_write_atomic_at(dir, slash + 1, c->new_text, strlen(c->new_text), 0600);
-	return r < 0 ? err_set(err, r, "cannot write %s: %s", c->path, strerror(-r)) : 0;
+	return conf_parse(text, strlen(text), psv_conf_path(c->psv, c->server, path), c->server, ret, err);
 }
 
-/* change_apply: what is generated, and then the services that read it. */
-static int change_apply(const struct change *c, struct err *err)
+/* make_folder: old is what the share was, or NULL. */
+static int make_folder(const struct change *c, const struct conf_share *s, const struct conf_share *old, struct err *err)
 {
-	_cleanup_close_ int conf_fd = -1, conn = -1;
-	int r;
+	struct inside_ref ref;
+	int r = inside_find(c->psv, c->server, &ref, err);
 
-	if (!c->running)
-		return 0;
-	conf_fd = inside_conf_fd(c->ref.pid, c->ref.start, err);
-	if (conf_fd < 0)
-		return conf_fd;
-	r = root_generate(&c->new_conf, conf_fd, err);
-	if (r < 0)
-		return r;
-	conn = inside_connect(c->ref.pid, c->ref.start, err);
-	if (conn < 0)
-		return conn;
-	return inside_service_act(conn, samba_service.name, INSIDE_RELOAD, err);
-}
-
-static void say(void (*notice)(const char *line), const char *line)
-{
-	if (notice)
-		notice(line);
-}
-
-static int make_folder(const struct change *c, const struct conf_share *s, void (*notice)(const char *line), struct err *err)
-{
-	int r;
-
-	if (!c->running) {
-		say(notice, "it does not run: the folder is made at its next start");
+	if (r > 0) {
+		say(c, "it does not run: the folder is made at its next start");
 		return 0;
 	}
-	r = share_folder_check(&c->ref, s, err);
 	if (r == 0)
-		r = share_folder_make(&c->ref, s, err);
-	if (r == FOLDER_WAS_THERE)
-		say(notice, "the folder holds something already: its rights stay as they are");
+		r = share_folder_check(&ref, s, err);
+	if (r == 0)
+		r = share_folder_make(&ref, s, old, err);
+	if (r == FOLDER_KEPT)
+		say(c, "the folder holds something already: its rights stay as they are");
+	if (r == FOLDER_GRANTED)
+		say(c, "what lies in the folder already keeps its own rights");
 	return r < 0 ? r : 0;
 }
 
-static bool rights_changed(const struct share_edit *e)
+static bool rights_change(const struct share_edit *e)
 {
 	return e->path || e->read || e->write || e->guest >= 0 || e->read_only >= 0;
 }
 
-static int share_change(const struct psv *psv, const char *server, const struct share_edit *e, bool add,
-			void (*notice)(const char *line), struct err *err)
+/* prepare: what must be so before the new text becomes the configuration. */
+static int prepare(const struct change *c, const char *new_text, const struct conf_share *old, struct err *err)
 {
-	_cleanup_change_ struct change c = { .lock_fd = -1 };
-	const struct conf_share *old;
-	int r = change_open(psv, server, add ? "share add" : "share set", &c, err);
+	_cleanup_strbuf_ struct strbuf smb_conf = { 0 };
+	struct conf conf = { 0 };
+	int r = parse(c, new_text, &conf, err);
 
-	if (r < 0)
-		return r;
-	old = find(&c.old_conf, e->name);
-	if (add && old)
-		return err_set(err, -EEXIST, "share %s is there already", old->name);
-	if (!add && !old)
-		return err_set(err, -ENOENT, "there is no share %s", e->name);
-	c.new_text = share_edit_text(c.old_text, &c.old_conf, e, err);
-	if (!c.new_text)
-		return -EINVAL;
-	r = change_check(&c, server, err);
-	if (r == 0 && (add || rights_changed(e)))
-		r = make_folder(&c, find(&c.new_conf, e->name), notice, err);
 	if (r == 0)
-		r = change_write(&c, err);
-	return r < 0 ? r : change_apply(&c, err);
+		r = samba_conf_text(&conf, &smb_conf, err);
+	if (r == 0 && (c->add || rights_change(c->edit)))
+		r = make_folder(c, find(&conf, c->name), old, err);
+	conf_free(&conf);
+	return r;
 }
 
-int share_add(const struct psv *psv, const char *server, const struct share_edit *edit, void (*notice)(const char *line),
-	      struct err *err)
+static char *edit_text(const struct change *c, const char *text, const struct conf *conf, struct err *err)
 {
-	return share_change(psv, server, edit, true, notice, err);
+	const struct conf_share *old = find(conf, c->name);
+	_cleanup_free_ char *new_text = NULL;
+
+	if (c->add && old) {
+		(void)err_set(err, -EEXIST, "share %s is there already", old->name);
+		return NULL;
+	}
+	if (!c->add && !old) {
+		(void)err_set(err, -ENOENT, "there is no share %s", c->name);
+		return NULL;
+	}
+	new_text = share_edit_text(text, conf, c->edit, err);
+	if (!new_text || prepare(c, new_text, old, err) < 0)
+		return NULL;
+	return steal_ptr(&new_text);
 }
 
-int share_set(const struct psv *psv, const char *server, const struct share_edit *edit, void (*notice)(const char *line),
+static char *remove_text(struct change *c, const char *text, const struct conf *conf, struct err *err)
+{
+	const struct conf_share *old = find(conf, c->name);
+	_cleanup_free_ char *section = NULL;
+	char *new_text;
+
+	if (!old) {
+		(void)err_set(err, -ENOENT, "there is no share %s", c->name);
+		return NULL;
+	}
+	section = xasprintf("share %s", old->name);
+	new_text = confedit_remove_section(text, section);
+	if (!new_text) {
+		(void)err_set(err, -EINVAL, "cannot find [%s] in the configuration", section);
+		return NULL;
+	}
+	c->old_name = xstrdup(old->name);
+	c->old_path = xstrdup(old->path);
+	c->old_smb = old->smb && conf->smb_enabled;
+	return new_text;
+}
+
+static char *edit(const char *text, void *arg, struct err *err)
+{
+	struct change *c = arg;
+	struct conf conf = { 0 };
+	char *new_text;
+
+	if (parse(c, text, &conf, err) < 0)
+		return NULL;
+	new_text = c->edit ? edit_text(c, text, &conf, err) : remove_text(c, text, &conf, err);
+	conf_free(&conf);
+	return new_text;
+}
+
+static int change(struct change *c, const char *verb, struct err *err)
+{
+	const struct change_opts opts = { .verb = verb, .notice = c->notice };
+
+	if (!psv_exists(c->psv, c->server))
+		return err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no virtual file server of that name");
+	return server_change(c->psv, c->server, edit, c, &opts, err);
+}
+
+int share_add(const struct psv *psv, const char *server, const struct share_edit *e, void (*notice)(const char *line),
 	      struct err *err)
 {
-	return share_change(psv, server, edit, false, notice, err);
+	struct change c = { .psv = psv, .server = server, .edit = e, .name = e->name, .add = true, .notice = notice };
+
+	return change(&c, "share add", err);
+}
+
+int share_set(const struct psv *psv, const char *server, const struct share_edit *e, void (*notice)(const char *line),
+	      struct err *err)
+{
+	struct change c = { .psv = psv, .server = server, .edit = e, .name = e->name, .notice = notice };
+
+	return change(&c, "share set", err);
 }
 
 /* close_share: what clients have open would otherwise stay open for as long as they like. */
-static int close_share(const struct change *c, const char *name, struct err *err)
+static int close_share(const struct change *c, struct err *err)
 {
-	return inside_must(&c->ref,
-			   (const char *const[]){ "smbcontrol", "-s", SAMBA_CONF_INSIDE, "smbd", "close-share", name, NULL },
+	struct inside_ref ref;
+	int r = inside_find(c->psv, c->server, &ref, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return inside_must(&ref,
+			   (const char *const[]){ "smbcontrol", "-s", SAMBA_CONF_INSIDE, "smbd", "close-share", c->old_name,
+						  NULL },
 			   NULL, err);
 }
 
-int share_remove(const struct psv *psv, const char *server, const char *name, void (*notice)(const char *line), struct err *err)
+int share_remove(const struct psv *psv, const char *server, const char *name, void (*notice)(const char *line),
+		 struct err *err)
 {
-	_cleanup_change_ struct change c = { .lock_fd = -1 };
-	_cleanup_free_ char *section = NULL, *stays = NULL;
-	const struct conf_share *old;
-	int r = change_open(psv, server, "share remove", &c, err);
+	_cleanup_(change_free) struct change c = { .psv = psv, .server = server, .name = name, .notice = notice };
+	_cleanup_free_ char *stays = NULL;
+	int r = change(&c, "share remove", err);
 
+	if (r == 0 && c.old_smb)
+		r = close_share(&c, err);
 	if (r < 0)
 		return r;
-	old = find(&c.old_conf, name);
-	if (!old)
-		return err_set(err, -ENOENT, "there is no share %s", name);
-	section = xasprintf("share %s", old->name);
-	c.new_text = confedit_remove_section(c.old_text, section);
-	if (!c.new_text)
-		return err_set(err, -EINVAL, "cannot find [%s] in %s", section, c.path);
-	r = change_check(&c, server, err);
-	if (r == 0)
-		r = change_write(&c, err);
-	if (r == 0)
-		r = change_apply(&c, err);
-	if (r == 0 && c.running && old->smb && c.new_conf.smb_enabled)
-		r = close_share(&c, old->name, err);
-	if (r < 0)
-		return r;
-	stays = xasprintf("the data stays in %s", old->path);
-	say(notice, stays);
+	stays = xasprintf("the data stays in %s", c.old_path);
+	say(&c, stays);
 	return 0;
 }
 
@@ -360,11 +345,12 @@ int share_folders(const struct conf *conf, const struct inside_ref *ref, void (*
 			continue;
 		r = share_folder_check(ref, s, &why);
 		if (r == 0)
-			r = share_folder_make(ref, s, &why);
+			r = share_folder_make(ref, s, NULL, &why);
 		if (r >= 0)
 			continue;
 		text = xasprintf("share %s: %s", s->name, why.text);
-		say(notice, text);
+		if (notice)
+			notice(text);
 	}
 	return 0;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rights are given by POSIX ACLs with defaults, so that what one user makes is open to the others whom the share names,
- * whatever the mask of a client says; smbd shows them as NT ACLs from the first day.  Only an empty folder gets them: rights
- * that somebody gave to data are never changed. */
+ * whatever the mask of a client says; smbd shows them as NT ACLs from the first day.  What lies in a folder already keeps the
+ * rights that somebody gave it, and so does a folder whose NT ACL a client has set: smbd would drop that when the POSIX ACL
+ * below it changes. */
 #include "psv/share_folder.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "psv/conf.h"
 #include "psv/inside_run.h"
@@ -85,22 +85,79 @@ static int is_empty(const struct inside_ref *ref, const char *path, struct err *
 	return r < 0 ? r : found.len == 0;
 }
 
-int share_folder_make(const struct inside_ref *ref, const struct conf_share *s, struct err *err)
+/* has_nt_acl: 1, 0, or -errno. */
+static int has_nt_acl(const struct inside_ref *ref, const char *path, struct err *err)
+{
+	int r = inside_run(ref,
+			   (const char *const[]){ "getfattr", "--absolute-names", "--name=user.NTACL", "--", path, NULL }, NULL,
+			   NULL, err);
+
+	return r < 0 ? r : r == 0;
+}
+
+static bool names(const struct conf_share *s, const char *name)
+{
+	return strlist_has(&s->read, name) || strlist_has(&s->write, name);
+}
+
+static void add_withdrawn(struct strbuf *acl, const struct strlist *before, const struct conf_share *now)
+{
+	for (size_t i = 0; i < before->n; i++) {
+		const char *name = before->v[i];
+		char kind = *name == '@' ? 'g' : 'u';
+
+		if (!names(now, name))
+			strbuf_addf(acl, "%s%c:%s,d:%c:%s", acl->len ? "," : "", kind, name + (kind == 'g'), kind,
+				    name + (kind == 'g'));
+	}
+}
+
+/* set_acl: nothing for an empty list. */
+static int set_acl(const struct inside_ref *ref, const char *option, const struct strbuf *acl, const char *path,
+		   struct err *err)
+{
+	if (acl->len == 0)
+		return 0;
+	return inside_must(ref, (const char *const[]){ "setfacl", option, acl->buf, "--", path, NULL }, NULL, err);
+}
+
+static int grant(const struct inside_ref *ref, const struct conf_share *s, const struct conf_share *old, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf given = { 0 }, taken = { 0 };
+	int r = has_nt_acl(ref, s->path, err);
+
+	if (r != 0)
+		return r < 0 ? r : FOLDER_KEPT;
+	add_names(&given, &s->write, NULL, s->read_only ? "r-x" : "rwx");
+	add_names(&given, &s->read, &s->write, "r-x");
+	add_withdrawn(&taken, &old->write, s);
+	add_withdrawn(&taken, &old->read, s);
+	r = set_acl(ref, "--modify", &given, s->path, err);
+	if (r == 0)
+		r = set_acl(ref, "--remove", &taken, s->path, err);
+	return r < 0 ? r : FOLDER_GRANTED;
+}
+
+static int give_rights(const struct inside_ref *ref, const struct conf_share *s, struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf acl = { 0 };
+	int r = inside_must(ref, (const char *const[]){ "chown", "--no-dereference", "root:root", "--", s->path, NULL }, NULL,
+			    err);
+
+	share_folder_acl(s, &acl);
+	return r < 0 ? r : set_acl(ref, "--set", &acl, s->path, err);
+}
+
+int share_folder_make(const struct inside_ref *ref, const struct conf_share *s, const struct conf_share *old,
+		      struct err *err)
+{
 	int r = inside_must(ref, (const char *const[]){ "mkdir", "-p", "--", s->path, NULL }, NULL, err);
 
 	if (r == 0)
 		r = is_empty(ref, s->path, err);
-	if (r < 0)
-		return err_wrap(err, r, "folder %s", s->path);
-	if (r == 0)
-		return FOLDER_WAS_THERE;
-	share_folder_acl(s, &acl);
-	r = inside_must(ref, (const char *const[]){ "chown", "--no-dereference", "root:root", "--", s->path, NULL }, NULL, err);
-	if (r == 0)
-		r = inside_must(ref,
-				(const char *const[]){ "setfacl", "--set", strbuf_str(&acl), "--", s->path, NULL },
-				NULL, err);
-	return r < 0 ? err_wrap(err, r, "folder %s", s->path) : FOLDER_MADE;
+	if (r > 0)
+		r = give_rights(ref, s, err);
+	else if (r == 0)
+		r = old && strcmp(old->path, s->path) == 0 ? grant(ref, s, old, err) : FOLDER_KEPT;
+	return r < 0 ? err_wrap(err, r, "folder %s", s->path) : r;
 }

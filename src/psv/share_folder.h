@@ -9,12 +9,14 @@ struct err;
 struct inside_ref;
 
 /* Outcomes that are no errors. */
-enum { FOLDER_MADE = 0, FOLDER_WAS_THERE = 1 };
+enum { FOLDER_MADE = 0, FOLDER_KEPT = 1, FOLDER_GRANTED = 2 };
 
 /* share_folder_check: that every user and group of the share's lists is known inside.  0 or -ENOENT with words. */
 int share_folder_check(const struct inside_ref *ref, const struct conf_share *s, struct err *err);
-/* share_folder_make: makes the folder, or takes an empty one, and gives the rights; one with something in it keeps its own
- * (FOLDER_WAS_THERE). */
-int share_folder_make(const struct inside_ref *ref, const struct conf_share *s, struct err *err);
+/* share_folder_make: makes the folder, or takes an empty one, and gives the rights (FOLDER_MADE).  One with something in it
+ * keeps its own (FOLDER_KEPT), unless `old` says what the share was: then whom it names newly gets rights on the folder
+ * itself, and whom it names no more loses them (FOLDER_GRANTED). */
+int share_folder_make(const struct inside_ref *ref, const struct conf_share *s, const struct conf_share *old,
+		      struct err *err);
 /* share_folder_acl: the entries for setfacl(1), each for the folder and as its default. */
 void share_folder_acl(const struct conf_share *s, struct strbuf *ret);

@@ -19,6 +19,13 @@ enum { LOCK_MS = 30 * 1000 };
 
 #define FIRST_GROUP "users" /* of every user that vnas makes */
 
+/* group_is_open: users can be in it.  Of the system's groups those that give no rights over the system: departments name
+ * groups so. */
+static bool group_is_open(const struct passwd_group *g)
+{
+	return !passwd_is_system(g->gid) || strcmp(g->name, FIRST_GROUP) == 0 || strcmp(g->name, "staff") == 0;
+}
+
 /* One change or look: the Vsv's lock (-1 for a look), its PID 1 and what it holds. */
 struct session {
 	int lock_fd;
@@ -177,7 +184,7 @@ static int require_group(const struct session *s, const char *group, struct err 
 
 	if (!g)
 		return err_set(err, -ENOENT, "there is no group %s", group);
-	if (passwd_is_system(g->gid) && strcmp(group, FIRST_GROUP) != 0)
+	if (!group_is_open(g))
 		return err_set(err, -EPERM, "group %s is one of the system's own", group);
 	return 0;
 }
@@ -444,7 +451,7 @@ int groups_list(const struct psv *psv, const char *server, json_t **ret, struct 
 		return r;
 	list = json_array();
 	for (size_t i = 0; i < s.db.n_groups; i++)
-		if (!passwd_is_system(s.db.groups[i].gid) || strcmp(s.db.groups[i].name, FIRST_GROUP) == 0)
+		if (group_is_open(&s.db.groups[i]))
 			(void)json_array_append_new(list, group_json(&s, &s.db.groups[i]));
 	*ret = sorted(list);
 	return 0;

@@ -37,6 +37,7 @@ static const uint64_t capabilities =
 static const char *const packages[] = {
 	"samba", "samba-common", "samba-common-bin", "samba-vfs-modules",
 	"acl",    /* setfacl: rights of a new share's folder */
+	"attr",   /* getfattr: what lies in user.NTACL */
 	"passwd", /* useradd and kin */
 	NULL,
 };

@@ -8,7 +8,7 @@ host_add client2 102
 for n in 11 12; do
 	vsv "s$n" $n --volume data=64M --hostname "FILESRV$n"
 	check "start s$n" vnas start "s$n"
-	check "user add s$n" vnas user add "s$n" tanaka --uid "1$n" --password-stdin <<<"secret-$n"
+	check "user add s$n" vnas user add "s$n" tanaka --uid "20$n" --password-stdin <<<"secret-$n"
 	check "share add s$n" vnas share add "s$n" docs --path /srv/data/docs --smb --write tanaka
 done
 echo "first" >"$T/one"
@@ -20,7 +20,7 @@ for n in 11 12; do
 		check "get at $address" smb client2 "$address" docs tanaka "secret-$n" "get two $T/two.back"
 		check "it is the same" cmp "$T/two" "$T/two.back"
 	done
-	check_eq "it is the user's own number" "$(vnas exec "s$n" -- stat -c %u /srv/data/docs/two)" "1$n"
+	check_eq "it is the user's own number" "$(vnas exec "s$n" -- stat -c %u /srv/data/docs/two)" "20$n"
 done
 refute "the other's password" smb client1 "$NET4.11" docs tanaka secret-12 ls
 refute "no password" smb client1 "$NET4.11" docs tanaka '' ls
@@ -46,7 +46,7 @@ check "it lies in user.NTACL" bash -c "'$VNAS' exec s11 -- getfattr -d /srv/data
 
 # Shares, users and groups on the running server.
 check_json "share list" '.shares[0] | .name == "docs" and .path == "/srv/data/docs"' vnas share list s11 --json
-check_json "user list" '.users[] | select(.name == "tanaka") | .uid == 111' vnas user list s11 --json
+check_json "user list" '.users[] | select(.name == "tanaka") | .uid == 2011' vnas user list s11 --json
 vnas user add s11 suzuki --password-stdin <<<"secret-s"
 refute "a user who is not named" smb client1 "$NET4.11" docs suzuki secret-s ls
 check "group add" vnas group add s11 staff --member suzuki
@@ -66,7 +66,7 @@ check "the neighbour serves all the time" smb client2 "$NET4.12" docs tanaka sec
 refute "a Psv's port 445" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.1/445"
 
 # The Psv's own listener on the wildcard address would take the port.
-vnas stop s11
+vnas stop s11 s12
 socat TCP4-LISTEN:445,bind=0.0.0.0,reuseaddr,fork - </dev/null &
 listener=$!
 check "a listener of the Psv on the wildcard address" eventually 2 bash -c "ss -lnt | grep -q ':445 '"
