@@ -6,6 +6,7 @@
  * between disks of 512 and 4096 byte sectors. */
 #include "psv/loop.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -18,6 +19,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/str.h"
 
 enum { ATTACH_TRIES = 2000, ATTACH_PAUSE_NS = 1000 * 1000 };
 
@@ -84,9 +86,40 @@ int loop_attach(int file_fd, uint64_t offset_bytes, const char *name, struct loo
 	return r;
 }
 
-int loop_open(dev_t rdev, int file_fd, struct loop *ret, struct err *err)
+/* Both numbers: an inode number alone names nothing. */
+static bool is_attached_to(int loop_fd, const struct stat *file)
 {
 	struct loop_info64 info;
+
+	return ioctl(loop_fd, LOOP_GET_STATUS64, &info) == 0 && major(info.lo_device) == major(file->st_dev) &&
+	       minor(info.lo_device) == minor(file->st_dev) && info.lo_inode == file->st_ino;
+}
+
+int loop_find(int file_fd, char device[64])
+{
+	_cleanup_closedir_ DIR *d = opendir("/sys/block");
+	const struct dirent *e;
+	struct stat file;
+
+	if (!d || fstat(file_fd, &file) < 0)
+		return -errno;
+	while ((e = readdir(d))) {
+		_cleanup_close_ int fd = -1;
+		char path[64];
+
+		if (!str_starts(e->d_name, "loop") || !str_format(path, sizeof(path), "/dev/%s", e->d_name))
+			continue;
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0 || !is_attached_to(fd, &file))
+			continue;
+		memcpy(device, path, sizeof(path));
+		return 1;
+	}
+	return 0;
+}
+
+int loop_open(dev_t rdev, int file_fd, struct loop *ret, struct err *err)
+{
 	_cleanup_close_ int fd = -1;
 	struct loop l = { .fd = -1 };
 	struct stat st;
@@ -100,11 +133,7 @@ int loop_open(dev_t rdev, int file_fd, struct loop *ret, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "cannot open loop device %u: %m", minor(rdev));
 	fd = l.fd;
-	if (l.rdev != rdev || ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
-		return err_set(err, -ESTALE, "%s is not attached", l.device);
-	/* Both numbers: an inode number alone names nothing. */
-	if (major(info.lo_device) != major(st.st_dev) || minor(info.lo_device) != minor(st.st_dev) ||
-	    info.lo_inode != st.st_ino)
+	if (l.rdev != rdev || !is_attached_to(fd, &st))
 		return err_set(err, -ESTALE, "%s is attached to another file", l.device);
 	*ret = l;
 	(void)steal_fd(&fd);

@@ -24,5 +24,9 @@ int loop_attach(int file_fd, uint64_t offset_bytes, const char *name, struct loo
  * attached to something else. */
 int loop_open(dev_t rdev, int file_fd, struct loop *ret, struct err *err);
 
+/* loop_find: whether any loop device is attached to that file.  1: its name is in device; 0; -errno.  Looks at all of them:
+ * for the rare case only. */
+int loop_find(int file_fd, char device[64]);
+
 /* loop_refresh: makes the device as long as its file is now. */
 int loop_refresh(const struct loop *l, struct err *err);

@@ -66,6 +66,24 @@ int image_lock(int fd, const char *path, int patience_ms, struct err *err)
 	return 0;
 }
 
+/* The lock is ours alone: losetup and `mount -o loop` do not ask for it.  A lease is given only if nobody else has the file
+ * open, in which case there is nothing to look for. */
+static int refuse_other_loop(int fd, const char *path, struct err *err)
+{
+	char device[64];
+	int r;
+
+	if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) {
+		(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+		return 0;
+	}
+	r = loop_find(fd, device);
+	if (r <= 0)
+		return r < 0 ? err_set(err, r, "cannot look for loop devices: %m") : 0;
+	r = err_exit(err, VNAS_EXIT_IN_USE, -EBUSY, "%s is in use: attached to %s, not by vnas", path, device);
+	return err_hint(err, r, "losetup --detach %s", device);
+}
+
 int image_open(const char *path, struct err *err)
 {
 	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -86,7 +104,8 @@ int image_open(const char *path, struct err *err)
 	/* While we waited it may have been deleted or replaced: then the lock is of a file without a name. */
 	if (stat(path, &named) < 0 || named.st_dev != st.st_dev || named.st_ino != st.st_ino)
 		return err_set(err, -ESTALE, "%s was replaced while it was opened", path);
-	return steal_fd(&fd);
+	r = refuse_other_loop(fd, path, err);
+	return r < 0 ? r : steal_fd(&fd);
 }
 
 void volume_fill_holes(struct volume *v)
@@ -364,6 +383,8 @@ int volume_subtree(const struct volume *v, const char *folder, struct err *err)
 
 void volume_close(struct volume *v)
 {
+	if (!v->path[0])
+		return;
 	/* The mount first: a device that clears itself needs its last user gone. */
 	cleanup_close(&v->mount_fd);
 	cleanup_close(&v->device_fd);

@@ -106,9 +106,13 @@ int volumes_check(const struct psv *psv, const struct volume *volumes, size_t n,
 int volumes_advance(const struct psv *psv, struct volume *volumes, size_t n, const char *conf_text, struct err *err);
 int volume_generation_known(const struct psv *psv, const char *server, uint64_t *ret, struct err *err);
 int volume_generation_remember(const struct psv *psv, const char *server, uint64_t generation, struct err *err);
+/* volume_store_conf: the copy of the configuration that adopting reads, after a change, of a running or a stopped server.
+ * The generation stays.  The caller holds the server's lock. */
+int volume_store_conf(const struct psv *psv, const char *server, const struct conf_volume *root, const char *conf_text,
+		      struct err *err);
 /* volume_set_generation: one label, durable when it returns. */
 int volume_set_generation(struct volume *v, uint64_t generation, const char *conf_text, struct err *err);
-void volume_close(struct volume *v);
+void volume_close(struct volume *v); /* also of one that is `{ 0 }` */
 /* volume_is_ours: what lies at its path is labelled as this server's volume of that name. */
 bool volume_is_ours(const struct psv *psv, const char *server, const struct conf_volume *v);
 /* volume_wait_gone: after its last user died, waits until the lock can be had again.  0 or -ETIME. */

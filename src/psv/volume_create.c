@@ -7,11 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -160,11 +163,30 @@ static int make_filesystem(struct volume *vol, bool zeroed, struct err *err)
 	return r;
 }
 
+/* btrfs writes every block to a new place, for which a full file system has no room: what is allocated must be
+ * overwritten in place.  That can be said of an empty file only. */
+static int set_overwrite(int fd, struct err *err)
+{
+	struct statfs s;
+	int flags;
+
+	if (fstatfs(fd, &s) < 0 || s.f_type != BTRFS_SUPER_MAGIC)
+		return 0;
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+		flags |= FS_NOCOW_FL;
+		if (ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0)
+			return 0;
+	}
+	return err_set(err, -errno, "cannot switch copy on write off for the image: %m");
+}
+
 static int allocate(const struct conf_pool *p, int fd, uint64_t bytes, struct err *err)
 {
 	char size[16];
-	int r;
+	int r = p->thin ? 0 : set_overwrite(fd, err);
 
+	if (r < 0)
+		return r;
 	if (p->thin ? ftruncate(fd, (off_t)bytes) == 0 : fallocate(fd, 0, 0, (off_t)bytes) == 0)
 		return 0;
 	r = err_set(err, -errno, "cannot allocate %s in pool '%s': %m", size_human(bytes, size, sizeof(size)), p->name);
@@ -172,6 +194,16 @@ static int allocate(const struct conf_pool *p, int fd, uint64_t bytes, struct er
 		(void)err_hint(err, r, "the file system of %s cannot allocate in advance: choose another, or thin = yes",
 			       p->path);
 	return r;
+}
+
+/* What a kill left.  Locked, it is not: another command is making it right now. */
+static int remove_leftover(int dir, const char *name_new)
+{
+	_cleanup_close_ int fd = openat(dir, name_new, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0 || image_lock(fd, name_new, 0, NULL) < 0)
+		return 0;
+	return unlinkat(dir, name_new, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* A file without a name where the file system has that, else one named IMAGE.new. */
@@ -184,6 +216,7 @@ static int make_nameless(int dir, const char *name_new, bool *ret_named, struct 
 		return fd;
 	if (errno != EOPNOTSUPP && errno != EISDIR)
 		return err_set(err, -errno, "cannot make an image: %m");
+	(void)remove_leftover(dir, name_new);
 	fd = openat(dir, name_new, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_set(err, -errno, "cannot make %s: %m", name_new);
@@ -383,16 +416,10 @@ static int sweep_pool(const struct conf_pool *p, const char *server, struct err 
 	if (!d)
 		return errno == ENOENT ? 0 : err_set(err, -errno, "cannot read pool %s: %m", p->path);
 	while ((e = readdir(d))) {
-		_cleanup_close_ int fd = -1;
+		int r = is_leftover(e->d_name, server) ? remove_leftover(dirfd(d), e->d_name) : 0;
 
-		if (!is_leftover(e->d_name, server))
-			continue;
-		fd = openat(dirfd(d), e->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-		/* Locked: another command is making it right now. */
-		if (fd < 0 || image_lock(fd, e->d_name, 0, NULL) < 0)
-			continue;
-		if (unlinkat(dirfd(d), e->d_name, 0) < 0 && errno != ENOENT)
-			return err_set(err, -errno, "cannot remove %s/%s: %m", p->path, e->d_name);
+		if (r < 0)
+			return err_set(err, r, "cannot remove %s/%s: %m", p->path, e->d_name);
 	}
 	return 0;
 }

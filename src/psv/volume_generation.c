@@ -113,3 +113,23 @@ int volumes_advance(const struct psv *psv, struct volume *volumes, size_t n, con
 	}
 	return volume_generation_remember(psv, volumes[0].label.server, next, err);
 }
+
+int volume_store_conf(const struct psv *psv, const char *server, const struct conf_volume *root, const char *conf_text,
+		      struct err *err)
+{
+	struct volume v = { .conf = root, .backing_fd = -1, .device_fd = -1, .mount_fd = -1 };
+	int r = volume_path(psv, server, root, v.path, sizeof(v.path), err);
+
+	if (r < 0)
+		return r;
+	v.backing_fd = open(v.path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	r = v.backing_fd < 0 ? err_set(err, -errno, "cannot open %s: %m", v.path) : label_read(v.backing_fd, &v.label, err);
+	if (r == 0 && (strcmp(v.label.server, server) != 0 || strcmp(v.label.role, root->name) != 0))
+		r = 1;
+	if (r > 0)
+		r = err_set(err, -EUCLEAN, "%s does not carry this volume's label", v.path);
+	if (r == 0)
+		r = volume_set_generation(&v, v.label.generation, conf_text, err);
+	volume_close(&v);
+	return r;
+}

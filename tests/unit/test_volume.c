@@ -22,6 +22,7 @@
 #include "lib/str.h"
 #include "psv/fsmount.h"
 #include "psv/label.h"
+#include "psv/loop.h"
 #include "test.h"
 
 static void image_path(const struct volume_host *h, const char *name, char buf[256])
@@ -151,6 +152,139 @@ TEST(volume_second_open_is_refused)
 	volume_close(&vol);
 	OK(volume_open(&h.psv, "a", &v, 0, &second, err));
 	volume_close(&second);
+}
+
+/* Somebody's losetup or mount -o loop does not know our lock. */
+TEST(volume_on_another_loop_device_is_refused)
+{
+	struct volume_host h;
+	struct conf_volume v;
+	struct volume vol;
+	struct loop l = { .fd = -1 };
+	char path[256];
+	int fd;
+
+	volume_host_make(&h, "128m");
+	v = volume_conf("root", CONF_FS_EXT4, 32);
+	make(&h, &v);
+	image_path(&h, "a.root.img", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0);
+	/* A reader is none: a backup must not keep a server down. */
+	OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+	volume_close(&vol);
+	OK(loop_attach(fd, LABEL_BYTES, "other", &l, err));
+	(void)close(fd);
+	FAILS(volume_open(&h.psv, "a", &v, 0, &vol, err), -EBUSY, l.device);
+	(void)close(l.fd);
+	OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+	volume_close(&vol);
+}
+
+TEST(volume_conf_is_stored_while_it_runs)
+{
+	struct volume_host h;
+	struct conf_volume v;
+	struct volume vol;
+
+	volume_host_make(&h, "128m");
+	v = volume_conf("root", CONF_FS_EXT4, 32);
+	make(&h, &v);
+	OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+	OK(volume_mount(&vol, err));
+	OK(volumes_advance(&h.psv, &vol, 1, "two", err));
+	OK(volume_store_conf(&h.psv, "a", &v, "three", err));
+	FAILS(volume_store_conf(&h.psv, "b", &v, "three", err), -ENOENT, "cannot open");
+	volume_close(&vol);
+	OK(volume_open(&h.psv, "a", &v, 2, &vol, err));
+	CHECK_STR(vol.label.conf, "three");
+	CHECK_INT(vol.label.generation, 2);
+	volume_close(&vol);
+}
+
+/* A pool that has no files without a name, and one that never overwrites. */
+TEST(volume_pools_on_other_file_systems)
+{
+	static const struct {
+		const char *mkfs, *type, *options;
+	} rows[] = {
+		{ "mkfs.vfat", "vfat", "" }, { "mkfs.btrfs", "btrfs", "" }, { "mkfs.ext4", "ext4", "" },
+		{ "mkfs.xfs", "xfs", "" },
+	};
+	unsigned done = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct volume_host h;
+		struct conf_volume v;
+		struct volume vol;
+		char device[64];
+		const char *const mkfs[] = { rows[i].mkfs, device, NULL };
+		_cleanup_close_ int loop = -1, leftover = -1;
+
+		volume_host_make(&h, "420m");
+		loop = host_loop(&h, "disk", 400, device);
+		CHECK_INT(mkdir(h.pool_path, 0700), 0);
+		if (run(mkfs, NULL, NULL) < 0 || mount(device, h.pool_path, rows[i].type, 0, rows[i].options) < 0)
+			continue;
+		leftover = open(h.pool_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		(void)close(openat(leftover, "a.root.img.new", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+		(void)close(openat(leftover, "b.root.img.new", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+		v = volume_conf("root", CONF_FS_EXT4, 64);
+		make(&h, &v);
+		OK(volume_sweep(&h.psv, "a", err));
+		CHECK_INT(faccessat(leftover, "a.root.img.new", F_OK, 0), -1);
+		CHECK_INT(faccessat(leftover, "b.root.img.new", F_OK, 0), 0);
+		OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+		OK(volume_mount(&vol, err));
+		volume_close(&vol);
+		OK(volume_grow(&h.psv, "a", &v, 100 << 20, -1, err));
+		OK(volume_purge(&h.psv, "a", &v, err));
+		(void)close(steal_fd(&leftover));
+		CHECK_INT(umount2(h.pool_path, 0), 0);
+		done++;
+	}
+	if (!done)
+		SKIP("no file system could be made");
+}
+
+/* One volume full to the last block, and another one's writes still work: its blocks are its own. */
+TEST(volume_neighbour_of_a_full_one_still_writes)
+{
+	static char block[1 << 20];
+	struct volume_host h;
+	struct conf_volume c[2];
+	struct volume vol[2];
+	char path[256];
+	_cleanup_close_ int filler = -1;
+	struct err e = { 0 };
+
+	volume_host_make(&h, "140m");
+	memset(block, 'x', sizeof(block));
+	for (int i = 0; i < 2; i++) {
+		c[i] = volume_conf(i ? "data" : "root", CONF_FS_EXT4, 64);
+		make(&h, &c[i]);
+		OK(volume_open(&h.psv, "a", &c[i], 0, &vol[i], err));
+		OK(volume_mount(&vol[i], err));
+	}
+	/* The pool itself is full, too. */
+	(void)str_format(path, sizeof(path), "%s/filler", h.pool_path);
+	filler = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	while (write(filler, block, sizeof(block)) > 0)
+		;
+	for (int i = 0; i < 2; i++) {
+		_cleanup_close_ int dir = fs_folder(vol[i].mount_fd, i ? "data" : "srv", &e);
+		_cleanup_close_ int fd = openat(dir, "f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		unsigned mib = 0;
+
+		CHECK(fd >= 0);
+		while (write(fd, block, sizeof(block)) == sizeof(block))
+			mib++;
+		CHECK_INT(errno, ENOSPC);
+		CHECK(mib > 40);
+		CHECK_INT(fsync(fd), 0);
+	}
+	for (int i = 0; i < 2; i++)
+		volume_close(&vol[i]);
 }
 
 TEST(volume_create_refuses)
