@@ -1,47 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Completion of vnas(8) for bash. The verbs, what follows each, and its options are the three tables below; names of
-# servers, volumes, shares, users and the rest are asked of vnas itself.
+# Completion of vnas(8) for bash. It knows no verb and no option: both are read from what `vnas --help` and
+# `vnas VERB --help` print, and names are asked of vnas itself, so it cannot fall behind.
 
-# Words after the verb, by what they are. A trailing + repeats the last one.
-declare -gA _vnas_words=(
-	[create]='' [start]='server+' [stop]='server+' [restart]='server+' [reload]='server+' [list]='' [status]='server'
-	[show]='server' [exec]='server command' [shell]='server' [logs]='server' [edit]='server' [destroy]='server'
-	[repair]='server' [sessions]='server' [run]='server' [events]='server' [verify]='server+' [doctor]='' [adopt]='file+'
-	['share add']='server' ['share set']='server share' ['share remove']='server share' ['share list']='server'
-	['user add']='server' ['user remove']='server user' ['user passwd']='server user' ['user list']='server'
-	['group add']='server' ['group remove']='server group' ['group list']='server'
-	['address add']='server' ['address remove']='server address' ['address list']='server'
-	['volume add']='server' ['volume remove']='server volume' ['volume grow']='server volume' ['volume list']='server'
-	['directory set']='server' ['directory show']='server' ['directory test']='server' ['directory join']='server'
-	['template build']='' ['template list']='' ['template remove']='template'
-)
+# Verbs: the indented words of the help, the second one of a family with it, as "share add".
+_vnas_verbs() {
+	vnas --help 2>/dev/null | awk '/^Verbs/ { on = 1; next } on && /^  [a-z]/ { sub(/^  /, ""); sub(/  .*/, ""); print }'
+}
 
-declare -gA _vnas_options=(
-	[create]='--address --hostname --root-size --volume --stack --dry-run' [start]='--no-probe --all --dry-run --template'
-	[stop]='--all' [restart]='--all --no-probe --template' [reload]='--all' [list]='--json' [status]='--json'
-	[show]='--json' [logs]='-f' [events]='-f --json' [destroy]='--purge' [sessions]='--json' [verify]='--json'
-	[doctor]='--json'
-	['share add']='--path --smb --nfs --read-only --client --read --write --guest --comment'
-	['share set']='--path --smb --nfs --read-only --client --read --write --guest --comment'
-	['share list']='--json' ['user add']='--uid --password-stdin' ['user passwd']='--password-stdin'
-	['user list']='--json' ['group add']='--gid --member' ['group list']='--json' ['address list']='--json'
-	['volume add']='--size --fs --mount --pool --device --force' ['volume grow']='--size' ['volume remove']='--purge'
-	['volume list']='--json' ['directory show']='--json' ['template list']='--json'
-)
-
-declare -gA _vnas_sub=(
-	[share]='add set remove list' [user]='add remove list passwd' [group]='add remove list'
-	[address]='add remove list' [volume]='add remove grow list' [directory]='set show test join'
-	[template]='build list remove'
-)
-
-# Verbs with nothing to complete after them but files.
-_vnas_other='import'
-
-# The first column of a table that vnas prints, without its title. A failure completes nothing.
+# _vnas_column TITLE VERB…: the column with that title of a table that vnas prints.
 _vnas_column() {
-	vnas "$@" 2>/dev/null </dev/null | awk 'NR > 1 { print $1 }'
+	vnas "${@:2}" 2>/dev/null </dev/null | awk -v title="$1" '
+		NR == 1 { for (i = 1; i <= NF; i++) if ($i == title) at = i; next }
+		at { print $at }'
 }
 
 # Lines that begin with the current word, as an answer. Not by compgen -W, which would expand "$(...)" in a share's name.
@@ -54,53 +25,70 @@ _vnas_answer() {
 	done
 }
 
-# _vnas_candidates KIND SERVER
-_vnas_candidates() {
+_vnas_files() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+}
+
+# _vnas_word WORD SERVER: what stands for a word of a usage line.
+_vnas_word() {
 	case $1 in
-	server) _vnas_column list ;;
-	share | user | group | address | volume) _vnas_column "$1" list "$2" ;;
-	template) _vnas_column template list ;;
+	NAME) _vnas_answer < <(_vnas_column NAME list) ;;
+	SHARE | USER | GROUP) _vnas_answer < <(_vnas_column "$1" "${1,,}" list "$2") ;;
+	V) _vnas_answer < <(_vnas_column VOLUME volume list "$2") ;;
+	ADDR*) [[ $verb != 'address remove' ]] || _vnas_answer < <(_vnas_column ADDRESS address list "$2") ;;
+	TEMPLATE) _vnas_answer < <(_vnas_column TEMPLATE template list) ;;
+	DEVICE*) _vnas_files ;;
 	esac
 }
 
-# Options that take a value.
-_vnas_valued='--stack --fs --template --device --address --hostname --root-size --volume --path --client --read --write'
-_vnas_valued+=' --comment --uid --gid --member --size --mount --pool'
+# What follows an option of the verb, as its help has it; empty: nothing.
+_vnas_argument() {
+	awk -v option="$1" '$1 == option && !/^  [^ ]+  / { print $2 }' <<<"$help"
+}
 
-# _vnas_value OPTION: what can follow an option; status 1 if it takes no value.
+# _vnas_value OPTION ARGUMENT
 _vnas_value() {
-	case $1 in
-	--stack) _vnas_answer <<<$'shared\nprivate' ;;
-	--fs) _vnas_answer <<<$'ext4\nxfs' ;;
-	--template) _vnas_answer < <(_vnas_candidates template) ;;
-	--device) mapfile -t COMPREPLY < <(compgen -f -- "${cur:-/dev/}") ;;
-	*)
-		COMPREPLY=()
-		[[ " $_vnas_valued " == *" $1 "* ]]
-		;;
+	case $2 in
+	*PATH* | *DEVICE*) _vnas_files ;;
+	NAME) [[ $1 != --template ]] || _vnas_word TEMPLATE '' ;;
+	*[A-Z]*) ;;
+	*'|'*) _vnas_answer <<<"${2//|/$'\n'}" ;;
 	esac
 }
 
-# Words of the command line that are neither options nor their values: into `words`; the verb's own go to `verb`.
-_vnas_split() {
-	local i word skip=
+# The words of the usage line up to its first option, without brackets.
+_vnas_usage() {
+	local word line=${help%%$'\n'*}
+	local -a usage
 
-	verb='' words=()
+	kinds=()
+	read -ra usage <<<"${line#usage: vnas "$verb"}"
+	for word in "${usage[@]}"; do
+		[[ $word != [-\[]-* && $word != '|' ]] || break
+		word=${word#[}
+		kinds+=("${word%]}")
+	done
+}
+
+# The verb, its help, and the words after it that are neither options nor their values.
+_vnas_split() {
+	local i word verbs skip=
+
+	verb='' help='' words=()
+	verbs=$'\n'$(_vnas_verbs)$'\n'
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		if [[ $skip ]]; then
 			skip=
+		elif [[ ! $help && $verbs == *$'\n'"${verb:+$verb }$word"$'\n'* ]]; then
+			verb+=${verb:+ }$word
+			# shellcheck disable=SC2086 # a verb may be two words
+			help=$(vnas $verb --help 2>/dev/null)
+		elif [[ ! $help ]]; then
+			verb+=${verb:+ }$word
 		elif [[ $word == -* ]]; then
-			# --option=value stands in three words where "=" breaks words.
-			if [[ ${COMP_WORDS[i + 1]} != = && " $_vnas_valued " == *" $word "* ]]; then
-				skip=1
-			fi
-		elif [[ $word == = ]]; then
-			skip=1
-		elif [[ ! $verb ]]; then
-			verb=$word
-		elif [[ ${_vnas_sub[$verb]} ]]; then
-			verb+=" $word"
+			[[ ! $(_vnas_argument "$word") ]] || skip=1
 		else
 			words+=("$word")
 		fi
@@ -108,43 +96,35 @@ _vnas_split() {
 }
 
 _vnas() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb kind
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb help argument kind
 	local -a words kinds
 
 	COMPREPLY=()
 	_vnas_split
-	if ((COMP_CWORD > 1)) && [[ $prev == --* ]] && _vnas_value "$prev"; then
+	if [[ ! $help ]]; then
+		_vnas_answer < <(_vnas_verbs | awk -v before="$verb" '
+			before == "" { print $1 }
+			before != "" && $1 == before && NF > 1 { print $2 }' | sort -u)
 		return
 	fi
-	COMPREPLY=()
-	if [[ ! $verb ]]; then
-		local key all=" $_vnas_other "
-
-		for key in "${!_vnas_words[@]}"; do
-			all+="${key%% *} "
-		done
-		mapfile -t COMPREPLY < <(compgen -W "$all" -- "$cur" | sort -u)
-		return
-	fi
-	if [[ ${_vnas_sub[$verb]} ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "${_vnas_sub[$verb]}" -- "$cur")
-		return
+	if [[ $prev == -* ]]; then
+		argument=$(_vnas_argument "$prev")
+		if [[ $argument ]]; then
+			_vnas_value "$prev" "$argument"
+			return
+		fi
 	fi
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "${_vnas_options[$verb]}" -- "$cur")
+		_vnas_answer < <(awk '/^  -/ { print $1 }' <<<"$help")
 		return
 	fi
-	read -ra kinds <<<"${_vnas_words[$verb]}"
+	_vnas_usage
 	kind=${kinds[${#words[@]}]}
-	if [[ ! $kind && ${#kinds[@]} -gt 0 && ${kinds[-1]} == *+ ]]; then
+	# "NAME…" takes any number of them.
+	if [[ ! $kind && ${#kinds[@]} -gt 0 && ${kinds[-1]} == *… ]]; then
 		kind=${kinds[-1]}
 	fi
-	kind=${kind%+}
-	if [[ $kind == file || $verb == "$_vnas_other" ]]; then
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-	elif [[ $kind && $kind != command ]]; then
-		_vnas_answer < <(_vnas_candidates "$kind" "${words[0]}")
-	fi
+	[[ $verb == create ]] || _vnas_word "${kind%…}" "${words[0]}"
 }
 
 complete -F _vnas vnas
