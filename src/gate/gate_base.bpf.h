@@ -16,11 +16,10 @@
 
 enum { AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2, STATE_CLOSE = 7, STATE_LISTEN = 10 };
 enum { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT = 15, SO_BINDTODEVICE = 25, SO_BINDTOIFINDEX = 62 };
-enum { OPT_PORT_RANGE = 51 }; /* IP_LOCAL_PORT_RANGE, Linux 6.3 */
-enum { EPERM = 1, EADDRNOTAVAIL = 99 };
+enum { OPT_TCP_REPAIR = 19, OPT_PORT_RANGE = 51 /* IP_LOCAL_PORT_RANGE, Linux 6.3 */ };
+enum { EPERM = 1, EADDRNOTAVAIL = 99, ENOBUFS = 105 };
 enum { REFUSE = 0, ALLOW = 1 };
 enum { LOOPBACK_IFINDEX = 1, NO_IFINDEX = 0x7fffffff };
-enum { PAGE_BYTES = 4096 };
 
 /* enum gate_kind of gate.h, which needs headers that do not compile here. */
 enum { KIND_BIND, KIND_CONNECT, KIND_SEND, KIND_SOCKET, KIND_DEVICE, KIND_INGRESS };
@@ -89,10 +88,12 @@ enum { WILD_NONE, WILD_4, WILD_6, WILD_BOTH };
 
 struct sock_note {
 	struct gate_udp udp;
+	__u8 counted;  /* in gate_stats.sockets */
 	__u8 wild;     /* bound to the wildcard address, by its own account */
 	__u8 listener; /* counted in gate_stats.listeners */
 	__u8 has_udp;  /* counted in gate_stats.udp, registered under `udp` */
 	__u8 reuse;    /* 1: SO_REUSEADDR, 2: SO_REUSEPORT, asked for before the bind */
+	__u8 pad[3];
 };
 
 struct {

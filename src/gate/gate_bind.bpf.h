@@ -6,11 +6,6 @@
 
 /* --- binding --- */
 
-static __always_inline struct sock_note *note_make(struct bpf_sock *sk)
-{
-	return bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-}
-
 static __always_inline void force_reuse(void *ctx)
 {
 	int one = 1;
@@ -230,14 +225,16 @@ int gate_sock_release(struct bpf_sock *ctx)
 	struct gate_stats *s;
 	__u32 id;
 
-	if (!n || !(n->listener | n->has_udp))
+	if (!n || !(n->counted | n->listener | n->has_udp))
 		return ALLOW;
 	me = bpf_get_local_storage(&identity, 0);
 	id = me->id;
 	s = bpf_map_lookup_elem(&stats, &id);
+	if (n->counted && s && s->sockets > 0)
+		__sync_fetch_and_add(&s->sockets, -1);
 	if (n->listener && s && s->listeners > 0)
 		__sync_fetch_and_add(&s->listeners, -1);
-	n->listener = 0;
+	n->counted = n->listener = 0;
 	if (n->has_udp)
 		udp_forget(n, s);
 	return ALLOW;

@@ -19,6 +19,7 @@ enum {
 	GATE_DENIES = 16,
 	GATE_VSV = 4096,
 	GATE_LEDGER = 2 * GATE_NETS,
+	GATE_SOCKETS_MAX = 4096,    /* TCP and UDP sockets that a Vsv made itself, not accepted */
 	GATE_LISTENERS_MAX = 512,   /* a Vsv's listening TCP sockets that can be reached */
 	GATE_UDP_MAX = 512,         /* a Vsv's bound UDP sockets */
 };
@@ -68,7 +69,7 @@ enum { GATE_N_KINDS = 6 };
 
 struct gate_stats {
 	__u64 refused[GATE_N_KINDS]; /* by enum gate_kind */
-	__s32 listeners, udp;        /* what the two limits above count */
+	__s32 sockets, listeners, udp, pad; /* what the limits above count */
 };
 
 /* On the cgroup: the number of the Vsv that the programs there serve; 0 until gate_attach is through. */

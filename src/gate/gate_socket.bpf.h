@@ -6,31 +6,57 @@
 
 /* --- sockets and their options --- */
 
+/* A socket that was made here, and not accepted, can hold a port of its own without a hook seeing it (a send without a
+ * bind takes one on the wildcard address), and a machine has some 28,000 for all.  So each is counted until its release. */
+static __always_inline bool count_socket(struct bpf_sock *ctx, __u32 id)
+{
+	struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);
+	struct sock_note *n;
+
+	if (!s || s->sockets >= GATE_SOCKETS_MAX)
+		return false;
+	n = note_make(ctx);
+	if (!n)
+		return false;
+	n->counted = 1;
+	__sync_fetch_and_add(&s->sockets, 1);
+	return true;
+}
+
 /* TCP and UDP: what else hangs on these families (raw, ping, MPTCP, SCTP, UDP-Lite, …) has no hooks at bind or send. */
 SEC("cgroup/sock_create")
 int gate_sock_create(struct bpf_sock *ctx)
 {
 	struct asker me = who();
 
-	if (me.v && ((ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP) ||
-		     (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)))
-		return ALLOW;
-	count(me.id, KIND_SOCKET);
-	return REFUSE;
+	if (!me.v || !((ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP) ||
+		       (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)))
+		return refuse(me.id, KIND_SOCKET, EPERM);
+	if (!count_socket(ctx, me.id))
+		return refuse(me.id, KIND_SOCKET, ENOBUFS);
+	return ALLOW;
 }
 
 /* A UDP socket without a bind gets a port on the wildcard address when it sends, and no hook sees that: it must never
- * share that port with a socket of the Psv's.  So these two options wait for the bind. */
+ * share that port with a socket of the Psv's.  So these two options wait for the bind.  And on a group or broadcast
+ * address, which the neighbours need as well, bind_hook set SO_REUSEADDR, and it stays. */
 static __always_inline int hold_reuse(struct bpf_sockopt *ctx, struct bpf_sock *sk, int bit)
 {
 	struct gate_addr bound = bound_to(sk);
 	int *on = ctx->optval;
 	struct sock_note *n;
+	struct asker me;
 
-	if (sk->protocol != IPPROTO_UDP || sk->type != SOCK_DGRAM || !is_any(&bound))
+	if (sk->protocol != IPPROTO_UDP || sk->type != SOCK_DGRAM || (void *)(on + 1) > ctx->optval_end)
 		return ALLOW;
-	if ((void *)(on + 1) > ctx->optval_end)
+	me = who();
+	if (!me.v)
+		return REFUSE;
+	if (!is_any(&bound)) {
+		if (!(me.v->flags & GATE_F_OWN_STACK) && owner_of(&bound) != me.id)
+			ctx->optlen = -1;
 		return ALLOW;
+	}
 	n = note_make(sk);
 	if (!n)
 		return REFUSE;
@@ -42,13 +68,15 @@ static __always_inline int hold_reuse(struct bpf_sockopt *ctx, struct bpf_sock *
 	return ALLOW;
 }
 
-/* What would choose an interface, a port or a first hop past the hooks.  The system call filter refuses some of these as
+/* What would choose an interface, a port, a first hop or both ends past the hooks.  The system call filter refuses some of these as
  * well; this holds where there is another way to the call. */
 static __always_inline bool is_bypass(int level, int name)
 {
 	switch (level) {
 	case SOL_SOCKET:
 		return name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX;
+	case IPPROTO_TCP:
+		return name == OPT_TCP_REPAIR;
 	case IPPROTO_IP:
 		return name == IP_OPTIONS || name == OPT_PORT_RANGE;
 	case IPPROTO_IPV6:

@@ -54,6 +54,11 @@ static __always_inline struct asker who(void)
 	return a;
 }
 
+static __always_inline struct sock_note *note_make(struct bpf_sock *sk)
+{
+	return bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
 static __always_inline void count(__u32 id, int kind)
 {
 	struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -250,6 +251,63 @@ static void listeners_body(struct machine *m)
 TEST(gate_listeners)
 {
 	machine_test(listeners_body);
+}
+
+/* Every port that a Vsv takes lacks the others: it has a share, and gets it back. */
+static int take_ports(const void *arg)
+{
+	struct rlimit limit = { 8192, 8192 };
+	int n = 0;
+
+	(void)arg;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	while (n < 6000) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (fd < 0)
+			break;
+		(void)listen(fd, 1);
+		n++;
+	}
+	if (n == 4096 && errno == ENOBUFS)
+		return 0;
+	(void)fprintf(stderr, "    %d sockets, then: %m\n", n);
+	errno = EIO;
+	return -1;
+}
+
+static void share_body(struct machine *m)
+{
+	CHECK_INT(machine_call(m, VSV_A, take_ports, NULL), 0);
+	CHECK_INT(machine_call(m, VSV_A, take_ports, NULL), 0);
+	CHECK_INT(try_bind(m, VSV_A, "192.0.2.11"), 0);
+}
+
+TEST(gate_share_of_ports)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max < 8192)
+		SKIP("needs 8192 open files");
+	machine_test(share_body);
+}
+
+/* A cgroup below a Vsv's is the Vsv's. */
+static void below_body(struct machine *m)
+{
+	int above = m->cgroup[VSV_A];
+
+	CHECK(mkdirat(above, "below", 0755) == 0);
+	m->cgroup[VSV_A] = openat(above, "below", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	CHECK_INT(try_bind(m, VSV_A, "192.0.2.11"), 0);
+	CHECK_INT(try_bind(m, VSV_A, "192.0.2.21"), -EADDRNOTAVAIL);
+	CHECK_INT(machine_socket(m, VSV_A, AF_INET, SOCK_RAW, IPPROTO_RAW), -EPERM);
+	CHECK(unlinkat(above, "below", AT_REMOVEDIR) == 0);
+}
+
+TEST(gate_cgroup_below)
+{
+	machine_test(below_body);
 }
 
 static void change_body(struct machine *m)

@@ -300,6 +300,7 @@ static void discovery_body(struct machine *m)
 	c = m->config[VSV_B];
 	c.discovery = true;
 	CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+	CHECK_INT(set_option(first, SOL_SOCKET, SO_REUSEADDR, 0), 0);
 	b = udp_bound(m, VSV_B, "192.0.2.255", PORT);
 	while (do_recv(first, 20, host, &port) == 0)
 		;
