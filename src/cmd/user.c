@@ -9,14 +9,18 @@
 #include "cmd/pick.h"
 #include "lib/err.h"
 #include "lib/output.h"
+#include "psv/inside_run.h"
 
 int cmd_user_add(struct call *c, struct err *err)
 {
 	_cleanup_strlist_ struct strlist groups = { 0 };
 	_cleanup_password_ char *password = NULL;
 	struct user_new user = { .name = c->words.v[0], .groups = &groups };
+	struct inside_ref ref;
 	int r = pick_number(c, "uid", &user.uid, err);
 
+	if (r == 0)
+		r = inside_require(c->psv, c->name, &ref, err); /* before a password is asked for */
 	if (r == 0)
 		r = password_take(c, &password, err);
 	if (r < 0)
@@ -34,8 +38,11 @@ int cmd_user_remove(struct call *c, struct err *err)
 int cmd_user_passwd(struct call *c, struct err *err)
 {
 	_cleanup_password_ char *password = NULL;
-	int r = password_take(c, &password, err);
+	struct inside_ref ref;
+	int r = inside_require(c->psv, c->name, &ref, err);
 
+	if (r == 0)
+		r = password_take(c, &password, err);
 	return r < 0 ? r : users_passwd(c->psv, c->name, c->words.v[0], password, err);
 }
 

@@ -331,26 +331,55 @@ int share_list(const struct psv *psv, const char *server, json_t **ret, struct e
 	return 0;
 }
 
-int share_folders(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line), struct err *err)
+/* find_missing: one look for all, because it stands in the way of every start. */
+static int find_missing(const struct conf *conf, const struct inside_ref *ref, struct strlist *ret, struct err *err)
 {
-	for (size_t i = 0; i < conf->n_shares; i++) {
-		const struct conf_share *s = &conf->shares[i];
-		struct err why = { 0 };
-		_cleanup_free_ char *text = NULL;
-		int r = inside_run(ref, (const char *const[]){ "test", "-e", s->path, NULL }, NULL, NULL, err);
+	_cleanup_strlist_ struct strlist argv = { 0 }, there = { 0 };
+	_cleanup_strbuf_ struct strbuf output = { 0 };
+	int r;
 
-		if (r < 0)
-			return r;
-		if (r == 0)
-			continue;
-		r = share_folder_check(ref, s, &why);
-		if (r == 0)
-			r = share_folder_make(ref, s, NULL, &why);
-		if (r >= 0)
-			continue;
-		text = xasprintf("share %s: %s", s->name, why.text);
-		if (notice)
-			notice(text);
-	}
+	strlist_add(&argv, "stat");
+	strlist_add(&argv, "--format=%n");
+	strlist_add(&argv, "--");
+	for (size_t i = 0; i < conf->n_shares; i++)
+		strlist_add(&argv, conf->shares[i].path);
+	r = inside_run(ref, (const char *const *)argv.v, NULL, &output, err);
+	if (r < 0)
+		return r;
+	strlist_split(&there, strbuf_str(&output), "\n");
+	for (size_t i = 0; i < conf->n_shares; i++)
+		if (!strlist_has(&there, conf->shares[i].path))
+			strlist_add(ret, conf->shares[i].path);
 	return 0;
+}
+
+static void make_missing(const struct inside_ref *ref, const struct conf_share *s, void (*notice)(const char *line))
+{
+	struct err why = { 0 };
+	_cleanup_free_ char *line = NULL;
+	int r = share_folder_check(ref, s, &why);
+
+	if (r == 0)
+		r = share_folder_make(ref, s, NULL, &why);
+	if (r >= 0 || !notice)
+		return;
+	line = xasprintf("share %s: %s", s->name, why.text);
+	notice(line);
+}
+
+void share_folders(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line))
+{
+	_cleanup_strlist_ struct strlist missing = { 0 };
+	struct err why = { 0 };
+
+	if (conf->n_shares == 0)
+		return;
+	if (find_missing(conf, ref, &missing, &why) < 0 && notice) {
+		_cleanup_free_ char *line = xasprintf("cannot look for the folders of its shares: %s", why.text);
+
+		notice(line);
+	}
+	for (size_t i = 0; i < conf->n_shares; i++)
+		if (strlist_has(&missing, conf->shares[i].path))
+			make_missing(ref, &conf->shares[i], notice);
 }

@@ -18,9 +18,11 @@
 #include "lib/process.h"
 #include "psv/cgroup.h"
 #include "psv/inside.h"
+#include "psv/inside_run.h"
 #include "psv/lifecycle.h"
 #include "psv/net.h"
 #include "psv/preflight.h"
+#include "psv/share.h"
 #include "psv/supervise.h"
 #include "psv/template.h"
 #include "psv/walk.h"
@@ -476,6 +478,7 @@ static int services_up(struct walk *w, struct err *err)
 		if (r < 0)
 			return err_wrap(err, r, "service %s", services[i]->name);
 	}
+	share_folders(&w->conf, &(struct inside_ref){ .pid = w->st.init_pid, .start = w->st.init_start }, w->opts->notice);
 	return 0;
 }
 
