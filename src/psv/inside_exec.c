@@ -27,7 +27,7 @@
 #include "psv/inside_private.h"
 
 enum {
-	CHUNK = 256 * 1024,
+	CHUNK = 256 * 1024, /* also a pipe's size, as far as it is allowed */
 	BUFFER = 64 * 1024,
 	GATHER_MAX = 4 * 1024 * 1024, /* a hostile command must not fill our memory */
 	STREAMS_MS = 10 * 1000,
@@ -365,6 +365,8 @@ static void set_flow(struct flow *f, int from, bool own_from, int to, bool own_t
 		(void)fcntl(from, F_SETFL, O_NONBLOCK);
 	if (own_to)
 		(void)fcntl(to, F_SETFL, O_NONBLOCK);
+	/* Fewer changes between the processes; a limit that refuses it costs only time. */
+	(void)fcntl(own_from ? from : to, F_SETPIPE_SZ, CHUNK);
 }
 
 static void set_pipes(struct relay *r, const struct inside_exec *e, const int fds[3])
