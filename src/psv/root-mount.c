@@ -39,6 +39,14 @@ static int mount_failed(struct err *err, int fs, int code, const char *what, con
 	return err_set(err, code, "cannot %s %s: %m (%s)", what, type, n > 2 ? words + 2 : words);
 }
 
+static bool has_option(const struct mount_option *options, const char *key)
+{
+	for (; options && options->key; options++)
+		if (strcmp(options->key, key) == 0)
+			return true;
+	return false;
+}
+
 int mount_new(const char *type, const struct mount_option *options, unsigned int attributes, struct err *err)
 {
 	_cleanup_close_ int fs = fsopen(type, FSOPEN_CLOEXEC);
@@ -49,6 +57,9 @@ int mount_new(const char *type, const struct mount_option *options, unsigned int
 		(void)err_set(err, r, "cannot use the file system %s: %m", type);
 		return r == -ENODEV ? err_hint(err, r, "this kernel needs the module %s", type) : r;
 	}
+	/* For df(1) and findmnt(8) inside, which would show "none". */
+	if (!has_option(options, "source"))
+		(void)fsconfig(fs, FSCONFIG_SET_STRING, "source", type, 0);
 	for (; options && options->key; options++) {
 		r = options->value ? fsconfig(fs, FSCONFIG_SET_STRING, options->key, options->value, 0) :
 				     fsconfig(fs, FSCONFIG_SET_FLAG, options->key, NULL, 0);

@@ -234,25 +234,28 @@ static int add_generated(struct root *r, struct err *err)
 	return res < 0 ? res : mount_attributes(inside, MOUNT_ATTR_RDONLY | SAFE_DATA, 0, err);
 }
 
-static int add_run(struct root *r, struct err *err)
+/* What lies in /run and /tmp is memory, also where no controller counts it: never more than a part of what the Vsv may
+ * use. */
+static uint64_t part_of_memory(const struct conf *conf, unsigned int divisor, uint64_t most_bytes)
 {
-	int fd = tmpfs_new(32 * MIB, 8192, "0755", SAFE_DATA, err), res = root_add(r, fd, "run", err);
+	uint64_t bytes = cgroup_limits(&conf->limits).memory_bytes / divisor, least_bytes = 32 * MIB;
+
+	if (bytes < least_bytes)
+		return least_bytes;
+	return bytes > most_bytes ? most_bytes : bytes;
+}
+
+/* smbd keeps its tables of open files and locks here, some KiB a file, and does not survive a full /run. */
+static int add_run(struct root *r, const struct conf *conf, struct err *err)
+{
+	int fd = tmpfs_new(part_of_memory(conf, 8, 512 * MIB), 8192, "0755", SAFE_DATA, err);
+	int res = root_add(r, fd, "run", err);
 
 	if (res < 0)
 		return res;
 	if (mkdirat(fd, "vnas", 0755) < 0 || mkdirat(fd, "lock", 01777) < 0 || fchmodat(fd, "lock", 01777, 0) < 0)
 		return err_set(err, -errno, "cannot make the folders of /run: %m");
 	return add_generated(r, err);
-}
-
-/* What lies in /tmp is memory, also where no controller counts it: never more than a part of what the Vsv may use. */
-static uint64_t tmp_bytes(const struct conf *conf)
-{
-	uint64_t bytes = cgroup_limits(&conf->limits).memory_bytes / 4;
-
-	if (bytes < 16 * MIB)
-		return 16 * MIB;
-	return bytes > 1024 * MIB ? 1024 * MIB : bytes;
 }
 
 /* The overlay is taken. */
@@ -270,9 +273,9 @@ static int build(const struct conf *conf, struct volume *volumes, size_t n_volum
 	if (res == 0)
 		res = root_add_dev(r, err);
 	if (res == 0)
-		res = add_run(r, err);
+		res = add_run(r, conf, err);
 	if (res == 0)
-		res = root_add(r, tmpfs_new(tmp_bytes(conf), 65536, "1777", SAFE, err), "tmp", err);
+		res = root_add(r, tmpfs_new(part_of_memory(conf, 4, 1024 * MIB), 65536, "1777", SAFE, err), "tmp", err);
 	/* After the places of data volumes were made. */
 	if (res == 0)
 		res = mount_attributes(r->mounts[0].fd, MOUNT_ATTR_RDONLY | SAFE, 0, err);
