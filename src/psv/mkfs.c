@@ -103,6 +103,39 @@ int mkfs_check(enum conf_fs fs, const char *device, bool force, struct err *err)
 	return fs == CONF_FS_XFS ? check_xfs(device, err) : check_ext4(device, force, err);
 }
 
+static int repair_ext4(const char *device, struct err *err)
+{
+	const char *const argv[] = { "e2fsck", "-f", "-y", device, NULL };
+	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .accept_status = true };
+	int r = run(argv, &opts, err);
+
+	if (r < 0)
+		return r;
+	return r & ~3 ? err_set(err, -EUCLEAN, "e2fsck cannot repair it (status %d)", r) : r & 1;
+}
+
+/* Only with -n does xfs_repair tell by its status whether anything is wrong; -L throws a log away that cannot be
+ * replayed. */
+static int repair_xfs(const char *device, struct err *err)
+{
+	const char *const look[] = { "xfs_repair", "-n", device, NULL };
+	const char *const repair[] = { "xfs_repair", "-L", device, NULL };
+	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .accept_status = true };
+	int r = run(look, &opts, err);
+
+	if (r <= 0)
+		return r;
+	r = run(repair, &opts, err);
+	if (r < 0)
+		return r;
+	return r ? err_set(err, -EUCLEAN, "xfs_repair cannot repair it (status %d)", r) : 1;
+}
+
+int mkfs_repair(enum conf_fs fs, const char *device, struct err *err)
+{
+	return fs == CONF_FS_XFS ? repair_xfs(device, err) : repair_ext4(device, err);
+}
+
 int mkfs_enlarge_ext4(const char *device, uint64_t bytes, struct err *err)
 {
 	char blocks[24];

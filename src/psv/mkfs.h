@@ -19,6 +19,9 @@ int mkfs_make(enum conf_fs fs, const char *device, const char uuid[37], uint64_t
  * must decide. */
 int mkfs_check(enum conf_fs fs, const char *device, bool force, struct err *err);
 
+/* mkfs_repair: answers every question with yes.  1: something was repaired; 0; -EUCLEAN: it cannot be. */
+int mkfs_repair(enum conf_fs fs, const char *device, struct err *err);
+
 /* mkfs_enlarge_ext4: an unmounted one, to the device's first bytes. */
 int mkfs_enlarge_ext4(const char *device, uint64_t bytes, struct err *err);
 

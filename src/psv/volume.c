@@ -287,8 +287,8 @@ static int check_filesystem(struct volume *v, struct err *err)
 	int r = mkfs_check(v->conf->fs, v->device, false, err);
 
 	if (r == -EUCLEAN)
-		(void)err_hint(err, r, "the filesystem begins %" PRIu64 " bytes into %s: check a copy of it by hand",
-			       v->label.fs_offset, v->path);
+		(void)err_hint(err, r, "vnas repair %s does it with every question answered yes; keep a copy of %s first",
+			       v->label.server, v->path);
 	return r;
 }
 

@@ -127,6 +127,13 @@ bool volume_is_held(const struct psv *psv, const char *server, const struct conf
 int volume_grow(const struct psv *psv, const char *server, const struct conf_volume *v, uint64_t size_bytes,
 		int running_fs_fd, struct err *err);
 
+/* volume_repair: of a stopped volume, on the administrator's word: checks the filesystem wholly and answers every question
+ * with yes (e2fsck -f -y; xfs_repair, with the log thrown away if it cannot be replayed), so data can be lost; writes a
+ * label that is lost anew, if the filesystem is the one that the configuration names.  VOLUME_REPAIRED; 0: nothing was
+ * wrong; -errno. */
+int volume_repair(const struct psv *psv, const char *server, const struct conf_volume *v, const char *conf_text,
+		  struct err *err);
+
 /* volume_purge: deletes an image, or wipes the signatures of a device.  volume_orphan: leaves it where it is; the label
  * makes it an orphan.  volume_orphans: every labelled image in the file pools whose Vsv does not exist here. */
 int volume_purge(const struct psv *psv, const char *server, const struct conf_volume *v, struct err *err);

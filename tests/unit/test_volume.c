@@ -388,6 +388,50 @@ TEST(volume_damage_is_repaired_or_refused)
 	CHECK_INT(loop_count(test_dir()), 0);
 }
 
+TEST(volume_repair_after_loss)
+{
+	static const struct {
+		enum conf_fs fs;
+		unsigned mib;
+	} rows[] = { { CONF_FS_EXT4, 200 }, { CONF_FS_XFS, 301 } }; /* large enough for a second superblock */
+	static const char zero[8192];
+	struct volume_host h;
+	struct volume vol;
+	struct err e = { 0 };
+
+	volume_host_make(&h, "420m");
+	for (size_t i = 0; i < 2; i++) {
+		struct conf_volume v = volume_conf("data", rows[i].fs, rows[i].mib);
+
+		make(&h, &v);
+		CHECK_INT(volume_repair(&h.psv, "a", &v, "text", &e), 0);
+		/* The first superblock. */
+		poke(&h, "a.data.img", LABEL_BYTES, zero, 4096);
+		OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+		CHECK(volume_mount(&vol, &e) != 0);
+		volume_close(&vol);
+		CHECK_INT(volume_repair(&h.psv, "a", &v, "text", &e), i == 0 ? VOLUME_REPAIRED : 0);
+		OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+		CHECK_INT(volume_mount(&vol, &e), 0);
+		volume_close(&vol);
+		/* Both copies of the label. */
+		poke(&h, "a.data.img", 0, zero, sizeof(zero));
+		poke(&h, "a.data.img", LABEL_SLOT_BYTES, zero, sizeof(zero));
+		FAILS(volume_open(&h.psv, "a", &v, 0, &vol, err), -EUCLEAN, "no label");
+		CHECK_INT(volume_repair(&h.psv, "a", &v, "text", &e), VOLUME_REPAIRED);
+		OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+		CHECK_STR(vol.label.conf, "text");
+		volume_close(&vol);
+		/* Another filesystem stands there: nothing is written. */
+		poke(&h, "a.data.img", 0, zero, sizeof(zero));
+		poke(&h, "a.data.img", LABEL_SLOT_BYTES, zero, sizeof(zero));
+		v.uuid[0] = v.uuid[0] == '0' ? '1' : '0';
+		FAILS(volume_repair(&h.psv, "a", &v, "text", err), -EUCLEAN, "not the one");
+		FAILS(volume_open(&h.psv, "a", &v, 0, &vol, err), -EUCLEAN, "no label");
+		OK(volume_purge(&h.psv, "a", &v, err));
+	}
+}
+
 /* A power cut: the journal is to be replayed, and no check runs. */
 TEST(volume_journal_replay_needs_no_check)
 {
