@@ -314,6 +314,11 @@ int server_volume_grow(const struct psv *psv, const char *name, const char *volu
 		fs_fd = open_running_fs(psv, name, v);
 		r = volume_grow(psv, name, v, size_bytes, fs_fd, err);
 	}
+	if (r == VOLUME_GROW_AT_START) {
+		if (notice)
+			notice("the volume has its new size; its filesystem takes it at the next start");
+		r = 0;
+	}
 	if (r == 0 && !v->device) {
 		(void)str_format(section, sizeof(section), "volume %s", volume);
 		(void)str_format(size, sizeof(size), "%llu", (unsigned long long)size_bytes);
