@@ -8,10 +8,13 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -206,6 +209,26 @@ int supervise_end(const struct psv *psv, const char *name, struct err *err)
 	return 0;
 }
 
+/* notify_ready: sd_notify(3) in a few lines: the server answers, and this process goes on as its supervisor. */
+static void notify_ready(void)
+{
+	static const char words[] = "READY=1\nSTATUS=running";
+	const char *name = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = -1;
+	size_t len = name ? strlen(name) : 0;
+
+	if (len < 2 || len >= sizeof(addr.sun_path) || (name[0] != '/' && name[0] != '@'))
+		return;
+	memcpy(addr.sun_path, name, len);
+	if (name[0] == '@')
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)sendto(fd, words, sizeof(words) - 1, MSG_NOSIGNAL, (struct sockaddr *)&addr,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+}
+
 int supervise_exec(const struct psv *psv, const char *name, struct state *st, struct err *err)
 {
 	struct command c;
@@ -224,6 +247,7 @@ int supervise_exec(const struct psv *psv, const char *name, struct state *st, st
 		return r;
 	if (chdir("/") < 0 || sys_close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_set(err, -errno, "cannot become the supervisor: %m");
+	notify_ready();
 	(void)execve(c.path, (char *const *)(uintptr_t)c.argv, (char *const *)(uintptr_t)c.env);
 	return err_set(err, -errno, "cannot execute %s: %m", c.path);
 }

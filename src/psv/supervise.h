@@ -15,8 +15,8 @@ struct state;
  * is: after a recovery it follows the state file to the new PID 1 by itself, so a recovery need not end it. */
 int supervise_spawn(const struct psv *psv, const char *name, struct state *st, struct err *err);
 
-/* supervise_exec: becomes it, in the foreground; ends one that is there before.  st gets its own pid and is written.
- * Returns only when that failed. */
+/* supervise_exec: becomes it, in the foreground; ends one that is there before.  st gets its own pid and is written.  A
+ * service manager that waits for it is told READY=1 (sd_notify(3)).  Returns only when that failed. */
 int supervise_exec(const struct psv *psv, const char *name, struct state *st, struct err *err);
 
 /* supervise_find: the one that is there, by its lock: 0 and st's two fields set; 1: there is none. */

@@ -25,7 +25,7 @@
 #include "vsv/confine.h"
 #include "vsv/small.h"
 
-enum { KILL_ROUNDS = 4, POLL_MAX = 1 + CONNECTIONS_MAX + SERVICES_MAX };
+enum { KILL_ROUNDS = 4, REAPS_MAX = 256, POLL_MAX = 1 + CONNECTIONS_MAX + SERVICES_MAX };
 
 uint64_t init_bounding;
 static int proc_fd = -1;
@@ -126,20 +126,22 @@ void spawn_reset(void)
 	(void)!chdir("/");
 }
 
-/* reap: a service's session is looked at before its leader is reaped, because only until then its number is its own. */
-static void reap(void)
+/* reap: a service's session is looked at before its leader is reaped, because only until then its number is its own.
+ * true: there may be more, which a fork bomb must not make the only thing that PID 1 does. */
+static bool reap(void)
 {
-	for (;;) {
+	for (unsigned i = 0; i < REAPS_MAX; i++) {
 		siginfo_t info = { 0 };
 		int status;
 
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
-			return;
+			return false;
 		status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
 		if (!service_ended(info.si_pid, status))
 			(void)conn_ended(info.si_pid, status);
 		(void)waitpid(info.si_pid, NULL, 0);
 	}
+	return true;
 }
 
 /* finish: the orderly end.  All but PID 1 are killed and reaped; the kernel makes sure of it once more when it exits. */
@@ -238,18 +240,17 @@ static void loop(void)
 
 	(void)sigemptyset(&none);
 	for (;;) {
-		int64_t next;
+		bool more = reap();
+		int64_t next = service_tick(clock_ms());
 		size_t n;
 
-		reap();
-		next = service_tick(clock_ms());
 		if (stopping)
 			service_stop_in_order();
 		if (stopping && (service_all_ended() || clock_ms() >= deadline_ms))
 			finish();
 		answer_waiting();
 		n = fill_poll(p);
-		if (ppoll(p, n, wait_time(next, &ts), &none) >= 0)
+		if (ppoll(p, n, wait_time(more ? clock_ms() : next, &ts), &none) >= 0)
 			serve(p, n);
 	}
 }
