@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -234,6 +235,20 @@ bool index_may_collide(const struct index_record *a, const struct index_record *
 	return false;
 }
 
+/* The temporary file, which only one process at a time writes; what a killed one left is taken over.  -1: not now. */
+static int open_temporary(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat mine, named;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &mine) < 0)
+		return -1;
+	/* Renamed by the one before us, after we had opened it: that is the index now. */
+	if (stat(path, &named) < 0 || mine.st_ino != named.st_ino || ftruncate(fd, 0) < 0)
+		return -1;
+	return steal_fd(&fd);
+}
+
 void index_save(const struct psv *psv, const struct index *x)
 {
 	struct header h = { .folder = x->folder };
@@ -244,12 +259,12 @@ void index_save(const struct psv *psv, const struct index *x)
 		return;
 	index_path(psv, path);
 	memcpy(h.magic, magic, sizeof(magic));
-	/* One a process: two may write at once, and the last one counts.  Not flushed: it need not outlive the boot. */
-	if (!str_format(tmp, sizeof(tmp), "%s/.index.%d", psv->run, getpid()))
+	if (!str_format(tmp, sizeof(tmp), "%s/.index.new", psv->run))
 		return;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open_temporary(tmp);
 	if (fd < 0)
 		return;
+	/* Not flushed: it need not outlive the boot. */
 	if (fd_write_all(fd, &h, sizeof(h)) < 0 || fd_write_all(fd, x->v, x->n * sizeof(*x->v)) < 0 || rename(tmp, path) < 0)
 		(void)unlink(tmp);
 }

@@ -104,6 +104,15 @@ static void check_controllers(struct preflight_run *run, const struct cgroup_lay
 				       "see cgroup_disable= and cgroup_enable= on the kernel's command line");
 }
 
+/* It takes away routes and rules that it did not make, whenever it is restarted. */
+static void check_networkd(struct preflight_run *run)
+{
+	if (access("/run/systemd/netif/state", F_OK) == 0)
+		preflight_hint(preflight_warning(run, "systemd-networkd runs: unless told otherwise it removes the servers' routes "
+						      "and rules when it restarts (they come back within a second)"),
+			       "in /etc/systemd/networkd.conf, [Network]: ManageForeignRoutes=no, ManageForeignRoutingPolicyRules=no");
+}
+
 int preflight_kernel(struct preflight_run *run, struct err *err)
 {
 	struct cgroup_layout l;
@@ -119,8 +128,10 @@ int preflight_kernel(struct preflight_run *run, struct err *err)
 	check_filesystem(run, "erofs");
 	check_filesystem(run, "overlay");
 	check_loop(run);
-	if (run->opts->optional)
+	if (run->opts->optional) {
 		check_landlock(run);
+		check_networkd(run);
+	}
 	for (size_t i = 0; run->conf && i < run->conf->n_volumes; i++) {
 		enum conf_fs fs = run->conf->volumes[i].fs;
 		bool seen = false;

@@ -56,6 +56,8 @@ static void begin(void)
 	host_link(&machine, "eth0", &beside, "eth0");
 	host_enter(&machine);
 	ip("addr add 192.0.2.1/24 dev eth0");
+	if (preflight(&psv, NULL, NULL, &(struct preflight_opts){ 0 }, NULL, &e) < 0)
+		SKIP(e.text);
 }
 
 static void write_conf(const char *name, const char *text)
