@@ -22,6 +22,7 @@
 #include "psv/lifecycle.h"
 #include "psv/net.h"
 #include "psv/preflight.h"
+#include "psv/samba_identity.h"
 #include "psv/share.h"
 #include "psv/supervise.h"
 #include "psv/template.h"
@@ -459,11 +460,14 @@ static int service_start(struct walk *w, const struct service *s, struct err *er
 
 static int services_up(struct walk *w, struct err *err)
 {
+	const struct inside_ref ref = { .pid = w->st.init_pid, .start = w->st.init_start };
 	int r;
 
 	w->conn = inside_connect(w->st.init_pid, w->st.init_start, err);
 	if (w->conn < 0)
 		return w->conn;
+	if (w->conf.smb_enabled)
+		samba_identity_keep(&w->conf, &ref, w->opts->notice);
 	for (size_t i = 0; services[i]; i++) {
 		if (!services[i]->wanted(&w->conf))
 			continue;
@@ -478,7 +482,7 @@ static int services_up(struct walk *w, struct err *err)
 		if (r < 0)
 			return err_wrap(err, r, "service %s", services[i]->name);
 	}
-	share_folders(&w->conf, &(struct inside_ref){ .pid = w->st.init_pid, .start = w->st.init_start }, w->opts->notice);
+	share_folders(&w->conf, &ref, w->opts->notice);
 	return 0;
 }
 

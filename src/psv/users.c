@@ -138,6 +138,62 @@ static int smb_set_password(const struct session *s, const char *user, const cha
 	return r;
 }
 
+/* Shadow's programs lock each file by one beside it that holds their process number.  One that was killed leaves it, and
+ * after a restart another process has that number soon: its lock would last for ever. */
+
+/* is_shadow_program: somebody is at work: a tenant's root may be. */
+static bool is_shadow_program(const struct inside_ref *ref, uint32_t pid)
+{
+	static const char *const programs[] = { "useradd",  "userdel",  "usermod", "groupadd", "groupdel", "groupmod",
+						"gpasswd",  "passwd",   "chpasswd", "chage",   "chfn",     "chsh",
+						"newusers", "vipw",     "pwck",    "grpck",    NULL };
+	_cleanup_strbuf_ struct strbuf comm = { 0 };
+	char path[32];
+
+	(void)str_format(path, sizeof(path), "/proc/%u/comm", pid);
+	if (inside_run(ref, (const char *const[]){ "cat", "--", path, NULL }, NULL, &comm, NULL) != 0)
+		return false;
+	if (comm.len > 0 && comm.buf[comm.len - 1] == '\n')
+		comm.buf[--comm.len] = '\0';
+	for (size_t i = 0; programs[i]; i++)
+		if (strcmp(strbuf_str(&comm), programs[i]) == 0)
+			return true;
+	return false;
+}
+
+/* clear_locks: true if there was a stale one. */
+static bool clear_locks(const struct inside_ref *ref)
+{
+	static const char *const locks[] = { "/etc/passwd.lock", "/etc/shadow.lock", "/etc/group.lock", "/etc/gshadow.lock", NULL };
+	bool cleared = false;
+
+	for (size_t i = 0; locks[i]; i++) {
+		_cleanup_strbuf_ struct strbuf text = { 0 };
+		uint32_t pid;
+
+		if (inside_run(ref, (const char *const[]){ "cat", "--", locks[i], NULL }, NULL, &text, NULL) != 0)
+			continue;
+		while (text.len > 0 && strchr("\n ", text.buf[text.len - 1]))
+			text.buf[--text.len] = '\0';
+		/* The text may have a NUL at its end, where strbuf_str() ends it too. */
+		if (parse_u32(strbuf_str(&text), INT32_MAX, &pid) == 0 && is_shadow_program(ref, pid))
+			continue;
+		cleared |= inside_run(ref, (const char *const[]){ "rm", "-f", "--", locks[i], NULL }, NULL, NULL, NULL) == 0;
+	}
+	return cleared;
+}
+
+/* shadow: runs one of these programs, again where only a stale lock was in its way. */
+static int shadow(const struct session *s, const char *const argv[], struct err *err)
+{
+	int r = inside_must(&s->ref, argv, NULL, err);
+
+	if (r != -EIO || !clear_locks(&s->ref))
+		return r;
+	err_clear(err);
+	return inside_must(&s->ref, argv, NULL, err);
+}
+
 static int unix_add(const struct session *s, const char *user, uint32_t uid, struct err *err)
 {
 	const char *argv[16] = { "useradd", "--no-create-home", "--no-user-group", "--gid", FIRST_GROUP };
@@ -151,13 +207,13 @@ static int unix_add(const struct session *s, const char *user, uint32_t uid, str
 	}
 	argv[n++] = "--";
 	argv[n++] = user;
-	return inside_must(&s->ref, argv, NULL, err);
+	return shadow(s, argv, err);
 }
 
 /* unix_remove: --force, because a session of the user may still be open: without it the account would stay for as long. */
 static int unix_remove(const struct session *s, const char *user, struct err *err)
 {
-	return inside_must(&s->ref, (const char *const[]){ "userdel", "--force", "--", user, NULL }, NULL, err);
+	return shadow(s, (const char *const[]){ "userdel", "--force", "--", user, NULL }, err);
 }
 
 /* check_new: -EEXIST for a user that is complete; a half that a killed command left is no obstacle, if it is that half. */
@@ -191,7 +247,7 @@ static int require_group(const struct session *s, const char *group, struct err 
 
 static int group_join(const struct session *s, const char *group, const char *user, struct err *err)
 {
-	return inside_must(&s->ref, (const char *const[]){ "gpasswd", "--add", user, group, NULL }, NULL, err);
+	return shadow(s, (const char *const[]){ "gpasswd", "--add", user, group, NULL }, err);
 }
 
 static int check_user_new(const struct user_new *u, struct err *err)
@@ -366,7 +422,7 @@ static int group_make(const struct session *s, const char *group, uint32_t gid, 
 	}
 	argv[n++] = "--";
 	argv[n++] = group;
-	return inside_must(&s->ref, argv, NULL, err);
+	return shadow(s, argv, err);
 }
 
 /* ensure_group: makes it, or says why the one that is there is not the one that is meant. */
@@ -420,12 +476,12 @@ int groups_remove(const struct psv *psv, const char *server, const char *group, 
 		if (!strlist_has(&g->members, members->v[i]))
 			return err_set(err, -ENOENT, "group %s has no member %s in its list", group, members->v[i]);
 	for (size_t i = 0; r == 0 && i < members->n; i++)
-		r = inside_must(&s.ref, (const char *const[]){ "gpasswd", "--delete", members->v[i], group, NULL }, NULL, err);
+		r = shadow(&s, (const char *const[]){ "gpasswd", "--delete", members->v[i], group, NULL }, err);
 	if (r < 0 || members->n > 0)
 		return r;
 	if (g->gid < PASSWD_ID_MIN)
 		return err_set(err, -EPERM, "group %s is one of the system's own", group);
-	return inside_must(&s.ref, (const char *const[]){ "groupdel", "--", group, NULL }, NULL, err);
+	return shadow(&s, (const char *const[]){ "groupdel", "--", group, NULL }, err);
 }
 
 static json_t *group_json(const struct session *s, const struct passwd_group *g)

@@ -23,7 +23,9 @@ static const char *const defaults[][2] = {
 
 /* What vnas owns and does not depend on the server. */
 static const char *const owned[][2] = {
-	{ "bind interfaces only", "yes" },
+	/* `interfaces` is what smbd tells its clients.  It listens on the wildcard address, which the gate makes the server's own
+	 * addresses and no other: so one that is added to a running server is served at once, which smbd would not notice. */
+	{ "bind interfaces only", "no" },
 	{ "smb ports", "445" },
 	{ "disable netbios", "yes" },
 	{ "multicast dns register", "no" },

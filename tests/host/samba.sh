@@ -64,6 +64,11 @@ vnas exec s1 -- rmdir /var/lib/samba/private/passdb.tdb
 vnas exec s1 -- mv /var/lib/samba/private/aside /var/lib/samba/private/passdb.tdb
 vnas exec s1 -- chmod 600 /var/lib/samba/private/passdb.tdb
 
+# A lock that a killed program left, with a number that another process has by now.
+vnas exec s1 -- bash -c 'echo 1 >/etc/passwd.lock; echo 1 >/etc/group.lock'
+check "user add over a stale lock" vnas user add s1 erin --password-stdin <<<"pw"
+check "user remove" vnas user remove s1 erin
+
 # Rights.
 check "share add" vnas share add s1 docs --write @sales --read bob --comment "100 % docs; [x] # no comment"
 check "a group writes" smb client1 "$NET4.11" docs alice pw-alice "put $T/one one; mkdir sub; put $T/one sub/two"
@@ -107,6 +112,20 @@ check "it is found ready with SMB 3.1.1 only" vnas restart s1
 check "and serves" smb client1 "$NET4.11" docs carol pw-carol ls
 check "a module keeps company with ours" bash -c "
 	'$VNAS' exec s1 -- testparm -s --section-name=docs --parameter-name='vfs objects' 2>/dev/null | grep -qx acl_xattr"
+
+# Addresses of a running server, and a new name.
+check "address add" vnas address add s1 "$NET4.12/24"
+check "it is served at once" smb client1 "$NET4.12" docs carol pw-carol ls
+check "the first one goes" vnas address remove s1 "$NET4.11/24"
+check "the other is served on" smb client1 "$NET4.12" docs carol pw-carol ls
+refute "the first one is not" smb client1 "$NET4.11" docs carol pw-carol ls
+check "the first one comes back" vnas address add s1 "$NET4.11/24"
+sid() { vnas exec s1 -- net getlocalsid 2>/dev/null | grep -oE 'S-1-5-21-[0-9-]+'; }
+first=$(sid)
+sed -i 's/^hostname = .*/hostname = newname/' "$ETC/s1.conf"
+check "restart under a new name" vnas restart s1
+check "it has the new name" bash -c "'$VNAS' exec s1 -- net getlocalsid 2>/dev/null | grep -q NEWNAME"
+check_eq "and keeps its machine SID" "$(sid)" "$first"
 
 # Links that a tenant puts in the way lead nowhere but to the tenant's own.
 vnas exec s1 -- ln -s /etc /srv/data/link

@@ -86,7 +86,7 @@ TEST(samba_conf_of_a_plain_server)
 	CHECK_INT(lines(&text, "\tnetbios name = FILESRV1"), 1);
 	CHECK_INT(lines(&text, "\tworkgroup = SALES"), 1);
 	CHECK_INT(lines(&text, "\tinterfaces = 127.0.0.1"), 1);
-	CHECK_INT(lines(&text, "\tbind interfaces only = yes"), 1);
+	CHECK_INT(lines(&text, "\tbind interfaces only = no"), 1);
 	CHECK_INT(lines(&text, "\tvfs objects = acl_xattr"), 1);
 	CHECK_INT(lines(&text, "\tacl_xattr:security_acl_name = user.NTACL"), 1);
 	CHECK_INT(lines(&text, "\tmap to guest = Never"), 1);
