@@ -59,6 +59,20 @@ static int walk_down(struct walk *w, size_t from, struct err *err)
 	return first;
 }
 
+/* The state, or if its file is damaged, an empty one that says so: all that is needed to take a Vsv away can also be found
+ * by its name, its number and the configuration that it runs with. */
+static int read_state(const struct psv *psv, const char *name, struct state *ret, struct err *err)
+{
+	int r = state_read(psv, name, ret, err);
+
+	if (r != -EBADMSG)
+		return r;
+	event_log(psv, name, "state-damaged", "%s", err->text);
+	err_clear(err);
+	*ret = (struct state){ .phase = VSV_FAILED };
+	return 0;
+}
+
 /* What a killed command or a crash left; w->st says what that can be. */
 static int clean_up(struct walk *w, struct err *err)
 {
@@ -80,7 +94,7 @@ static int clean_up_fresh(const struct psv *psv, const char *name, struct err *e
 
 	walk_init(&w, psv, name, &opts);
 	w.stop_timeout_ms = STOP_TIMEOUT_MS;
-	r = state_read(psv, name, &w.st, err);
+	r = read_state(psv, name, &w.st, err);
 	if (r == 0)
 		r = clean_up(&w, err);
 	walk_end(&w);
@@ -163,7 +177,7 @@ static int phase_now(const struct psv *psv, const char *name, enum vsv_phase *re
 		     struct err *err)
 {
 	struct state st = { 0 };
-	int r = state_read(psv, name, &st, err);
+	int r = read_state(psv, name, &st, err);
 
 	if (r < 0)
 		return r;
@@ -234,7 +248,7 @@ static int stop_under_lock(const struct psv *psv, const char *name, int timeout_
 		return LIFECYCLE_ALREADY;
 	walk_init(&w, psv, name, &opts);
 	w.stop_timeout_ms = timeout_ms ? timeout_ms : STOP_TIMEOUT_MS;
-	r = state_read(psv, name, &w.st, err);
+	r = read_state(psv, name, &w.st, err);
 	if (r == 0) {
 		w.st.phase = VSV_STOPPING;
 		w.st.since = time(NULL);
