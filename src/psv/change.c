@@ -235,16 +235,26 @@ static int write_text(const struct psv *psv, const char *name, const char *text,
 	return r < 0 ? err_set(err, r, "cannot write %s/%s: %m", psv->etc, file) : 0;
 }
 
-static int check_text(const struct psv *psv, const char *name, const char *text, struct err *err)
+static int check_text(const struct psv *psv, const char *name, const char *text, struct conf *ret, struct err *err)
 {
-	struct conf conf = { 0 };
 	char path[PATH_MAX];
-	int r = conf_parse(text, strlen(text), psv_conf_path(psv, name, path), name, &conf, err);
+	int r = conf_parse(text, strlen(text), psv_conf_path(psv, name, path), name, ret, err);
 
-	if (r == 0)
-		r = preflight(psv, name, &conf, &(struct preflight_opts){ .services = services }, NULL, err);
-	conf_free(&conf);
-	return r;
+	return r < 0 ? r : preflight(psv, name, ret, &(struct preflight_opts){ .services = services }, NULL, err);
+}
+
+/* The copy of the configuration that travels with the volumes.  It is the last thing that a change does: an old copy is
+ * no reason to take the change back, and the next start writes it again. */
+static void relabel(const struct psv *psv, const char *name, const struct conf *conf, const char *text,
+		    const struct change_opts *opts)
+{
+	_cleanup_free_ char *line = NULL;
+	struct err why = { 0 };
+
+	if (volume_store_conf(psv, name, &conf->volumes[0], text, &why) == 0 || !opts->notice)
+		return;
+	line = xasprintf("the copy of the configuration on its volumes is an old one until the next start: %s", why.text);
+	opts->notice(line);
 }
 
 static bool runs(const struct psv *psv, const char *name)
@@ -260,6 +270,7 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 			 const struct change_opts *opts, struct err *err)
 {
 	_cleanup_free_ char *old = NULL, *text = NULL;
+	struct conf conf = { 0 };
 	struct err ignored;
 	int r = read_text(psv, name, &old, err);
 
@@ -270,16 +281,19 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 		return -EINVAL;
 	if (strcmp(text, old) == 0)
 		return 0;
-	r = check_text(psv, name, text, err);
+	r = check_text(psv, name, text, &conf, err);
 	if (r == 0)
 		r = write_text(psv, name, text, err);
-	if (r < 0 || !runs(psv, name))
-		return r;
-	r = reload_to(psv, name, text, opts, err);
-	if (r < 0) {
-		(void)write_text(psv, name, old, &ignored);
-		(void)reload_to(psv, name, old, &(struct change_opts){ .no_probe = true }, &ignored);
+	if (r == 0 && runs(psv, name)) {
+		r = reload_to(psv, name, text, opts, err);
+		if (r < 0) {
+			(void)write_text(psv, name, old, &ignored);
+			(void)reload_to(psv, name, old, &(struct change_opts){ .no_probe = true }, &ignored);
+		}
 	}
+	if (r == 0)
+		relabel(psv, name, &conf, text, opts);
+	conf_free(&conf);
 	return r;
 }
 
@@ -301,9 +315,15 @@ int server_reload(const struct psv *psv, const char *name, void (*notice)(const 
 	struct change_opts opts = { .verb = "reload", .notice = notice, .ret_restart = ret_restart };
 	_cleanup_close_ int lock = psv_lock(psv, name, "reload", LOCK_WAIT_MS, notice, err);
 	_cleanup_free_ char *text = NULL;
+	struct conf conf = { 0 };
 	int r = lock < 0 ? lock : read_text(psv, name, &text, err);
 
 	if (r == 0)
-		r = check_text(psv, name, text, err);
-	return r < 0 ? r : reload_to(psv, name, text, &opts, err);
+		r = check_text(psv, name, text, &conf, err);
+	if (r == 0)
+		r = reload_to(psv, name, text, &opts, err);
+	if (r == 0)
+		relabel(psv, name, &conf, text, &opts);
+	conf_free(&conf);
+	return r;
 }

@@ -270,6 +270,17 @@ int lifecycle_stop(const struct psv *psv, const char *name, int timeout_ms, void
 	return lock < 0 ? lock : stop_under_lock(psv, name, timeout_ms, err);
 }
 
+/* It should run and does not: said by status, and tried again by the supervisor. */
+static void remember_failure(const struct psv *psv, const char *name, const struct err *err)
+{
+	struct state st = { .phase = VSV_FAILED, .since = time(NULL), .failure = xstrdup(err->text) };
+
+	(void)psv_id_get(psv, name, &st.id, NULL);
+	(void)supervise_find(psv, name, &st, NULL);
+	(void)state_write(psv, name, &st, NULL);
+	state_free(&st);
+}
+
 int lifecycle_recover(const struct psv *psv, const char *name, void (*notice)(const char *line), struct err *err)
 {
 	/* The addresses were this server's a moment ago: asking the network for them would only cost time. */
@@ -284,9 +295,12 @@ int lifecycle_recover(const struct psv *psv, const char *name, void (*notice)(co
 		return LIFECYCLE_ALREADY;
 	event_log(psv, name, "recover", "was %s", vsv_phase_name(written));
 	r = clean_up_fresh(psv, name, err);
-	if (r < 0 || written != VSV_RUNNING || !psv_exists(psv, name))
+	/* VSV_FAILED in the file: an earlier recovery could not start it again. */
+	if (r < 0 || (written != VSV_RUNNING && written != VSV_FAILED) || !psv_exists(psv, name))
 		return r;
 	r = start_under_lock(psv, name, &opts, err);
+	if (r < 0)
+		remember_failure(psv, name, err);
 	return r < 0 ? r : LIFECYCLE_DONE;
 }
 

@@ -274,7 +274,9 @@ int status_full(const struct psv *psv, const char *name, json_t **ret, struct er
 		add_template(psv, &conf, &st, o, warnings);
 		add_supervisor(&st, o, warnings);
 	}
-	if (phase == VSV_FAILED)
+	if (phase == VSV_FAILED && st.failure)
+		json_array_append_new(warnings, json_sprintf("it should run and cannot: %s", st.failure));
+	else if (phase == VSV_FAILED)
 		json_array_append_new(warnings, json_string("it was interrupted: `vnas start` or `vnas stop` repairs it"));
 	if (json_object_get(o, "problem"))
 		json_array_append_new(warnings, json_incref(json_object_get(o, "problem")));
