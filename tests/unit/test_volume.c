@@ -432,27 +432,22 @@ TEST(volume_repair_after_loss)
 	}
 }
 
-/* A power cut: the journal is to be replayed, and no check runs. */
-TEST(volume_journal_replay_needs_no_check)
+static void cut_power(struct volume_host *h, struct conf_volume *v)
 {
-	struct volume_host h;
-	struct conf_volume v;
-	struct volume vol;
-	char from[256], to[256];
+	char from[256], to[256], name[64];
 	const char *cp[] = { "cp", "--sparse=always", from, to, NULL };
-	struct stat st;
 	_cleanup_close_ int fd = -1;
 	struct err e = { 0 };
+	struct volume vol;
+	struct stat st;
 
-	volume_host_make(&h, "200m");
-	v = volume_conf("root", CONF_FS_EXT4, 64);
-	make(&h, &v);
-	image_path(&h, "a.root.img", from);
+	(void)str_format(name, sizeof(name), "a.%s.img", v->name);
+	image_path(h, name, from);
 	(void)str_format(to, sizeof(to), "%s/copy", test_dir());
-	OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+	OK(volume_open(&h->psv, "a", v, 0, &vol, err));
 	OK(volume_mount(&vol, err));
-	CHECK_INT(mkdirat(vol.mount_fd, "var/kept", 0700), 0);
-	fd = fs_folder(vol.mount_fd, "var", &e);
+	CHECK_INT(mkdirat(vol.mount_fd, "data/kept", 0700), 0);
+	fd = fs_folder(vol.mount_fd, "data", &e);
 	CHECK_INT(fsync(fd), 0);
 	(void)close(steal_fd(&fd));
 	OK(run(cp, NULL, err));
@@ -460,13 +455,36 @@ TEST(volume_journal_replay_needs_no_check)
 	CHECK_INT(rename(to, from), 0);
 	CHECK_INT(stat(from, &st), 0);
 	CHECK(st.st_blocks * 512 < st.st_size);
-	OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
-	CHECK_INT(volume_mount(&vol, &e), 0);
-	CHECK_INT(fstatat(vol.mount_fd, "var/kept", &st, 0), 0);
-	volume_close(&vol);
-	/* And the holes of the copy are filled again. */
-	CHECK_INT(stat(from, &st), 0);
-	CHECK(st.st_blocks * 512 >= st.st_size);
+}
+
+/* The journal is to be replayed, and no check runs. */
+TEST(volume_power_cut_needs_no_check)
+{
+	static const struct {
+		enum conf_fs fs;
+		unsigned mib;
+	} rows[] = { { CONF_FS_EXT4, 64 }, { CONF_FS_XFS, 301 } };
+	struct volume_host h;
+
+	volume_host_make(&h, "720m");
+	for (size_t i = 0; i < 2; i++) {
+		struct conf_volume v = volume_conf("data", rows[i].fs, rows[i].mib);
+		struct volume vol;
+		struct err e = { 0 };
+		struct stat st;
+
+		make(&h, &v);
+		cut_power(&h, &v);
+		OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+		CHECK(!vol.sparse);
+		CHECK_INT(volume_mount(&vol, &e), 0);
+		CHECK_INT(fstatat(vol.mount_fd, "data/kept", &st, 0), 0);
+		/* And the holes of the copy are filled again. */
+		CHECK_INT(fstat(vol.backing_fd, &st), 0);
+		CHECK(st.st_blocks * 512 >= st.st_size);
+		volume_close(&vol);
+		OK(volume_purge(&h.psv, "a", &v, err));
+	}
 }
 
 TEST(volume_hostile_superblocks_are_not_mounted)

@@ -276,3 +276,51 @@ TEST(volume_grow_running_device)
 	OK(volume_mount(&vol, err));
 	volume_close(&vol);
 }
+
+static void create_and_exit(const struct volume_host *h, const struct conf_volume *v)
+{
+	char uuid[37];
+
+	(void)volume_create(&h->psv, "a", v, "x", false, uuid, NULL);
+	_exit(0);
+}
+
+/* Whatever point a device was left at, the same command makes it again without being forced. */
+TEST(volume_create_on_a_device_killed_at_random_points)
+{
+	struct volume_host h;
+	unsigned seed = 11;
+	char device[64];
+	_cleanup_close_ int loop = -1;
+
+	volume_host_make(&h, "200m");
+	loop = host_loop(&h, "disk", 64, device);
+	for (int i = 0; i < 15; i++) {
+		struct conf_volume v = volume_conf("data", CONF_FS_EXT4, 0);
+		struct timespec ts = { .tv_nsec = (rand_r(&seed) % 60000) * 1000L };
+		struct err e = { 0 };
+		struct label l = { 0 };
+		struct volume vol;
+		pid_t pid;
+
+		v.device = device;
+		pid = fork();
+		if (pid == 0)
+			create_and_exit(&h, &v);
+		(void)nanosleep(&ts, NULL);
+		CHECK_INT(kill(pid, SIGKILL), 0);
+		CHECK_INT(waitpid(pid, NULL, 0), pid);
+		/* mkfs dies with its parent, and lets go a little later. */
+		OK(volume_wait_gone(&h.psv, "a", &v, 2000, err));
+		if (label_read(loop, &l, &e) == 0 && l.generation > 0)
+			FAILS(volume_create(&h.psv, "a", &v, "x", false, v.uuid, err), -EEXIST, "volume data of server a");
+		else
+			OK(volume_create(&h.psv, "a", &v, "x", false, v.uuid, err));
+		label_free(&l);
+		v.uuid[0] = '\0';
+		OK(volume_open(&h.psv, "a", &v, 0, &vol, err));
+		OK(volume_mount(&vol, err));
+		volume_close(&vol);
+		OK(volume_purge(&h.psv, "a", &v, err));
+	}
+}
