@@ -263,7 +263,7 @@ leak_diff() {
 }
 
 leak_filter() {
-	grep -vE "^(pin |file $RUN/locks/|file $LIB/ids|file $ETC/vnas.conf)" "$1" || true
+	grep -vE "^(pin |file $RUN/locks/|file $RUN/bpf.lock|file $LIB/ids|file $ETC/vnas.conf)" "$1" || true
 }
 
 # done_testing: ends every Vsv, compares, and prints the sum.

@@ -27,9 +27,8 @@ vnas exec b -- /bin/sh -c 'exec sleep 1000' &
 sleep 0.3
 
 device_of() {
-	losetup --list --noheadings --output MAJ:MIN,BACK-FILE | awk -v p="/$1/" 'index($2, p) { print $1; exit }'
+	losetup --list --noheadings --output MAJ:MIN,BACK-FILE | awk -v p="/$1.root.img" 'index($2, p) { print $1; exit }'
 }
-# Whatever the layout of the pool, the loop devices of the two are told apart by the image's path.
 parameters=(psv4="$NET4.1" psv6="$NET6:1" other4="$NET4.12" other6="$NET6:12" absent4="$NET4.200" absent6="$NET6:200"
 	broadcast4="$NET4.255" client4="$NET4.101" client6="$NET6:101" client_port=4000 psv_port=5000 other_port=5001
 	abstract=vnas-test-psv shm_key="$shm_key" queue=/vnas-test psv_pid="$psv_process")
@@ -98,7 +97,7 @@ expect 'EPERM|EADDRNOTAVAIL|EINVAL|ENETUNREACH' udp-pktinfo4-psv udp-pktinfo4-ot
 expect EPERM address-add route-add link-promiscuous
 
 # Row (b) and (c): files and settings.
-own_nodes=$(losetup --list --noheadings --output MAJ:MIN,BACK-FILE | awk '/\/a\// { print $1 }')
+own_nodes=$(losetup --list --noheadings --output MAJ:MIN,BACK-FILE | awk '/\/a\.[a-z]*\.img/ { print $1 }')
 expect '.*' device-nodes
 for node in $(sed -n 's/^device-nodes //p' "$T/inside" | tr ',' ' '); do
 	[[ $node != none ]] || continue

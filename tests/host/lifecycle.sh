@@ -29,8 +29,8 @@ check_json "it runs" '.servers[0].state == "running"' vnas list --json
 check_json "status names everything" '.servers[0] |
 	.name == "a" and .state == "running" and (.since | test("^20..-..-..T..:..:..Z$")) and
 	(.addresses | length == 2) and .stack == "shared" and
-	(.volumes | length == 2) and (.volumes[0] | .name and (.used_bytes | type == "number") and
-		(.free_bytes | type == "number")) and
+	(.volumes | length == 2) and (.volumes[0] | .name and (.used | type == "number") and
+		(.free | type == "number")) and
 	(.limits | type == "object") and (.services | type == "array") and (.warnings | type == "array")' \
 	vnas status a --json
 check_json "volume list" '.volumes | length == 2 and ([.[].name] | sort == ["data", "root"])' vnas volume list a --json
@@ -75,10 +75,17 @@ sed -i 's/^hostname.*//; /^\[server\]/a hostname = other-name' "$ETC/a.conf"
 vnas start a
 check_eq "a changed configuration holds at the next start" "$(vnas exec a -- hostname)" other-name
 
-EDITOR="sed -i 's/^hostname.*/hostname = third-name/'" check "edit" vnas edit a
+editor() { # FROM TO: an editor that changes one line
+	printf '#!/bin/sh\nexec sed -i "s/%s/%s/" "$1"\n' "$1" "$2" >"$T/editor"
+	chmod +x "$T/editor"
+}
+export EDITOR=$T/editor
+editor '^hostname.*' 'hostname = third-name'
+check "edit" vnas edit a
 check_eq "edit changed the file" "$(sed -n 's/^hostname *= *//p' "$ETC/a.conf")" third-name
 before=$(cat "$ETC/a.conf")
-EDITOR="sed -i 's/^hostname.*/hostnam = x/'" check_status "edit refuses a mistake" 1 'hostnam' vnas edit a
+editor '^hostname.*' 'hostnam = x'
+check_status "edit refuses a mistake" 1 'hostnam' vnas edit a
 check_eq "and leaves the file as it was" "$(cat "$ETC/a.conf")" "$before"
 
 # Nothing that a Vsv is made of goes away when its configuration is unreadable.

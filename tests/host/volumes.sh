@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 VOLUMES=$LIB/volumes
-image_of() { find "$VOLUMES" -type f -path "*$1*" -name "*$2*" ! -name '*.new' | head -n 1; }
+image_of() { echo "$VOLUMES/$1.$2.img"; }
 
 plain_vsv a 11 --volume data=64M
 check "images are preallocated" bash -c "(( \$(du -k '$(image_of a data)' | cut -f1) >= 64 * 1024 ))"
@@ -134,7 +134,7 @@ umount "$T/small"
 
 check_status "mkfs is missing" 1 'mkfs|e2fsprogs' unshare -m bash -c "mount -t tmpfs none /usr/sbin 2>/dev/null;
 	mount -t tmpfs none /sbin 2>/dev/null; '$VNAS' create f --address '$NET4.16/24' --root-size 64M"
-check_eq "leaves nothing" "$(find "$VOLUMES" -path '*/f*' -type f; find "$ETC" -name 'f.conf')" ""
+check_eq "leaves nothing" "$(find "$VOLUMES" -name 'f.*'; find "$ETC" -name 'f.conf')" ""
 
 while read -r orphan; do
 	rm -f "$orphan"
