@@ -38,8 +38,10 @@ static int check_name(const struct call *c, struct err *err)
 {
 	int r = conf_name_check(c->name, err);
 
-	if (r < 0)
+	if (r < 0) {
+		err->exit = VNAS_EXIT_USAGE;
 		return r;
+	}
 	if ((c->cmd->flags & CMD_ANY_NAME) || psv_exists(c->psv, c->name))
 		return 0;
 	(void)err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no such virtual file server");

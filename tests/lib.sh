@@ -205,11 +205,11 @@ leak_state() {
 		/proc/self/mountinfo
 	psv_cgroups "$PREFIX" | grep -v "/$(psv_tag "$PREFIX")\$" | sed 's/^/cgroup /' || true
 	ip -o addr show | sed -E 's/^[0-9]+: /address /; s/valid_lft.*//; s/ +/ /g; s/\\//g'
-	ip -4 route show table all | sed -E 's/^/route4 /'
-	ip -6 route show table all | sed -E 's/^/route6 /; s/ expires [0-9]+sec//'
+	ip -4 route show table all | sed -E 's/^/route4 /; s/ linkdown//'
+	ip -6 route show table all | sed -E 's/^/route6 /; s/ expires [0-9]+sec//; s/ linkdown//'
 	ip -4 rule show | sed 's/^/rule4 /'
 	ip -6 rule show | sed 's/^/rule6 /'
-	ip -o link show | sed -E 's/^[0-9]+: ([^:@]*).*/link \1/'
+	ip -o link show 2>/dev/null | sed -E 's/^[0-9]+: ([^:@]*).*/link \1/'
 	for f in /proc/[0-9]*; do
 		leak_process "${f#/proc/}"
 	done
@@ -263,7 +263,7 @@ leak_diff() {
 }
 
 leak_filter() {
-	grep -vE "^(pin |file $RUN/locks/|file $RUN/bpf.lock|file $LIB/ids|file $ETC/vnas.conf)" "$1" || true
+	grep -vE "^(pin |file $RUN/locks/|file $RUN/bpf.lock|file $RUN/.index|file $LIB/ids|file $ETC/vnas.conf)" "$1" || true
 }
 
 # done_testing: ends every Vsv, compares, and prints the sum.

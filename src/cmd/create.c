@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "lib/err.h"
 #include "lib/output.h"
+#include "psv/conf.h"
 #include "psv/psv.h"
 
 /* Options that are a key of [server] by another name or the same. */
@@ -82,6 +83,8 @@ static int compose(const struct call *c, struct strbuf *sb, struct err *err)
 	if (pool)
 		add_line(sb, "pool", pool);
 	call_options(c, "volume", &volumes);
+	if (call_option(c, "fs") && !volumes.n)
+		return usage_error(c, err, "--fs is for data volumes: it needs --volume");
 	for (size_t i = 0; i < volumes.n; i++) {
 		int r = add_volume(c, volumes.v[i], sb, err);
 
@@ -90,6 +93,24 @@ static int compose(const struct call *c, struct strbuf *sb, struct err *err)
 	}
 	add_keys(c, "limits", sb);
 	return 0;
+}
+
+/* What is wrong with a value is said as for a configuration file, but there is none yet: without file and line. */
+static int check(const struct call *c, const struct strbuf *text, struct err *err)
+{
+	struct conf conf;
+	const char *words;
+	int r = conf_parse(strbuf_str(text), text->len, "", c->name, &conf, err);
+
+	if (r == 0) {
+		conf_free(&conf);
+		return 0;
+	}
+	words = err->text[0] == ':' ? strstr(err->text, ": ") : NULL;
+	if (words)
+		memmove(err->text, words + 2, strlen(words + 2) + 1);
+	err->exit = VNAS_EXIT_USAGE;
+	return r;
 }
 
 int cmd_create(struct call *c, struct err *err)
@@ -104,6 +125,8 @@ int cmd_create(struct call *c, struct err *err)
 	};
 	int r = compose(c, &text, err);
 
+	if (r == 0)
+		r = check(c, &text, err);
 	if (r == 0)
 		r = server_create(c->psv, c->name, strbuf_str(&text), &opts, err);
 	if (r == 0 && opts.dry_run)

@@ -3,10 +3,10 @@
 # Each mistake gives one clear error, its documented exit status, and changes nothing.
 . "$(dirname "$0")/../lib.sh"
 
-vnas list >/dev/null # makes the folders
+vnas create a --address "$NET4.11/24" --dry-run >/dev/null # makes the folders
 
 state() {
-	find "$PREFIX" -path "$LIB/templates" -prune -o -path "$RUN/locks" -prune -o -printf '%p %s\n' | LC_ALL=C sort
+	find "$PREFIX" -path "$LIB/templates" -prune -o -path "$RUN/locks" -prune -o -name .index -o -type d -o -printf '%p %s\n' | LC_ALL=C sort
 	ip -o addr
 	losetup -a | grep -F "$T" || true
 }
@@ -24,7 +24,7 @@ bad() {
 	fi
 }
 
-bad 2 'usage|vnas help|--help'
+check_status "vnas alone says its verbs" 0 'create' vnas
 bad 2 'frobnicate' frobnicate
 bad 2 'creat' creat a
 bad 2 '' create
@@ -61,7 +61,8 @@ bad 2 'nonesuch|interface' create a --address "$NET4.11/24@nonesuch0123456789"
 bad 2 'twice|address' create a --address "$NET4.11/24" --address "$NET4.11/24"
 bad 2 'stack' create a --stack third
 bad 2 'hostname' create a --hostname 'x y'
-bad 2 'fs' create a --fs ntfs
+bad 2 'fs|ntfs' create a --volume data=32M --fs ntfs
+bad 2 'fs' create a --fs ext4
 bad 1 'pool' create a --pool nonesuch
 bad 2 'gateway|family|address' create a --address "$NET4.11/24" --gateway 2001:db8::1
 bad 4 'nobody' exec nobody -- true
@@ -69,26 +70,28 @@ bad 4 'nobody' share list nobody
 bad 4 'nobody' destroy nobody
 
 # The same in a configuration file: file, line and key are named.
-plain_vsv a 11
+vsv a 11 --volume data=16M
 good=$(cat "$ETC/a.conf")
-broken() { # PATTERN TEXT
+broken() { # PATTERN TEXT: a section at the file's end
 	printf '%s\n%s\n' "$good" "$2" >"$ETC/a.conf"
 	bad 1 "a.conf:[0-9]+.*($1)" start a
 }
 broken 'colour' $'[limits]\ncolour = red'
 broken 'nonsense' '[nonsense]'
-broken 'memory.*12X|12X.*memory' $'[limits]\nmemory = 12X'
+broken 'memory.*12X' $'[limits]\nmemory = 12X'
 broken 'tasks' $'[limits]\ntasks = -1'
-broken 'section|\]' '[server'
-broken '=' $'[server]\nhostname'
-broken 'path' $'[share docs]\nsmb = yes\npath = relative'
+broken 'section|\]' '[limits'
+broken '=' $'[limits]\nmemory'
+broken 'server.*doubled' '[server]'
+broken 'path' $'[share docs]\npath = relative'
 broken 'path' $'[share docs]\npath = /srv/../etc'
 broken 'interfaces' $'[smb]\ninterfaces = 0.0.0.0/0'
-broken 'interfaces|Interfaces' $'[smb]\nInter Faces = 0.0.0.0/0'
-broken 'bind interfaces only|interfaces' $'[smb]\nbind interfaces only = no'
+broken '[Ii]nter' $'[smb]\nInter Faces = 0.0.0.0/0'
+broken 'bind interfaces only' $'[smb]\nbind interfaces only = no'
 broken 'include' $'[smb]\ninclude = /etc/shadow'
-broken 'preexec' $'[share docs]\npath = /srv/data\nsmb.root preexec = reboot'
-broken 'address' $'[server]\naddress = 192.0.2.300/24'
+broken 'uuid|device' $'[volume more]\ndevice = relative'
+sed "s/$NET4.11/192.0.2.300/" <<<"$good" >"$ETC/a.conf"
+bad 1 'a.conf:[0-9]+.*address' start a
 head -c 1048576 /dev/urandom >"$ETC/a.conf"
 bad 1 'a.conf' start a
 head -c 3000000 /dev/zero | tr '\0' 'x' >"$ETC/a.conf"
@@ -98,12 +101,12 @@ check_status "an empty configuration" 1 'a.conf|address|volume' vnas start a
 rm "$ETC/a.conf"
 check_status "a missing configuration" 4 'a: ' vnas start a
 printf '%s\n' "$good" >"$ETC/a.conf"
-check "the right one again" vnas start a
+check "the right one again" vnas start a --no-probe
 check_eq "an error is one line and a hint" "$(vnas create 'a/b' 2>&1 | wc -l)" 1
 
 # An address can be one Vsv's only.
 check_status "another Vsv's address" 5 'a' vnas create c --address "$NET4.11/24" --root-size 64M
-check_eq "and nothing of it is left" "$(find "$PREFIX" -path '*/c*' -name 'c*' ! -path '*template*' | wc -l)" 0
+check_eq "and nothing of it is left" "$(find "$ETC/c.conf" "$LIB/servers/c" "$LIB/volumes/c.root.img" 2>/dev/null | wc -l)" 0
 plain_vsv d 14
 sed -i "s/$NET4.14/$NET4.11/" "$ETC/d.conf"
 check_status "another Vsv's address by its file" 5 'a' vnas start d

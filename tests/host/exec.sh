@@ -35,7 +35,7 @@ vnas exec a -- tar -C /srv/data/back -xf - <"$T/backup.tar"
 check_eq "and its restoring" "$(vnas exec a -- cat /srv/data/back/d/300)" 300
 
 check_eq "a reader that ends early ends the command" "$(vnas exec a -- yes | head -n 1)" y
-vnas exec a -- sleep 1000 &
+"$VNAS" exec a -- sleep 1000 &
 pid=$!
 sleep 0.3
 kill -KILL $pid

@@ -87,6 +87,7 @@ before=$(cat "$ETC/a.conf")
 editor '^hostname.*' 'hostnam = x'
 check_status "edit refuses a mistake" 1 'hostnam' vnas edit a
 check_eq "and leaves the file as it was" "$(cat "$ETC/a.conf")" "$before"
+rm -f "$RUN"/a.conf.* # what was written is kept for another try, and the message says where
 
 # Nothing that a Vsv is made of goes away when its configuration is unreadable.
 echo 'nonsense' >>"$ETC/b.conf"

@@ -49,8 +49,8 @@ check_json "share list" '.shares[0] | .name == "docs" and .path == "/srv/data/do
 check_json "user list" '.users[] | select(.name == "tanaka") | .uid == 2011' vnas user list s11 --json
 vnas user add s11 suzuki --password-stdin <<<"secret-s"
 refute "a user who is not named" smb client1 "$NET4.11" docs suzuki secret-s ls
-check "group add" vnas group add s11 staff --member suzuki
-check "share set" vnas share set s11 docs --write tanaka --write @staff
+check "group add" vnas group add s11 sales --member suzuki
+check "share set" vnas share set s11 docs --write tanaka --write @sales
 check "a member of a named group" smb client1 "$NET4.11" docs suzuki secret-s "put $T/one of-suzuki"
 check "share set --read-only" vnas share set s11 docs --read-only
 refute "writing to it" smb client1 "$NET4.11" docs tanaka secret-11 "put $T/one again"
