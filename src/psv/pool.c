@@ -153,8 +153,24 @@ static int orphan_look(int dirfd, const struct conf_pool *p, const char *name, s
 	return label_read(fd, &o->label, NULL) == 0 ? 0 : 1;
 }
 
-static int orphans_of_pool(const struct conf_pool *p, const struct strlist *known, struct orphan **list, size_t *n,
-			   struct err *err)
+/* Its Vsv is here and has it.  One whose configuration cannot be read may have it. */
+static bool is_at_home(const struct psv *psv, const struct strlist *known, const struct label *l)
+{
+	char path[PATH_MAX];
+	struct conf conf;
+	bool has;
+
+	if (!strlist_has(known, l->server))
+		return false;
+	if (conf_read(psv_conf_path(psv, l->server, path), l->server, &conf, NULL) < 0)
+		return true;
+	has = conf_volume_find(&conf, l->role) != NULL;
+	conf_free(&conf);
+	return has;
+}
+
+static int orphans_of_pool(const struct psv *psv, const struct conf_pool *p, const struct strlist *known,
+			   struct orphan **list, size_t *n, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = opendir(p->path);
 	struct dirent *e;
@@ -166,7 +182,7 @@ static int orphans_of_pool(const struct conf_pool *p, const struct strlist *know
 
 		if (!ends_with(e->d_name, ".img") || orphan_look(dirfd(d), p, e->d_name, &o) != 0)
 			continue;
-		if (strlist_has(known, o.label.server)) {
+		if (is_at_home(psv, known, &o.label)) {
 			label_free(&o.label);
 			continue;
 		}
@@ -190,7 +206,7 @@ int volume_orphans(const struct psv *psv, struct orphan **ret, size_t *ret_n, st
 
 	for (size_t i = 0; r == 0 && i < psv->conf.n_pools; i++)
 		if (psv->conf.pools[i].type == CONF_POOL_FILE)
-			r = orphans_of_pool(&psv->conf.pools[i], &known, &list, &n, err);
+			r = orphans_of_pool(psv, &psv->conf.pools[i], &known, &list, &n, err);
 	if (r < 0) {
 		orphans_free(list, n);
 		return r;

@@ -271,6 +271,12 @@ static void emit_others(struct program *p)
 	return_if(p, TIOC_SETD, EPERM);  /* line disciplines */
 	emit_return(p, 0);
 	end(p, call);
+	/* Limits of others: PID 1 has the same user, and with no descriptor to take it answers nobody any more. */
+	call = begin(p, SYS_prlimit64);
+	emit_load_arg(p, 0);
+	return_if(p, 0, 0);
+	emit_return(p, EPERM);
+	end(p, call);
 	call = begin(p, SYS_personality);
 	emit_load_arg(p, 0);
 	return_if(p, 0, 0);

@@ -39,7 +39,7 @@ done
 kill -KILL "$(server_json t1 '.services[] | select(.name == "smbd") | .pid')"
 check "a service restarted now still is the old one" eventually 5 serves 1
 check_eq "and sees the old files" "$(sums t1)" "$before"
-check_json "status says an update is there" '.servers[0] | .update_available == true or
+check_json "status says an update is there" '.servers[0] | .template_update == true and
 	([.warnings[] | select(test("update|newer|template"))] | length > 0)' vnas status t1 --json
 
 check "template build" vnas template build
@@ -52,7 +52,7 @@ check_eq "the others run on with the old one" "$(sums t2)" "$before"
 check "restart --template goes back" vnas restart t1 --template "$old"
 check_eq "it runs what it ran before" "$(sums t1)" "$before"
 check_status "a template in use cannot be removed" 5 '' vnas template remove "$old"
-check_status "one that is not there" 4 '' vnas template remove 123456
+check_status "one that is not there" 1 'no template' vnas template remove 123456
 vnas stop --all
 check "one that nothing runs can" vnas template remove "$old"
 

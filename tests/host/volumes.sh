@@ -24,13 +24,17 @@ check_eq "it is xfs" "$(vnas exec a -- stat -f -c %T /srv/big)" xfs
 size() { vnas exec a -- df -k --output=size "$1" | tail -n 1 | tr -d ' '; }
 before=$(size /srv/data)
 check "volume grow on a running one" vnas volume grow a data --size 128M
+# Without CAP_SYS_RESOURCE the kernel refuses it to ext4; then the next start does it, and the command says so.
+if ! capsh --has-p=cap_sys_resource 2>/dev/null; then
+	vnas restart a
+fi
 check "it is larger inside" test "$(size /srv/data)" -gt "$((before * 3 / 2))"
 before=$(size /srv/big)
 check "volume grow of xfs" vnas volume grow a big --size 400M
 check "it is larger inside" test "$(size /srv/big)" -gt "$before"
-check_status "to a smaller size" 2 'small|shrink|below|less' vnas volume grow a data --size 64M
-check_status "of one that is not there" 1 'nonesuch' vnas volume grow a nonesuch --size 1G
-check_json "volume list" '[.volumes[] | {(.name): .size_bytes}] | add | .data == 134217728' vnas volume list a --json
+check_status "to a smaller size" 1 'small|shrink|below|less' vnas volume grow a data --size 64M
+check_status "of one that is not there" 4 'nonesuch' vnas volume grow a nonesuch --size 1G
+check_json "volume list" '[.volumes[] | {(.name): .size}] | add | .data == 134217728' vnas volume list a --json
 
 vnas restart a
 check_eq "all are there after a restart" "$(vnas exec a -- cat /srv/more/file)" x
@@ -108,7 +112,7 @@ vnas stop b
 truncate -s 64M "$T/disk"
 device=$(losetup --find --show "$T/disk")
 mkfs.ext4 -q "$device"
-check_status "a device with a foreign signature" 5 "$device" vnas create c --address "$NET4.13/24" --root-size 64M \
+check_status "a device with a foreign signature" 1 "$device" vnas create c --address "$NET4.13/24" --root-size 64M \
 	--volume "data=$device"
 check "unless forced" plain_vsv c 13 --volume "data=$device" --force
 check "start on a device" vnas start c
@@ -127,6 +131,7 @@ check_status "a pool that is too small" 1 'space|free' vnas create e --address "
 	--volume data=64M
 check_eq "leaves nothing" "$(find "$T/small" -type f; find "$ETC" -name 'e.conf')" ""
 printf '[pool small]\ntype = file\npath = %s\nthin = yes\n' "$T/small" >"$ETC/vnas.conf"
+head -c 90M /dev/zero >"$T/small/filled"
 check_status "a thin pool beyond 90 %" 1 'thin|90' vnas create e --address "$NET4.15/24" --pool small --root-size 64M \
 	--volume data=64M
 rm "$ETC/vnas.conf"

@@ -24,7 +24,7 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-enum { ANSWER_MS = 700 };
+enum { ANSWER_MS = 2000 };
 
 union address {
 	struct sockaddr sa;
@@ -147,6 +147,27 @@ static int listen_unbound4(void)
 	if (fd < 0 || listen(fd, 1) < 0 || getsockname(fd, &a.sa, &len) < 0)
 		return -errno;
 	return result("listening");
+}
+
+/* serve: listens on the wildcard address, and tells each caller the address at which it was reached, until the alarm. */
+static int serve(void)
+{
+	union address a;
+	socklen_t len = address("::", param_number("listen_port"), &a);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), zero = 0;
+
+	if (fd < 0 || setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) < 0 || bind(fd, &a.sa, len) < 0 ||
+	    listen(fd, 8) < 0)
+		return -errno;
+	for (;;) {
+		int c = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+		len = sizeof(a);
+		if (c < 0 || getsockname(c, &a.sa, &len) < 0)
+			return -errno;
+		(void)dprintf(c, "%s\n", address_text(&a));
+		(void)close(c);
+	}
 }
 
 #define SOCKET(function, family, type, protocol)                                  \
@@ -417,6 +438,7 @@ const struct attempt network_attempts[] = {
 	{ "wildcard6-dual", wildcard6_dual },
 	{ "wildcard6-udp", wildcard6_udp },
 	{ "listen-unbound4", listen_unbound4 },
+	{ "serve", serve },
 	{ "socket-tcp4", socket_tcp4 },
 	{ "socket-udp6", socket_udp6 },
 	{ "socket-unix", socket_unix },

@@ -53,11 +53,21 @@ static int read_init_memory(void)
 
 	return outcome(process_vm_readv(1, &local, 1, &remote, 1, 0));
 }
+/* Their numbers can be listed; none of them can be opened. */
 static int init_descriptors(void)
 {
-	DIR *d = opendir("/proc/1/fd");
+	int r = -ENOENT;
 
-	return d ? 0 : -errno;
+	for (int fd = 0; fd < 64; fd++) {
+		char path[32], target[8];
+
+		(void)snprintf(path, sizeof(path), "/proc/1/fd/%d", fd);
+		if (readlink(path, target, sizeof(target)) >= 0 || open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) >= 0)
+			return 0;
+		if (errno != ENOENT)
+			r = -errno;
+	}
+	return r;
 }
 static int init_exe(void) { return outcome(open("/proc/1/exe", O_RDONLY | O_CLOEXEC)); }
 static int init_getfd(void)
@@ -72,9 +82,10 @@ static int init_getfd(void)
 			return -errno;
 	return -errno;
 }
+/* Generous, so that a success does no harm to the rest of the test. */
 static int init_limits(void)
 {
-	struct rlimit l = { 1, 1 };
+	struct rlimit l = { 1000, 1000 };
 
 	return outcome(prlimit(1, RLIMIT_NOFILE, &l, NULL));
 }
