@@ -13,6 +13,7 @@
 #include "psv/conf.h"
 #include "psv/inside_run.h"
 #include "psv/psv.h"
+#include "psv/samba_sessions.h"
 #include "service/samba.h"
 
 enum { LOCK_MS = 30 * 1000 };
@@ -323,6 +324,9 @@ int users_remove(const struct psv *psv, const char *server, const char *user, st
 	if (r == 0 && strlist_has(&s.smb_users, user))
 		r = inside_must(&s.ref, (const char *const[]){ "smbpasswd", "-c", SAMBA_CONF_INSIDE, "-x", user, NULL }, NULL,
 				err);
+	/* Samba knows them by the unix account. */
+	if (r == 0 && s.smb)
+		r = samba_sessions_end(&s.ref, user, err);
 	return r < 0 ? r : unix_remove(&s, user, err);
 }
 

@@ -21,7 +21,7 @@ struct user_new {
 /* All need the Vsv to run (-ESRCH with VNAS_EXIT_NOT_RUNNING) and hold its lock while they change something.
  * A password is never in an argument array. */
 int users_add(const struct psv *psv, const char *server, const struct user_new *user, struct err *err);
-/* users_remove: both accounts and its memberships; files that belong to it stay. */
+/* users_remove: both accounts, its memberships and its open sessions; files that belong to it stay. */
 int users_remove(const struct psv *psv, const char *server, const char *user, struct err *err);
 int users_passwd(const struct psv *psv, const char *server, const char *user, const char *password, struct err *err);
 /* users_list: an array of {"name","uid","group","groups":[…],"smb":bool}, without the system's own, by name. */

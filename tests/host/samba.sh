@@ -133,21 +133,37 @@ check "a folder behind a tenant's link" vnas share add s1 link --path /srv/data/
 refute "is none of the Psv's" test -e /etc/inside-of-it
 check "it is the tenant's own" vnas exec s1 -- test -d /etc/inside-of-it
 
-# A share that is removed is closed under its clients.
-mkfifo "$T/fifo"
-on client1 smbclient --configfile="$T/smbclient.conf" -U carol%pw-carol "//$NET4.11/docs" <"$T/fifo" >"$T/out" 2>&1 &
-client=$!
-exec 7>"$T/fifo"
+# client_in SHARE: a client that stays in a share and reads commands from descriptor 7.
+client_in() {
+	rm -f "$T/fifo"
+	mkfifo "$T/fifo"
+	on client1 smbclient --configfile="$T/smbclient.conf" -U carol%pw-carol "//$NET4.11/$1" <"$T/fifo" >"$T/out" 2>&1 &
+	client=$!
+	exec 7>"$T/fifo"
+}
+client_ends() {
+	exec 7>&-
+	wait $client || true
+}
+
+# A share that is removed is closed under its clients, and so are the sessions of a user that is removed.
+client_in docs
 echo "get of-carol $T/first" >&7
 check "a client is in a share" eventually 10 test -s "$T/first"
 check "share remove" vnas share remove s1 docs
 echo "get of-carol $T/second" >&7
-exec 7>&-
-wait $client || true
+client_ends
 refute "it is out" test -s "$T/second"
 check "the data stays" vnas exec s1 -- test -s /srv/data/docs/of-carol
 
+vnas share set s1 later --client ''
+client_in later
+echo "get of-bob $T/third" >&7
+check "a client is in another share" eventually 10 test -s "$T/third"
 check "user remove" vnas user remove s1 carol
+echo "get of-bob $T/fourth" >&7
+client_ends
+refute "its session is ended" test -s "$T/fourth"
 refute "no unix account" vnas exec s1 -- getent passwd carol
 refute "no SMB account" bash -c "'$VNAS' exec s1 -- pdbedit -L | grep -q carol"
 check "its files stay" vnas exec s1 -- test -s /srv/data/docs/of-carol
