@@ -477,6 +477,30 @@ TEST(template_build_survives_a_kill)
 	CHECK_INT(count_files(path), 3);
 }
 
+TEST(template_build_on_a_full_disk_leaves_nothing)
+{
+	static const char *const sizes[] = { "size=20m", "size=200m" }; /* no room for the copies; for the image */
+	struct template t;
+	struct psv psv;
+	char path[256];
+
+	fixture_require();
+	fixture_psv(&psv, "psv");
+	fixture_init("1");
+	CHECK_INT(dir_make_path(psv.lib, 0700), 0);
+	CHECK(str_format(path, sizeof(path), "%s/templates", psv.lib));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct err e = { 0 };
+
+		CHECK_INT(mount("tmpfs", psv.lib, "tmpfs", 0, sizes[i]), 0);
+		CHECK(template_build(&psv, &t, NULL, &e) < 0);
+		CHECK(str_starts(e.text, "template: "));
+		CHECK(strstr(e.text, "No space left on device"));
+		CHECK_INT(count_files(path), 1); /* .source */
+		CHECK_INT(umount2(psv.lib, MNT_DETACH), 0);
+	}
+}
+
 /* A build that is under way stops no start that needs none. */
 TEST(template_that_fits_waits_for_nobody)
 {
