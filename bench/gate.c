@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the gate costs: bench-gate [ROUNDS].
  *
- * Two machines of namespaces stand side by side, one with the gate and 260 addresses in it, one without.  Each round runs
- * the same work in both, in turn, the order drawn anew; what is printed is the median over the rounds of the difference
- * and of the ratio, with a 95 % interval of the median (from the ranks of the binomial distribution). */
+ * Two machines of namespaces stand side by side, one with the gate and 260 addresses in it, one without.  Each
+ * round runs the same work in both, in turn, the order drawn anew; what is printed is the median over the rounds
+ * of the difference and of the ratio, with a 95 % interval of the median (from the ranks of the binomial
+ * distribution). */
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
@@ -51,8 +52,8 @@ struct work {
 	double *ret; /* shared memory: the work can run in a process of its own */
 };
 
-/* Of the processor, not of the clock on the wall: what else runs on the machine is left out, and what the kernel does for a
- * call stays in. */
+/* Of the processor, not of the clock on the wall: what else runs on the machine is left out, and what the kernel
+ * does for a call stays in. */
 static double now_ns(void)
 {
 	struct timespec t;
@@ -350,8 +351,12 @@ int main(int argc, char **argv)
 		CHECK(pipe(orders[which]) == 0 && pipe(answers[which]) == 0);
 		(void)snprintf(dir, sizeof(dir), "/tmp/vnas-bench-gate.%d.%d", getpid(), which);
 		CHECK(mkdir(dir, 0700) == 0);
-		if (fork() == 0)
+		if (fork() == 0) {
+			/* Its order pipe ends when this program does. */
+			for (int i = 0; i <= which; i++)
+				(void)close(orders[i][1]);
 			machine_run(which, serve);
+		}
 	}
 	(void)printf("%-24s %9s %8s %-16s  %6s %-14s\n", "nanoseconds", "bare", "added", "[95 %]", "ratio", "[95 %]");
 	(void)fflush(stdout);

@@ -7,6 +7,7 @@
 #include "gate/gate.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -143,7 +144,7 @@ static int to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *e
 	if (c->n_addresses > GATE_NETS || c->n_peers > GATE_PEERS || c->n_devices > GATE_DEVICES ||
 	    c->n_denies > GATE_DENIES)
 		return err_set(err, -E2BIG,
-			       "too many for the gate: at most %d addresses, %d peers, %d devices and %d denied networks",
+			       "too many for the gate: at most %d addresses, %d peers, %d devices and %d denied nets",
 			       GATE_NETS, GATE_PEERS, GATE_DEVICES, GATE_DENIES);
 	*v = (struct gate_vsv){ .n_nets = (uint32_t)c->n_addresses,
 				.n_peers = (uint32_t)c->n_peers,
@@ -364,6 +365,35 @@ int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err)
 	return put(t.ledger, c->id, &final, BPF_ANY, err);
 }
 
+/* An id that no ledger of this layout knows can be that of a Vsv started by another build: the table of addresses is
+ * searched, and the number is taken out of the other layouts' tables, whose keys are the same everywhere. */
+static void clear_unknown(const char *bpf_dir, const struct tables *t, uint32_t id)
+{
+	_cleanup_closedir_ DIR *d = opendir(bpf_dir);
+	struct gate_addr key, next;
+	struct dirent *e;
+	int r = gate_map_next(t->addresses, NULL, &next);
+
+	while (r == 0) {
+		uint32_t owner;
+
+		key = next;
+		r = gate_map_next(t->addresses, &key, &next);
+		if (gate_map_lookup(t->addresses, &key, &owner) == 0 && owner == id)
+			(void)gate_map_delete(t->addresses, &key);
+	}
+	while (d && (e = readdir(d))) {
+		_cleanup_close_ int map = -1;
+		char path[GATE_PATH_MAX];
+
+		if (str_starts(e->d_name, "maps-") &&
+		    str_format(path, sizeof(path), "%s/%s/vsv", bpf_dir, e->d_name))
+			map = gate_obj_get(path);
+		if (map >= 0)
+			(void)gate_map_delete(map, &id);
+	}
+}
+
 int gate_clear(const char *bpf_dir, uint32_t id, struct err *err)
 {
 	_cleanup_tables_ struct tables t = TABLES_NONE;
@@ -380,11 +410,13 @@ int gate_clear(const char *bpf_dir, uint32_t id, struct err *err)
 	}
 	if (r < 0)
 		return r;
-	if (gate_map_lookup(t.ledger, &id, &l) == 0) {
-		r = take_addresses(&t, &l, NULL, id, err);
-		if (r < 0)
-			return r;
+	if (gate_map_lookup(t.ledger, &id, &l) < 0) {
+		clear_unknown(bpf_dir, &t, id);
+		return 0;
 	}
+	r = take_addresses(&t, &l, NULL, id, err);
+	if (r < 0)
+		return r;
 	(void)gate_map_delete(t.vsv, &id);
 	(void)gate_map_delete(t.stats, &id);
 	(void)gate_map_delete(t.ledger, &id);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The gate: eBPF programs on a Vsv's cgroup that make the kernel refuse what was not assigned.  Loaded and pinned once per
- * Psv and boot (RUN/bpf, a bpffs of ours), attached per Vsv, so that enforcement hangs on no process of ours.  Identity
- * is the cgroup that a program is attached to (its cgroup storage holds the Vsv's number), never the task's; what is
- * unknown is refused.  What follows a kill: an attachment goes with its cgroup; entries of the maps are set anew by the
- * next gate_set and taken away by gate_clear. */
+/* The gate: eBPF programs on a Vsv's cgroup that make the kernel refuse what was not assigned.  Loaded and pinned
+ * once per Psv and boot (RUN/bpf, a bpffs of ours), attached per Vsv, so that enforcement hangs on no process of
+ * ours.  Identity is the cgroup that a program is attached to (its cgroup storage holds the Vsv's number), never
+ * the task's; what is unknown is refused.  What follows a kill: an attachment goes with its cgroup; entries of the
+ * maps are set anew by the next gate_set and taken away by gate_clear. */
 #pragma once
 
 #include <stdbool.h>
@@ -39,8 +39,8 @@ struct gate_config {
 	size_t n_devices;
 };
 
-/* gate_ensure: loads, pins and attaches (sk_lookup to this network namespace) what is not there yet, under a lock of its
- * own.  bpf_dir is mounted as bpffs if it is none.  0 or -errno; err names the missing kernel feature. */
+/* gate_ensure: loads, pins and attaches (sk_lookup to this network namespace) what is not there yet, under a lock
+ * of its own.  bpf_dir is mounted as bpffs if it is none.  0 or -errno; err names the missing kernel feature. */
 int gate_ensure(const char *bpf_dir, struct err *err);
 
 /* gate_set: puts the configuration into the maps; replaces an earlier one of the same id without a moment in which more

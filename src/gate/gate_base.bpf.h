@@ -88,8 +88,9 @@ enum { WILD_NONE, WILD_4, WILD_6, WILD_BOTH };
 
 struct sock_note {
 	struct gate_udp udp;
+	struct gate_addr wild_at; /* what it got for the wildcard address; another bind may have followed */
 	__u8 counted;  /* in gate_stats.sockets */
-	__u8 wild;     /* bound to the wildcard address, by its own account */
+	__u8 wild;     /* asked to be bound to the wildcard address */
 	__u8 listener; /* counted in gate_stats.listeners */
 	__u8 has_udp;  /* counted in gate_stats.udp, registered under `udp` */
 	__u8 reuse;    /* 1: SO_REUSEADDR, 2: SO_REUSEPORT, asked for before the bind */

@@ -13,14 +13,15 @@ static __always_inline void force_reuse(void *ctx)
 	bpf_setsockopt(ctx, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 }
 
-/* Notes what the wildcard was.  A socket bound by name needs no note unless an earlier, failed bind left one. */
-static __always_inline bool note_wild(struct bpf_sock *sk, int wild)
+static __always_inline bool note_wild(struct bpf_sock *sk, int wild, const struct gate_addr *at)
 {
-	struct sock_note *n = bpf_sk_storage_get(&notes, sk, NULL, wild ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+	struct sock_note *n = note_make(sk);
 
-	if (n)
-		n->wild = wild;
-	return n || !wild;
+	if (!n)
+		return false;
+	n->wild = wild;
+	n->wild_at = *at;
+	return true;
 }
 
 /* What SO_REUSEADDR and SO_REUSEPORT were asked for on a UDP socket, and gate_setsockopt held back. */
@@ -94,7 +95,7 @@ static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock 
 		if (!me.v || !judge_bind(&me, a, udp, v6only, &wild, &group))
 			return refuse(me.id, KIND_BIND, EADDRNOTAVAIL);
 	}
-	if (!note_wild(sk, wild))
+	if (wild && !note_wild(sk, wild, a))
 		return refuse(id, KIND_BIND, EADDRNOTAVAIL);
 	if (udp)
 		apply_reuse(ctx, sk);

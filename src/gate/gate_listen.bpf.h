@@ -46,6 +46,7 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock 
 	struct gate_listener key = { .port = ctx->local_port };
 	struct asker me = who();
 	struct sock_note *n;
+	int wild;
 
 	if (!me.v) {
 		shut(ctx);
@@ -64,16 +65,17 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock 
 	if (!n || !count_listener(n, me.id))
 		return;
 	key.id = me.id;
-	if (!n->wild) {
+	wild = wild_of(n, &key.addr);
+	if (!wild) {
 		put_listener(ctx, &key);
 		return;
 	}
 	key.addr = (struct gate_addr){};
-	if (n->wild != WILD_6) {
+	if (wild != WILD_6) {
 		key.scope = GATE_WILD4;
 		put_listener(ctx, &key);
 	}
-	if (n->wild != WILD_4) {
+	if (wild != WILD_4) {
 		key.scope = GATE_WILD6;
 		put_listener(ctx, &key);
 	}
@@ -135,17 +137,19 @@ static __always_inline int to_datagram(struct bpf_sk_lookup *ctx, const struct g
 	return u && u->id == id ? SK_PASS : SK_DROP;
 }
 
-/* Whether the Vsv `from` may reach the address of `to` (0: the Psv's). */
-static __always_inline bool may_reach(__u32 from, __u32 to)
+/* Whether the Vsv `sender` may reach the address of `owner` (0: the Psv's).  A sender without a configuration is
+ * one of a gate with another layout; whether it may reach the Psv, that gate's program says, and its neighbours
+ * are shut to it. */
+static __always_inline bool may_reach(__u32 sender, __u32 owner, bool hidden)
 {
 	const struct gate_vsv *v;
 
-	if (!from || from == to)
+	if (!sender || sender == owner)
 		return true;
-	v = bpf_map_lookup_elem(&vsv, &from);
+	v = bpf_map_lookup_elem(&vsv, &sender);
 	if (!v)
-		return false;
-	return to ? gate_has_peer(v, to) : v->flags & GATE_F_PEER_PSV;
+		return !owner && !hidden;
+	return owner ? gate_has_peer(v, owner) : v->flags & GATE_F_PEER_PSV;
 }
 
 SEC("sk_lookup")
@@ -166,7 +170,7 @@ int gate_lookup(struct bpf_sk_lookup *ctx)
 	sender = owner_of(&from);
 	if (in_hidden_net(&to) && (!owner || sender != owner || ctx->ingress_ifindex != LOOPBACK_IFINDEX))
 		return drop(sender);
-	if (!may_reach(sender, owner))
+	if (!may_reach(sender, owner, in_hidden_net(&from)))
 		return drop(sender);
 	if (!owner)
 		return SK_PASS;

@@ -6,9 +6,9 @@
  *   progs-BUILD/NAME      the programs of one build, complete or not there (renamed into place)
  *   lookup-LAYOUT-NETNS   the link that holds gate_lookup on a network namespace
  *
- * A new build with the same layout takes over the tables and the link; cgroups keep the programs that they were given,
- * which work on the same tables.  With another layout the old tables and their link stay until no Vsv uses them, and the
- * two links serve side by side. */
+ * A new build with the same layout takes over the tables and the link; cgroups keep the programs that they were
+ * given, which work on the same tables.  With another layout the old tables and their link stay until no Vsv uses
+ * them, and the two links serve side by side. */
 #include "gate/gate.h"
 
 #include <bpf/bpf.h>
@@ -299,8 +299,8 @@ static bool no_vsv_in(const char *bpf_dir, const char *folder)
 	return map == -ENOENT || (map >= 0 && gate_map_next(map, NULL, &id) == -ENOENT);
 }
 
-/* Pins of other builds: their programs go on where they are attached.  Tables of another layout and their links, once no
- * Vsv stands in them. */
+/* Pins of other builds: their programs go on where they are attached.  Tables of another layout and their links,
+ * once no Vsv stands in them. */
 static void sweep(const char *bpf_dir, const char *own_programs)
 {
 	_cleanup_closedir_ DIR *d = opendir(bpf_dir);

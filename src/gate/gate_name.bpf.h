@@ -21,10 +21,12 @@ static __always_inline bool show_loopback(struct gate_addr *a)
 static __always_inline bool show_wild(struct bpf_sock *sk, struct gate_addr *a)
 {
 	struct sock_note *n = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	struct gate_addr bound = bound_to(sk);
+	int wild = wild_of(n, &bound);
 
-	if (!n || !n->wild || (sk->state != STATE_CLOSE && sk->state != STATE_LISTEN))
+	if (!wild || (sk->state != STATE_CLOSE && sk->state != STATE_LISTEN))
 		return false;
-	*a = n->wild == WILD_4 ? mapped(0) : (struct gate_addr){};
+	*a = wild == WILD_4 ? mapped(0) : (struct gate_addr){};
 	return true;
 }
 

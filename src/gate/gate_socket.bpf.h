@@ -6,8 +6,9 @@
 
 /* --- sockets and their options --- */
 
-/* A socket that was made here, and not accepted, can hold a port of its own without a hook seeing it (a send without a
- * bind takes one on the wildcard address), and a machine has some 28,000 for all.  So each is counted until its release. */
+/* A socket that was made here, and not accepted, can hold a port of its own without a hook seeing it (a send
+ * without a bind takes one on the wildcard address), and a machine has some 28,000 for all.  So each is counted
+ * until its release. */
 static __always_inline bool count_socket(struct bpf_sock *ctx, __u32 id)
 {
 	struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);
@@ -23,7 +24,7 @@ static __always_inline bool count_socket(struct bpf_sock *ctx, __u32 id)
 	return true;
 }
 
-/* TCP and UDP: what else hangs on these families (raw, ping, MPTCP, SCTP, UDP-Lite, …) has no hooks at bind or send. */
+/* TCP and UDP: what else hangs on these families (raw, ping, MPTCP, SCTP, …) has no hooks at bind or send. */
 SEC("cgroup/sock_create")
 int gate_sock_create(struct bpf_sock *ctx)
 {
@@ -68,8 +69,8 @@ static __always_inline int hold_reuse(struct bpf_sockopt *ctx, struct bpf_sock *
 	return ALLOW;
 }
 
-/* What would choose an interface, a port, a first hop or both ends past the hooks.  The system call filter refuses some of these as
- * well; this holds where there is another way to the call. */
+/* What would choose an interface, a port, a first hop or both ends past the hooks.  The system call filter refuses
+ * some of these as well; this holds where there is another way to the call. */
 static __always_inline bool is_bypass(int level, int name)
 {
 	switch (level) {

@@ -19,8 +19,8 @@ struct gate_program {
 extern const struct gate_program gate_programs[];
 extern const size_t gate_n_programs;
 
-/* The map `addresses` lies in bpf_dir itself, the others in a folder of their layout, the programs in one of their build.
- * Each puts "DIR/NAME" into buf; -ENAMETOOLONG. */
+/* The map `addresses` lies in bpf_dir itself, the others in a folder of their layout, the programs in one of their
+ * build. Each puts "DIR/NAME" into buf; -ENAMETOOLONG. */
 enum { GATE_PATH_MAX = 4096 };
 int gate_map_path(const char *bpf_dir, const char *map, char buf[GATE_PATH_MAX]);
 int gate_program_path(const char *bpf_dir, const char *program, char buf[GATE_PATH_MAX]);

@@ -4,8 +4,8 @@
 
 #include "gate_addr.bpf.h"
 
-/* The verifier wants the fields of a context or socket at constant offsets from its own pointer, where the compiler likes
- * to step through an array of four with a pointer of its own. */
+/* The verifier wants the fields of a context or socket at constant offsets from its own pointer, where the
+ * compiler likes to step through an array of four with a pointer of its own. */
 #define FIELD_LOAD(p, field)                                                                                       \
 	({                                                                                                         \
 		__u32 value_;                                                                                      \
@@ -59,6 +59,12 @@ static __always_inline struct sock_note *note_make(struct bpf_sock *sk)
 	return bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
+/* Which wildcard a socket takes itself to be bound to. */
+static __always_inline int wild_of(const struct sock_note *n, const struct gate_addr *bound)
+{
+	return n && n->wild && same(&n->wild_at, bound) ? n->wild : WILD_NONE;
+}
+
 static __always_inline void count(__u32 id, int kind)
 {
 	struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);
@@ -74,8 +80,8 @@ static __always_inline int refuse(__u32 id, int kind, int error)
 	return REFUSE;
 }
 
-/* The loops stand in functions of their own, which the verifier walks through once and not once for every way that leads
- * there: loading takes a fiftieth of the time. */
+/* The loops stand in functions of their own, which the verifier walks through once and not once for every way that
+ * leads there: loading takes a fiftieth of the time. */
 __noinline int gate_has_peer(const struct gate_vsv *v, __u32 to)
 {
 	if (!v)

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -28,6 +29,14 @@ static int bind_new(struct machine *m, enum place p, int family, int type, const
 	r = do_bind(fd, host, port);
 	(void)close(fd);
 	return r;
+}
+
+static int stream(struct machine *m, enum place p, const char *host)
+{
+	int fd = machine_socket(m, p, strchr(host, ':') ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+
+	CHECK(fd >= 0);
+	return fd;
 }
 
 /* A socket that listens; CHECKs all the way. */
@@ -279,6 +288,131 @@ static void crossing_body(struct machine *m)
 TEST(gate_crossing)
 {
 	machine_test(crossing_body);
+}
+
+static void squatting_body(struct machine *m)
+{
+	int b = stream(m, VSV_B, "192.0.2.21"), squat = stream(m, VSV_A, "192.0.2.21");
+	int silent = stream(m, VSV_A, "0.0.0.0");
+	uint64_t before = refused(m, VSV_A, GATE_BIND);
+	char peer[64];
+	uint16_t port;
+
+	CHECK_INT(set_option(b, SOL_SOCKET, SO_REUSEPORT, 1), 0);
+	CHECK_INT(set_option(squat, SOL_SOCKET, SO_REUSEPORT, 1), 0);
+	CHECK_INT(do_bind(b, "0.0.0.0", PORT), 0);
+	CHECK_INT(do_listen(b), 0);
+	CHECK_INT(do_bind(squat, "192.0.2.21", PORT), -EADDRNOTAVAIL);
+	CHECK_INT(do_bind(squat, "0.0.0.0", PORT), 0);
+	CHECK_INT(do_listen(squat), 0);
+	for (int i = 0; i < 20; i++) {
+		CHECK_INT(try_connect(m, CLIENT, "192.0.2.21", PORT), 0);
+		CHECK(do_accept(b, 1000, peer) >= 0);
+	}
+	CHECK_INT(do_accept(squat, 20, peer), -EAGAIN);
+	/* listen() without bind(): on every address of the machine, but for the gate. */
+	CHECK_INT(do_listen(silent), 0);
+	(void)name_of(silent, 0, &port);
+	CHECK_INT(try_connect(m, CLIENT, "192.0.2.1", port), -ECONNREFUSED);
+	CHECK_INT(try_connect(m, CLIENT, "192.0.2.11", port), -ECONNREFUSED);
+	CHECK_INT(try_connect(m, CLIENT, "192.0.2.21", port), -ECONNREFUSED);
+	CHECK_INT(try_connect(m, PSV, "127.0.0.1", port), -ECONNREFUSED);
+	CHECK_INT(refused(m, VSV_A, GATE_BIND) - before, 2);
+	silent = stream(m, PSV, "0.0.0.0");
+	CHECK_INT(do_listen(silent), 0);
+	(void)name_of(silent, 0, &port);
+	CHECK_INT(try_connect(m, CLIENT, "192.0.2.1", port), 0);
+}
+
+TEST(gate_squatting)
+{
+	machine_test(squatting_body);
+}
+
+/* Of two listeners on one port the one that stays serves, whichever goes; listen() again and again; and a Vsv that
+ * fills its share of the table keeps nobody else from it. */
+static void listeners_body(struct machine *m)
+{
+	int pair[2], at = stream(m, VSV_A, "0.0.0.0"), b;
+	char peer[64];
+
+	for (int goes = 0; goes < 2; goes++) {
+		for (int i = 0; i < 2; i++) {
+			pair[i] = stream(m, VSV_A, "0.0.0.0");
+			CHECK_INT(set_option(pair[i], SOL_SOCKET, SO_REUSEPORT, 1), 0);
+			CHECK_INT(do_bind(pair[i], "0.0.0.0", PORT), 0);
+			CHECK_INT(do_listen(pair[i]), 0);
+		}
+		(void)close(pair[goes]);
+		for (int i = 0; i < 10; i++) {
+			CHECK_INT(try_connect(m, CLIENT, "192.0.2.12", PORT), 0);
+			CHECK(do_accept(pair[!goes], 1000, peer) >= 0);
+		}
+		(void)close(pair[!goes]);
+	}
+	CHECK_INT(do_bind(at, "0.0.0.0", PORT), 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK_INT(do_listen(at), 0);
+		CHECK_INT(do_listen(at), 0);
+		CHECK_INT(try_connect(m, CLIENT, "192.0.2.12", PORT), 0);
+		CHECK_INT(shutdown(at, SHUT_RDWR), 0);
+		CHECK_INT(try_connect(m, CLIENT, "192.0.2.12", PORT), -ECONNREFUSED);
+	}
+	for (int i = 0; i < 530; i++) {
+		int fd = stream(m, VSV_A, "0.0.0.0");
+
+		CHECK_INT(do_bind(fd, "0.0.0.0", (uint16_t)(10000 + i)), 0);
+		CHECK_INT(do_listen(fd), 0);
+	}
+	CHECK_INT(try_connect(m, CLIENT, "192.0.2.12", 10000), 0);
+	CHECK_INT(try_connect(m, CLIENT, "192.0.2.12", 10529), -ECONNREFUSED);
+	b = listener(m, VSV_B, AF_INET, "0.0.0.0", PORT);
+	CHECK_INT(try_connect(m, CLIENT, "192.0.2.21", PORT), 0);
+	CHECK(do_accept(b, 1000, peer) >= 0);
+}
+
+TEST(gate_listeners)
+{
+	machine_test(listeners_body);
+}
+
+/* Every port that a Vsv takes lacks the others: it has a share, and gets it back. */
+static int take_ports(const void *arg)
+{
+	struct rlimit limit = { 8192, 8192 };
+	int n = 0;
+
+	(void)arg;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	while (n < 6000) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (fd < 0)
+			break;
+		(void)listen(fd, 1);
+		n++;
+	}
+	if (n == 4096 && errno == ENOBUFS)
+		return 0;
+	(void)fprintf(stderr, "    %d sockets, then: %m\n", n);
+	errno = EIO;
+	return -1;
+}
+
+static void share_body(struct machine *m)
+{
+	CHECK_INT(machine_call(m, VSV_A, take_ports, NULL), 0);
+	CHECK_INT(machine_call(m, VSV_A, take_ports, NULL), 0);
+	CHECK_INT(bind_new(m, VSV_A, AF_INET, SOCK_STREAM, "192.0.2.11", PORT), 0);
+}
+
+TEST(gate_share_of_ports)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max < 8192)
+		SKIP("needs 8192 open files");
+	machine_test(share_body);
 }
 
 static int open_node(const void *path)

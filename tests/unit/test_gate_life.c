@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -166,130 +165,6 @@ static void stranger_body(struct machine *m)
 TEST(gate_stranger)
 {
 	machine_test(stranger_body);
-}
-
-static void squatting_body(struct machine *m)
-{
-	int b = tcp(m, VSV_B, "192.0.2.21"), squat = tcp(m, VSV_A, "192.0.2.21"), silent = tcp(m, VSV_A, "0.0.0.0");
-	uint64_t before = refused(m, VSV_A, GATE_BIND);
-	char peer[64];
-	uint16_t port;
-
-	CHECK_INT(set_option(b, SOL_SOCKET, SO_REUSEPORT, 1), 0);
-	CHECK_INT(set_option(squat, SOL_SOCKET, SO_REUSEPORT, 1), 0);
-	CHECK_INT(do_bind(b, "0.0.0.0", PORT), 0);
-	CHECK_INT(do_listen(b), 0);
-	CHECK_INT(do_bind(squat, "192.0.2.21", PORT), -EADDRNOTAVAIL);
-	CHECK_INT(do_bind(squat, "0.0.0.0", PORT), 0);
-	CHECK_INT(do_listen(squat), 0);
-	for (int i = 0; i < 20; i++) {
-		CHECK_INT(tcp_try(m, CLIENT, "192.0.2.21", PORT), 0);
-		CHECK(do_accept(b, 1000, peer) >= 0);
-	}
-	CHECK_INT(do_accept(squat, 20, peer), -EAGAIN);
-	/* listen() without bind(): on every address of the machine, but for the gate. */
-	CHECK_INT(do_listen(silent), 0);
-	(void)name_of(silent, 0, &port);
-	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.1", port), -ECONNREFUSED);
-	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.11", port), -ECONNREFUSED);
-	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.21", port), -ECONNREFUSED);
-	CHECK_INT(tcp_try(m, PSV, "127.0.0.1", port), -ECONNREFUSED);
-	CHECK_INT(refused(m, VSV_A, GATE_BIND) - before, 2);
-	silent = tcp(m, PSV, "0.0.0.0");
-	CHECK_INT(do_listen(silent), 0);
-	(void)name_of(silent, 0, &port);
-	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.1", port), 0);
-}
-
-TEST(gate_squatting)
-{
-	machine_test(squatting_body);
-}
-
-/* Of two listeners on one port the one that stays serves, whichever goes; listen() again and again; and a Vsv that
- * fills its share of the table keeps nobody else from it. */
-static void listeners_body(struct machine *m)
-{
-	int pair[2], at = tcp(m, VSV_A, "0.0.0.0"), b;
-	char peer[64];
-
-	for (int goes = 0; goes < 2; goes++) {
-		for (int i = 0; i < 2; i++) {
-			pair[i] = tcp(m, VSV_A, "0.0.0.0");
-			CHECK_INT(set_option(pair[i], SOL_SOCKET, SO_REUSEPORT, 1), 0);
-			CHECK_INT(do_bind(pair[i], "0.0.0.0", PORT), 0);
-			CHECK_INT(do_listen(pair[i]), 0);
-		}
-		(void)close(pair[goes]);
-		for (int i = 0; i < 10; i++) {
-			CHECK_INT(tcp_try(m, CLIENT, "192.0.2.12", PORT), 0);
-			CHECK(do_accept(pair[!goes], 1000, peer) >= 0);
-		}
-		(void)close(pair[!goes]);
-	}
-	CHECK_INT(do_bind(at, "0.0.0.0", PORT), 0);
-	for (int i = 0; i < 3; i++) {
-		CHECK_INT(do_listen(at), 0);
-		CHECK_INT(do_listen(at), 0);
-		CHECK_INT(tcp_try(m, CLIENT, "192.0.2.12", PORT), 0);
-		CHECK_INT(shutdown(at, SHUT_RDWR), 0);
-		CHECK_INT(tcp_try(m, CLIENT, "192.0.2.12", PORT), -ECONNREFUSED);
-	}
-	for (int i = 0; i < 530; i++) {
-		int fd = tcp(m, VSV_A, "0.0.0.0");
-
-		CHECK_INT(do_bind(fd, "0.0.0.0", (uint16_t)(10000 + i)), 0);
-		CHECK_INT(do_listen(fd), 0);
-	}
-	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.12", 10000), 0);
-	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.12", 10529), -ECONNREFUSED);
-	b = tcp_listener(m, VSV_B, "0.0.0.0", PORT);
-	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.21", PORT), 0);
-	CHECK(do_accept(b, 1000, peer) >= 0);
-}
-
-TEST(gate_listeners)
-{
-	machine_test(listeners_body);
-}
-
-/* Every port that a Vsv takes lacks the others: it has a share, and gets it back. */
-static int take_ports(const void *arg)
-{
-	struct rlimit limit = { 8192, 8192 };
-	int n = 0;
-
-	(void)arg;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	while (n < 6000) {
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-		if (fd < 0)
-			break;
-		(void)listen(fd, 1);
-		n++;
-	}
-	if (n == 4096 && errno == ENOBUFS)
-		return 0;
-	(void)fprintf(stderr, "    %d sockets, then: %m\n", n);
-	errno = EIO;
-	return -1;
-}
-
-static void share_body(struct machine *m)
-{
-	CHECK_INT(machine_call(m, VSV_A, take_ports, NULL), 0);
-	CHECK_INT(machine_call(m, VSV_A, take_ports, NULL), 0);
-	CHECK_INT(try_bind(m, VSV_A, "192.0.2.11"), 0);
-}
-
-TEST(gate_share_of_ports)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max < 8192)
-		SKIP("needs 8192 open files");
-	machine_test(share_body);
 }
 
 /* A cgroup below a Vsv's is the Vsv's. */
@@ -463,6 +338,71 @@ static void upgrade_body(struct machine *m)
 TEST(gate_upgrade)
 {
 	machine_test(upgrade_body);
+}
+
+static void rename_in(const struct machine *m, const char *from, const char *to)
+{
+	char a[GATE_PATH_MAX], b[GATE_PATH_MAX];
+
+	(void)snprintf(a, sizeof(a), "%s/%s", m->bpf_dir, from);
+	(void)snprintf(b, sizeof(b), "%s/%s", m->bpf_dir, to);
+	CHECK(rename(a, b) == 0);
+}
+
+/* Tables of another layout: those that run keep theirs, and both know whose an address is.  B moves to the new build, A
+ * stays in the old. */
+static void layout_body(struct machine *m)
+{
+	char ours[GATE_PATH_MAX], link[64], old_link[64], maps[32];
+	struct err err = { 0 };
+	int a = tcp_listener(m, VSV_A, "0.0.0.0", PORT), b;
+	struct stat st;
+
+	CHECK_INT(gate_clear(m->bpf_dir, 2, NULL), 0); /* B is stopped */
+	CHECK(a >= 0 && stat("/proc/self/ns/net", &st) == 0);
+	CHECK_INT(gate_program_path(m->bpf_dir, "", ours), 0);
+	ours[strlen(ours) - 1] = '\0';
+	(void)snprintf(link, sizeof(link), "lookup-%d-%u", GATE_LAYOUT, (unsigned)st.st_ino);
+	(void)snprintf(old_link, sizeof(old_link), "lookup-99-%u", (unsigned)st.st_ino);
+	rename_in(m, link, old_link);
+	(void)snprintf(maps, sizeof(maps), "maps-%d", GATE_LAYOUT);
+	rename_in(m, maps, "maps-99");
+	rename_in(m, strrchr(ours, '/') + 1, "progs-0123456789abcdef");
+	CHECK_INT(gate_ensure(m->bpf_dir, NULL), 0);
+	CHECK(has_entry(m->bpf_dir, "maps-99") && has_entry(m->bpf_dir, "lookup-99"));
+	m->config[VSV_B].addresses[2] = m->config[VSV_A].addresses[0];
+	m->config[VSV_B].n_addresses = 3;
+	CHECK_INT(gate_set(m->bpf_dir, &m->config[VSV_B], &err), -EADDRINUSE);
+	m->config[VSV_B].n_addresses = 2;
+	CHECK_INT(gate_set(m->bpf_dir, &m->config[VSV_B], NULL), 0);
+	CHECK_INT(gate_attach(m->bpf_dir, m->cgroup[STRANGER], 2, NULL), 0);
+	b = tcp_listener(m, STRANGER, "0.0.0.0", PORT);
+	CHECK(b >= 0);
+	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.12", PORT), 0);
+	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.21", PORT), 0);
+	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.12", PORT + 1), -ECONNREFUSED);
+	CHECK_INT(try_bind(m, STRANGER, "192.0.2.12"), -EADDRNOTAVAIL);
+	CHECK_INT(try_bind(m, VSV_A, "192.0.2.21"), -EADDRNOTAVAIL);
+	CHECK_INT(tcp_try(m, STRANGER, "192.0.2.12", PORT), -EPERM);
+	CHECK_INT(tcp_try(m, VSV_A, "192.0.2.21", PORT), -EPERM);
+	CHECK(tcp_listener(m, PSV, "192.0.2.1", PORT) >= 0);
+	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.1", PORT), 0);
+	CHECK_INT(tcp_try(m, STRANGER, "192.0.2.1", PORT), -ECONNREFUSED);
+	CHECK_INT(tcp_try(m, VSV_A, "192.0.2.1", PORT), -ECONNREFUSED);
+	/* A is stopped: its addresses are free, and the next load sweeps what nobody uses any more. */
+	CHECK_INT(gate_clear(m->bpf_dir, 1, NULL), 0);
+	CHECK_INT(machine_socket(m, VSV_A, AF_INET, SOCK_STREAM, 0), -EPERM);
+	m->config[VSV_B].n_addresses = 3;
+	CHECK_INT(gate_set(m->bpf_dir, &m->config[VSV_B], NULL), 0);
+	rename_in(m, strrchr(ours, '/') + 1, "progs-0123456789abcdef");
+	CHECK_INT(gate_ensure(m->bpf_dir, NULL), 0);
+	CHECK(!has_entry(m->bpf_dir, "maps-99") && !has_entry(m->bpf_dir, "lookup-99"));
+	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.11", PORT), 0);
+}
+
+TEST(gate_other_layout)
+{
+	machine_test(layout_body);
 }
 
 static void fresh_body(struct machine *m)
