@@ -69,6 +69,35 @@ vnas exec s1 -- bash -c 'echo 1 >/etc/passwd.lock; echo 1 >/etc/group.lock'
 check "user add over a stale lock" vnas user add s1 erin --password-stdin <<<"pw"
 check "user remove" vnas user remove s1 erin
 
+# Killed at any moment, the same command again makes it whole.
+killed=0
+for ms in 005 010 015 020 030 040 050 060 080 100 120 150; do
+	vnas user add s1 "k$ms" --password-stdin <<<"pw" >/dev/null 2>&1 &
+	sleep "0.$ms"
+	kill -KILL $! 2>/dev/null && killed=$((killed + 1))
+	wait $! 2>/dev/null || true
+	again=$(vnas user add s1 "k$ms" --password-stdin <<<"pw" 2>&1) || [[ $again == *"there already"* ]] ||
+		not_ok "user add again after a kill at $ms ms" "$again"
+done
+check "some were killed" test "$killed" -gt 3
+check_json "all of them are whole" '[.users[] | select(.name | startswith("k"))] | length == 12 and all(.smb)' \
+	vnas user list s1 --json
+killed=0
+for ms in 005 010 020 030 040 060 080 100; do
+	vnas share add s1 "k$ms" >/dev/null 2>&1 &
+	sleep "0.$ms"
+	kill -KILL $! 2>/dev/null && killed=$((killed + 1))
+	wait $! 2>/dev/null || true
+	again=$(vnas share add s1 "k$ms" 2>&1) || [[ $again == *"there already"* ]] ||
+		not_ok "share add again after a kill at $ms ms" "$again"
+done
+check "some were killed" test "$killed" -gt 2
+check "reload" vnas reload s1
+for ms in 005 010 020 030 040 060 080 100; do
+	smb client1 "$NET4.11" "k$ms" alice pw-alice "put $T/one k" >/dev/null 2>&1 || not_ok "share k$ms after a kill" ''
+	vnas share remove s1 "k$ms" 2>/dev/null
+done
+
 # Rights.
 check "share add" vnas share add s1 docs --write @sales --read bob --comment "100 % docs; [x] # no comment"
 check "a group writes" smb client1 "$NET4.11" docs alice pw-alice "put $T/one one; mkdir sub; put $T/one sub/two"
