@@ -51,7 +51,7 @@ static int open_image(const struct psv *psv, const char *name, struct err *err)
 		return err_set(err, -ENAMETOOLONG, "the path of the templates is too long");
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
-		(void)err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "template %.12s is not there", name);
+		(void)err_set(err, -ENOENT, "template %.12s is not there", name);
 		return err_hint(err, -ENOENT, "see vnas template list; vnas template build makes one of the installed packages");
 	}
 	if (fd < 0 || fstat(fd, &st) < 0)

@@ -311,7 +311,7 @@ int template_resolve(const struct psv *psv, const char *given, char ret_name[65]
 		found = &list[i];
 	}
 	if (!found) {
-		(void)err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no template '%s'", given);
+		(void)err_set(err, -ENOENT, "there is no template '%s'", given);
 		return err_hint(err, -ENOENT, "see vnas template list");
 	}
 	memcpy(ret_name, found->name, sizeof(found->name));
@@ -330,7 +330,7 @@ int template_remove(const struct psv *psv, const char *name, struct err *err)
 		return err_set(err, -EINVAL, "'%s' is no template's name", name);
 	(void)str_format(file, sizeof(file), "%s.json", name);
 	if (faccessat(dir, file, F_OK, 0) < 0) {
-		(void)err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no template '%s'", name);
+		(void)err_set(err, -ENOENT, "there is no template '%s'", name);
 		return err_hint(err, -ENOENT, "see vnas template list");
 	}
 	if (template_in_use(psv, name))
