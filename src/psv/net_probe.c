@@ -141,7 +141,7 @@ static bool nd_conflict(struct probe *p, const uint8_t *m, size_t len, const str
 	}
 	mac = nd->nd_ns_type == ND_NEIGHBOR_ADVERT ? nd_option(m + sizeof(*nd), len - sizeof(*nd), ND_OPT_TARGET_LINKADDR) : NULL;
 	p->taken = (size_t)(t - p->targets);
-	p->mac[0] = '\0';
+	(void)str_copy(p->mac, sizeof(p->mac), "another host");
 	if (mac)
 		mac_str(mac, p->mac);
 	return true;

@@ -78,8 +78,9 @@ void host_settle(void)
 	test_fail(__FILE__, __LINE__, "IPv6 does not settle");
 }
 
-char *host_dump(void)
+const char *host_dump(void)
 {
+	static struct strlist kept; /* until the test's process ends */
 	struct strbuf all = { 0 };
 
 	host_settle();
@@ -88,7 +89,9 @@ char *host_dump(void)
 	ip_says(&all, "-d -6 route show table all");
 	ip_says(&all, "-d rule show");
 	ip_says(&all, "-d -6 rule show");
-	return strbuf_steal(&all);
+	strlist_add(&kept, strbuf_str(&all));
+	strbuf_free(&all);
+	return kept.v[kept.n - 1];
 }
 
 void hosts_begin(void)

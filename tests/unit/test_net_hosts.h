@@ -24,7 +24,7 @@ void ip_says(struct strbuf *ret, const char *words);
 /* host_settle: waits until every IPv6 address has its local route, which the kernel makes a moment later. */
 void host_settle(void);
 /* host_dump: everything that rtnetlink shows of addresses, routes and rules. */
-char *host_dump(void);
+const char *host_dump(void);
 struct conf_address address(const char *text);
 /* echo_serve: a child process in h that answers each TCP connection to port 7 with the client's address, a line. */
 void echo_serve(const struct host *h);

@@ -52,6 +52,7 @@ TEST(net_listeners_are_named)
 	(void)host_new();
 	CHECK_INT(net_listeners(ports, 4, 0, &l, &n, &e), 0);
 	CHECK_INT(n, 0);
+	free(l);
 	(void)prctl(PR_SET_NAME, "a-listener");
 	(void)open_socket(AF_INET, SOCK_STREAM, "0.0.0.0", 445);
 	(void)open_socket(AF_INET6, SOCK_STREAM, "::", 139);

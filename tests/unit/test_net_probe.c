@@ -154,7 +154,7 @@ TEST(net_announce_tells_the_neighbours)
 {
 	static const char old[] = "02:00:00:00:00:01";
 	struct conf_address a[] = { address("192.0.2.11/24"), address("2001:db8:1::11/64") };
-	struct strbuf said = { 0 };
+	_cleanup_strbuf_ struct strbuf said = { 0 };
 	struct net_link link;
 	uint32_t ifindex[2];
 	struct err e = { 0 };
