@@ -318,11 +318,6 @@ int server_volume_grow(const struct psv *psv, const char *name, const char *volu
 		if (at_start)
 			r = 0;
 	}
-	if (r == VOLUME_GROW_AT_START) {
-		if (notice)
-			notice("the volume has its new size; its filesystem takes it at the next start");
-		r = 0;
-	}
 	if (r == 0 && v && !v->device) {
 		(void)str_format(section, sizeof(section), "volume %s", volume);
 		(void)str_format(size, sizeof(size), "%llu", (unsigned long long)size_bytes);
