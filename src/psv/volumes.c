@@ -301,7 +301,6 @@ int server_volume_grow(const struct psv *psv, const char *name, const char *volu
 	struct locks locks = { -1, -1 };
 	const struct conf_volume *v = NULL;
 	struct conf conf = { 0 };
-	bool at_start = false;
 	char section[VOLUME_NAME_MAX + 16], size[32];
 	int r = lock_both(psv, name, "volume grow", notice, &locks, err);
 
@@ -314,9 +313,6 @@ int server_volume_grow(const struct psv *psv, const char *name, const char *volu
 	if (r == 0) {
 		fs_fd = open_running_fs(psv, name, v);
 		r = volume_grow(psv, name, v, size_bytes, fs_fd, err);
-		at_start = r == VOLUME_GROW_AT_START;
-		if (at_start)
-			r = 0;
 	}
 	if (r == 0 && v && !v->device) {
 		(void)str_format(section, sizeof(section), "volume %s", volume);
@@ -328,7 +324,5 @@ int server_volume_grow(const struct psv *psv, const char *name, const char *volu
 	unlock(&locks);
 	if (r == 0)
 		event_log(psv, name, "volume-grown", "%s to %llu bytes", volume, (unsigned long long)size_bytes);
-	if (r == 0 && at_start && notice)
-		notice("the kernel does not let its filesystem grow while it is mounted: it takes the space at the next start");
 	return r;
 }
