@@ -148,7 +148,8 @@ struct conf_psv {
 /* conf_read: the configuration of one Vsv.  path is the Psv's own file; name is the Vsv's.  0 or -errno; the struct is
  * {0} on failure. */
 int conf_read(const char *path, const char *name, struct conf *ret, struct err *err);
-/* conf_parse: the same from memory; path only for messages.  This is what the fuzzer calls. */
+/* conf_parse: the same from memory; path only for messages.  path NULL: a text made of the words of a command, so errors name
+ * no file and no line, and have VNAS_EXIT_USAGE. */
 int conf_parse(const char *text, size_t len, const char *path, const char *name, struct conf *ret, struct err *err);
 void conf_free(struct conf *c);
 /* conf_print: the canonical text, every key with a value; parsed again it gives the same configuration. */

@@ -45,7 +45,8 @@ struct conf_value {
 	const char *key;  /* as the table has it; after the prefix of a "…*" row, as it was written */
 	const char *name; /* the Vsv's, or "" */
 	unsigned line;
-	bool about_key;   /* `why` is about the key, not the value */
+	unsigned before;  /* set by a parser: the line that has it already */
+	bool about_key;   /* it is about the key, not the value */
 	char why[256];    /* set by a parser that knows more than "is no WHAT: expected EXPECTED" */
 };
 
@@ -74,7 +75,7 @@ struct conf_place {
 };
 
 struct conf_parser {
-	const char *path;
+	const char *path;      /* NULL: the words of a command, whose lines nobody has seen */
 	struct err *err;
 	struct conf *conf;     /* one of the two */
 	struct conf_psv *psv;
@@ -85,6 +86,9 @@ struct conf_parser {
 
 /* conf_bad: the error "PATH:LINE: …".  Returns -EINVAL. */
 int conf_bad(const struct conf_parser *p, unsigned line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* conf_doubled: "PATH:LINE: … is doubled: line BEFORE has it already", of the line that is being read. */
+int conf_doubled(const struct conf_parser *p, unsigned before, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* conf_line_of: the line of a key, of its section if the key is not there, or 0. */
 unsigned conf_line_of(const struct conf_parser *p, enum conf_section section, size_t index, const char *key);
 bool conf_has(const struct conf_parser *p, enum conf_section section, size_t index, const char *key);

@@ -122,8 +122,10 @@ static int parse_address(struct conf_value *v, void *target)
 	if (address_parse(v->text, &a, &text) < 0)
 		return text ? why(v, "%s", text) : -EINVAL;
 	for (size_t i = 0; i < c->n_addresses; i++)
-		if (ipaddr_equal(&c->addresses[i].addr, &a.addr))
-			return why(v, "is doubled: line %u has it already", c->addresses[i].line);
+		if (ipaddr_equal(&c->addresses[i].addr, &a.addr)) {
+			v->before = c->addresses[i].line;
+			return -EINVAL;
+		}
 	if (c->n_addresses == GATE_MAX_ADDRESSES)
 		return why(v, "is one too many: expected at most %d", GATE_MAX_ADDRESSES);
 	a.line = v->line;
@@ -317,7 +319,7 @@ static int check_param(struct conf_value *v, const char *owned)
 static int add_param(struct conf_value *v, struct conf_param **params, size_t *n)
 {
 	struct conf_slice key = { .s = v->key, .len = strlen(v->key) };
-	char folded[PARAM_KEY_MAX + 2], other[PARAM_KEY_MAX + 2], text[64];
+	char folded[PARAM_KEY_MAX + 2], other[PARAM_KEY_MAX + 2];
 
 	if (!conf_key_fold(CONF_SECTION_SMB, key, folded, sizeof(folded)))
 		return -EINVAL;
@@ -326,8 +328,9 @@ static int add_param(struct conf_value *v, struct conf_param **params, size_t *n
 
 		if (!conf_key_fold(CONF_SECTION_SMB, before, other, sizeof(other)) || strcmp(folded, other) != 0)
 			continue;
-		(void)str_format(text, sizeof(text), "is doubled: line %u has it already", (*params)[i].line);
-		return why_key(v, text);
+		v->about_key = true;
+		v->before = (*params)[i].line;
+		return -EINVAL;
 	}
 	if (*n == PARAMS_MAX)
 		return why_key(v, "is one too many: expected at most 256 in a section");

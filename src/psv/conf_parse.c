@@ -16,18 +16,33 @@ enum { KEY_MAX_BYTES = 160, SHARE_NAME_MAX_BYTES = 80 };
 
 int conf_bad(const struct conf_parser *p, unsigned line, const char *fmt, ...)
 {
-	size_t n = strlen(p->path);
+	size_t n = p->path ? strlen(p->path) : 0;
 	char text[768], at[16] = "";
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	/* The end of a very long path says more than its beginning, and the reason more than either. */
+	if (!p->path)
+		return err_exit(p->err, VNAS_EXIT_USAGE, -EINVAL, "%s", text);
 	if (line)
 		(void)str_format(at, sizeof(at), ":%u", line);
+	/* The end of a very long path says more than its beginning, and the reason more than either. */
 	return err_set(p->err, -EINVAL, "%s%s%s: %s", n > 200 ? "..." : "", n > 200 ? p->path + n - 200 : p->path, at,
 		       text);
+}
+
+int conf_doubled(const struct conf_parser *p, unsigned before, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!p->path)
+		return conf_bad(p, 0, "%s is doubled", text);
+	return conf_bad(p, p->line, "%s is doubled: line %u has it already", text, before);
 }
 
 static size_t first_row(enum conf_section section)
@@ -90,16 +105,14 @@ static int add_volume(struct conf_parser *p, const char *name, size_t *ret_index
 
 	if (strcmp(name, "root") == 0) {
 		if (c->volumes[0].line)
-			return conf_bad(p, p->line, "section [volume root] is doubled: line %u has it already",
-					c->volumes[0].line);
+			return conf_doubled(p, c->volumes[0].line, "section [volume root]");
 		c->volumes[0].line = p->line;
 		*ret_index = 0;
 		return 0;
 	}
 	for (size_t i = 1; i < c->n_volumes; i++)
 		if (strcmp(c->volumes[i].name, name) == 0)
-			return conf_bad(p, p->line, "section [volume %s] is doubled: line %u has it already", name,
-					c->volumes[i].line);
+			return conf_doubled(p, c->volumes[i].line, "section [volume %s]", name);
 	if (c->n_volumes == CONF_MAX_VOLUMES)
 		return conf_bad(p, p->line, "section [volume %s] is one too many: expected at most %d volumes", name,
 				CONF_MAX_VOLUMES);
@@ -127,8 +140,7 @@ static int add_share(struct conf_parser *p, const char *name, size_t *ret_index)
 	/* SMB does not tell upper from lower case. */
 	for (size_t i = 0; i < c->n_shares; i++)
 		if (strcasecmp(c->shares[i].name, name) == 0)
-			return conf_bad(p, p->line, "section [share %s] is doubled: line %u has it already", quoted,
-					c->shares[i].line);
+			return conf_doubled(p, c->shares[i].line, "section [share %s]", quoted);
 	if (c->n_shares == CONF_MAX_LIST)
 		return conf_bad(p, p->line, "section [share %s] is one too many: expected at most %d shares", quoted,
 				CONF_MAX_LIST);
@@ -146,8 +158,7 @@ static int add_pool(struct conf_parser *p, const char *name, size_t *ret_index)
 	while (i < c->n_pools && strcmp(c->pools[i].name, name) != 0)
 		i++;
 	if (i < c->n_pools && c->pools[i].line)
-		return conf_bad(p, p->line, "section [pool %s] is doubled: line %u has it already", name,
-				c->pools[i].line);
+		return conf_doubled(p, c->pools[i].line, "section [pool %s]", name);
 	if (c->n_pools == CONF_MAX_LIST)
 		return conf_bad(p, p->line, "section [pool %s] is one too many: expected at most %d pools", name,
 				CONF_MAX_LIST);
@@ -167,8 +178,7 @@ static int check_unique_section(struct conf_parser *p, enum conf_section section
 
 	if (!before)
 		return 0;
-	return conf_bad(p, p->line, "section [%s] is doubled: line %u has it already", conf_sections[section].name,
-			before->line);
+	return conf_doubled(p, before->line, "section [%s]", conf_sections[section].name);
 }
 
 static int unknown_section(struct conf_parser *p, const char *kind)
@@ -287,15 +297,20 @@ static int read_value(struct conf_parser *p, struct conf_place *place, const str
 	v.key = any ? key + strlen(k->key) - 1 : k->key;
 	v.name = p->conf ? p->conf->name : "";
 	v.line = p->line;
+	v.before = 0;
 	v.about_key = false;
 	v.why[0] = '\0';
 	if (*line && !k->repeat && !any)
-		return conf_bad(p, p->line, "key '%s' is doubled: line %u has it already", k->key, *line);
+		return conf_doubled(p, *line, "key '%s'", k->key);
 	if (k->type->parse(&v, (char *)section_target(p, place) + k->offset) < 0) {
 		char quoted[72], quoted_key[72];
 
 		(void)conf_quote(key, quoted_key, sizeof(quoted_key));
 		(void)conf_quote(value, quoted, sizeof(quoted));
+		if (v.before && v.about_key)
+			return conf_doubled(p, v.before, "key '%s'", quoted_key);
+		if (v.before)
+			return conf_doubled(p, v.before, "key '%s': '%s'", quoted_key, quoted);
 		if (v.about_key)
 			return conf_bad(p, p->line, "key '%s' %s", quoted_key, v.why);
 		if (*v.why)

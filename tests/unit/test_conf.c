@@ -338,6 +338,28 @@ TEST(conf_refuses_with_file_and_line)
 	CHECK(!failed);
 }
 
+TEST(conf_of_words_names_no_file)
+{
+	static const struct {
+		const char *text, *error;
+	} cases[] = {
+		{ "[volume data]\nsize = 12X", "key 'size': '12X' is no size: expected" },
+		{ "[volume data]\nsize = 1G\n[volume data]", "section [volume data] is doubled" },
+		{ "[server]\naddress = 192.0.2.1/24\naddress = 192.0.2.1/24", "key 'address': '192.0.2.1/24' is doubled" },
+		{ "[server]\ngateway = 192.0.2.1", "key 'gateway': '192.0.2.1' is in no network" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct err err = { 0 };
+		struct conf c;
+
+		CHECK_INT(conf_parse(cases[i].text, strlen(cases[i].text), NULL, "sales", &c, &err), -EINVAL);
+		CHECK_INT(err.exit, VNAS_EXIT_USAGE);
+		if (!str_starts(err.text, cases[i].error) || strstr(err.text, "line"))
+			test_fail(__FILE__, __LINE__, err.text);
+	}
+}
+
 TEST(conf_refuses_nul_and_garbage_with_one_error)
 {
 	static char garbage[CONF_MAX_BYTES + 1];
