@@ -100,7 +100,7 @@ static char *replace_edit(const char *text, void *arg, struct err *err)
 int cmd_edit(struct call *c, struct err *err)
 {
 	_cleanup_strlist_ struct strlist restart = { 0 };
-	struct change_opts opts = { .verb = "edit", .notice = call_notice, .ret_restart = &restart };
+	struct change_opts opts = { .verb = "edit", .whole_text = true, .notice = call_notice, .ret_restart = &restart };
 	_cleanup_free_ char *before = NULL, *after = NULL;
 	char path[PATH_MAX], copy[PATH_MAX];
 	int r, fd;

@@ -235,11 +235,26 @@ static int write_text(const struct psv *psv, const char *name, const char *text,
 	return r < 0 ? err_set(err, r, "cannot write %s/%s: %m", psv->etc, file) : 0;
 }
 
-static int check_text(const struct psv *psv, const char *name, const char *text, struct conf *ret, struct err *err)
+/* When the old text is at fault already, that is what is said, with its line. */
+static int check_old(const struct psv *psv, const char *name, const char *old, struct err *err)
+{
+	struct conf conf = { 0 };
+	char path[PATH_MAX];
+	int r = conf_parse(old, strlen(old), psv_conf_path(psv, name, path), name, &conf, err);
+
+	conf_free(&conf);
+	return r;
+}
+
+/* old NULL: the new text is what somebody wrote as a file. */
+static int check_text(const struct psv *psv, const char *name, const char *old, const char *text, struct conf *ret,
+		      struct err *err)
 {
 	char path[PATH_MAX];
-	int r = conf_parse(text, strlen(text), psv_conf_path(psv, name, path), name, ret, err);
+	int r = old ? check_old(psv, name, old, err) : 0;
 
+	if (r == 0)
+		r = conf_parse(text, strlen(text), old ? NULL : psv_conf_path(psv, name, path), name, ret, err);
 	return r < 0 ? r : preflight(psv, name, ret, &(struct preflight_opts){ .services = services }, NULL, err);
 }
 
@@ -281,7 +296,7 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 		return -EINVAL;
 	if (strcmp(text, old) == 0)
 		return 0;
-	r = check_text(psv, name, text, &conf, err);
+	r = check_text(psv, name, opts->whole_text ? NULL : old, text, &conf, err);
 	if (r == 0)
 		r = write_text(psv, name, text, err);
 	if (r == 0 && runs(psv, name)) {
@@ -319,7 +334,7 @@ int server_reload(const struct psv *psv, const char *name, void (*notice)(const 
 	int r = lock < 0 ? lock : read_text(psv, name, &text, err);
 
 	if (r == 0)
-		r = check_text(psv, name, text, &conf, err);
+		r = check_text(psv, name, NULL, text, &conf, err);
 	if (r == 0)
 		r = reload_to(psv, name, text, &opts, err);
 	if (r == 0)

@@ -14,6 +14,7 @@ typedef char *(*conf_edit_fn)(const char *text, void *arg, struct err *err);
 
 struct change_opts {
 	const char *verb;         /* for the lock */
+	bool whole_text;          /* the new text is what somebody wrote as a file: errors name its lines */
 	bool no_probe;
 	void (*notice)(const char *line);
 	struct strlist *ret_restart; /* gathers what takes effect at the next restart; or NULL */

@@ -164,9 +164,10 @@ const struct conf_pool *conf_pool_find(const struct conf_psv *c, const char *nam
 const struct conf_volume *conf_volume_find(const struct conf *c, const char *name);
 const struct conf_share *conf_share_find(const struct conf *c, const char *name);
 
-/* conf_name_check: a name that a Vsv can have.  0 or -EINVAL with words. */
+/* conf_name_check: a name that a Vsv can have.  0 or -EINVAL with words and VNAS_EXIT_USAGE. */
 int conf_name_check(const char *name, struct err *err);
-/* conf_address_parse: ADDR/PREFIX[@INTERFACE], a host's own address.  0 or -EINVAL with words. */
+/* conf_address_parse: ADDR/PREFIX[@INTERFACE], a host's own address.  0 or -EINVAL with words and
+ * VNAS_EXIT_USAGE. */
 int conf_address_parse(const char *s, struct conf_address *ret, struct err *err);
 char *conf_address_str(const struct conf_address *a, char *buf, size_t size); /* 96 bytes suffice */
 const char *conf_fs_name(enum conf_fs fs); /* "ext4", "xfs": also the kernel's names */

@@ -94,13 +94,13 @@ int conf_address_parse(const char *s, struct conf_address *ret, struct err *err)
 	char quoted[72];
 
 	if (conf_text_check(s, strlen(s)))
-		return err_set(err, -EINVAL, "an address has %s in it", conf_text_check(s, strlen(s)));
+		return err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "an address has %s in it", conf_text_check(s, strlen(s)));
 	if (address_parse(s, ret, &text) == 0)
 		return 0;
 	conf_quote(s, quoted, sizeof(quoted));
 	if (text)
-		return err_set(err, -EINVAL, "'%s' %s", quoted, text);
-	return err_set(err, -EINVAL, "'%s' is no %s: expected %s", quoted, conf_type_address.what,
+		return err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "'%s' %s", quoted, text);
+	return err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "'%s' is no %s: expected %s", quoted, conf_type_address.what,
 		       conf_type_address.expected);
 }
 

@@ -69,13 +69,14 @@ int conf_name_check(const char *name, struct err *err)
 	char quoted[72];
 
 	if (!conf_word_ok(name, VSV_NAME_MAX, "_-"))
-		return err_set(err, -EINVAL,
+		return err_exit(err, VNAS_EXIT_USAGE, -EINVAL,
 			       "'%s' is no name of a virtual file server: expected 1 to %d letters, digits, '_' and '-', "
 			       "beginning with a letter or digit",
 			       conf_text_check(name, strlen(name)) ? "?" : conf_quote(name, quoted, sizeof(quoted)),
 			       VSV_NAME_MAX);
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
 		if (strcmp(name, reserved[i]) == 0)
-			return err_set(err, -EINVAL, "'%s' is reserved: a virtual file server needs another name", name);
+			return err_exit(err, VNAS_EXIT_USAGE, -EINVAL,
+					"'%s' is reserved: a virtual file server needs another name", name);
 	return 0;
 }

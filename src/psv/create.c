@@ -273,7 +273,7 @@ int server_create(const struct psv *psv, const char *name, const char *conf_text
 		(void)err_exit(err, VNAS_EXIT_IN_USE, -EEXIST, "there is a virtual file server of this name: %s", path);
 		return err_hint(err, -EEXIST, "`vnas show %s` shows it", name);
 	}
-	r = conf_parse(conf_text, strlen(conf_text), path, name, &conf, err);
+	r = conf_parse(conf_text, strlen(conf_text), NULL, name, &conf, err);
 	if (r == 0)
 		r = create_locked(psv, name, conf_text, &conf, opts, err);
 	conf_free(&conf);

@@ -163,7 +163,7 @@ static int prepare(const struct change *c, const char *new_text, const struct co
 {
 	_cleanup_strbuf_ struct strbuf smb_conf = { 0 };
 	struct conf conf = { 0 };
-	int r = parse(c, new_text, &conf, err);
+	int r = conf_parse(new_text, strlen(new_text), NULL, c->server, &conf, err);
 
 	if (r == 0)
 		r = samba_conf_text(&conf, &smb_conf, err);

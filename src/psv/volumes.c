@@ -191,7 +191,6 @@ int server_volume_add(const struct psv *psv, const char *name, const char *volum
 	_cleanup_close_ int dir = -1;
 	struct locks locks = { -1, -1 };
 	struct conf now = { 0 }, conf = { 0 };
-	char path[PATH_MAX];
 	int r = lock_both(psv, name, "volume add", opts->notice, &locks, err);
 
 	if (r == 0)
@@ -202,7 +201,7 @@ int server_volume_add(const struct psv *psv, const char *name, const char *volum
 		r = err_exit(err, VNAS_EXIT_IN_USE, -EEXIST, "it has a volume %s already", volume);
 	if (r == 0) {
 		text = add_section(old, volume, opts);
-		r = conf_parse(text, strlen(text), psv_conf_path(psv, name, path), name, &conf, err);
+		r = conf_parse(text, strlen(text), NULL, name, &conf, err);
 	}
 	if (r == 0 && !conf_volume_find(&conf, volume))
 		r = err_set(err, -EINVAL, "'%s' is no name for a volume", volume);
