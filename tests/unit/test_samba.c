@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -378,6 +379,25 @@ TEST(smb_probe_judges_what_answers)
 	CHECK_INT(smb_probe(&lo, port, 100), -EAGAIN); /* nobody listens */
 }
 
+/* keep_smbd: smbd is the first of a pid namespace: all of it ends with this process. */
+static __attribute__((noreturn)) void keep_smbd(char **argv)
+{
+	pid_t pid;
+
+	if (unshare(CLONE_NEWPID) < 0)
+		_exit(1);
+	pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)setsid();
+		(void)dup2(open("/dev/null", O_RDWR | O_CLOEXEC), STDOUT_FILENO);
+		(void)execv(argv[0], argv);
+		_exit(127);
+	}
+	(void)waitpid(pid, NULL, 0);
+	_exit(0);
+}
+
 /* The generated configuration as it is, with empty folders of the test's own over Samba's places. */
 TEST(smb_probe_finds_smbd)
 {
@@ -392,7 +412,7 @@ TEST(smb_probe_finds_smbd)
 	if (!program_find("smbd", NULL, 0))
 		SKIP("smbd is not installed");
 	in_own_net();
-	CHECK_INT(unshare(CLONE_NEWNS | CLONE_NEWPID), 0);
+	CHECK_INT(unshare(CLONE_NEWNS), 0);
 	CHECK_INT(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 	for (size_t i = 0; places[i]; i++)
 		CHECK_INT(mount("tmpfs", places[i], "tmpfs", 0, "mode=755"), 0);
@@ -402,13 +422,9 @@ TEST(smb_probe_finds_smbd)
 	(void)close(d);
 	CHECK_INT(mkdir("/var/lib/samba/private", 0700), 0);
 	samba_service.argv(&c, &argv);
-	pid = fork(); /* the first of its pid namespace: all of smbd ends with it */
-	if (pid == 0) {
-		(void)setsid();
-		(void)dup2(open("/dev/null", O_RDWR | O_CLOEXEC), STDOUT_FILENO);
-		(void)execv(argv.v[0], argv.v);
-		_exit(127);
-	}
+	pid = fork();
+	if (pid == 0)
+		keep_smbd(argv.v);
 	CHECK_INT(ipaddr_parse("127.0.0.1", &lo), 0);
 	for (int i = 0; i < 200 && r < 0; i++) {
 		r = samba_service.ready(&c, &lo);
