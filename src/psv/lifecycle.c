@@ -244,8 +244,11 @@ static int stop_under_lock(const struct psv *psv, const char *name, int timeout_
 
 	if (r < 0)
 		return r;
-	if (phase == VSV_STOPPED)
-		return LIFECYCLE_ALREADY;
+	if (phase == VSV_STOPPED) {
+		/* A kill may have come between the state file's end and its folder's. */
+		r = state_remove(psv, name, err);
+		return r < 0 ? r : LIFECYCLE_ALREADY;
+	}
 	walk_init(&w, psv, name, &opts);
 	w.stop_timeout_ms = timeout_ms ? timeout_ms : STOP_TIMEOUT_MS;
 	r = read_state(psv, name, &w.st, err);

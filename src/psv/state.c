@@ -329,12 +329,18 @@ int state_write(const struct psv *psv, const char *name, const struct state *st,
 
 int state_remove(const struct psv *psv, const char *name, struct err *err)
 {
+	_cleanup_close_ int folder = -1;
 	char path[PATH_MAX];
 	int r = conf_name_check(name, err);
 
 	if (r < 0)
 		return r;
 	(void)str_format(path, sizeof(path), "%s/%s", psv->run, name);
+	/* The configuration that it runs with is needed for as long as the state says that there is something to take away;
+	 * what a kill leaves after that is removed by the next stop or start. */
+	folder = dir_open(AT_FDCWD, path);
+	if (folder >= 0 && unlinkat(folder, "state.json", 0) < 0 && errno != ENOENT)
+		return err_set(err, -errno, "cannot remove %s/state.json: %m", path);
 	r = dir_remove_tree_at(AT_FDCWD, path);
 	return r < 0 ? err_set(err, r, "cannot remove %s: %m", path) : 0;
 }
