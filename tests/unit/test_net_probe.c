@@ -111,7 +111,7 @@ TEST(net_probe_of_two_hosts_at_once)
 	for (size_t i = 0; i < 2; i++) {
 		size_t taken = 77;
 		char mac[18];
-		int status;
+		int status, r;
 		pid_t pid;
 
 		(void)fflush(NULL);
@@ -122,10 +122,11 @@ TEST(net_probe_of_two_hosts_at_once)
 			host_enter(&other);
 			_exit(probe(&both[i], 1, 2000, &taken, mac));
 		}
-		CHECK_INT(probe(&both[i], 1, 2000, &taken, mac), 1);
-		CHECK_INT(taken, 0);
-		/* Who sees it first gives up and probes no more: the other one saw the first probe or none. */
+		r = probe(&both[i], 1, 2000, &taken, mac);
 		CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+		/* Who sees the other one gives up and probes no more; the other one may have heard him or not. */
+		CHECK(r == 1 || (r == 0 && WEXITSTATUS(status) == 1));
+		CHECK(r == 0 || taken == 0);
 	}
 }
 
