@@ -43,8 +43,9 @@ int net_probe(const struct conf_address *a, const uint32_t *ifindex, size_t n, i
 
 /* net_address_up: address, rule, routes.  Puts on what is missing, so that it can be called again.  1: something was
  * missing and was put on.  gateways: of the Vsv; that of a's family goes into the table as default route if it lies in
- * a's network or is link-local, or a's prefix is the whole address.  Without one, what no network of the Vsv holds
- * follows the Psv's own routes.  -ENODEV: that interface is gone (one that came back has another index).
+ * a's network or is link-local, or a's prefix is the whole address.  With a
+ * gateway nothing ever leaves by the Psv's own routes, even while the interface is down; without one, what no network of
+ * the Vsv holds follows them.  -ENODEV: that interface is gone (one that came back has another index).
  * An IPv6 address can be bound at once, but the kernel makes its local route a few milliseconds later, and answers then.
  * net_address_down: takes away what is there; what other addresses of that Vsv need stays; accepts "never came up". */
 int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, const struct ipaddr *gateways,

@@ -116,10 +116,10 @@ static void rule_msg(struct netlink_msg *m, uint16_t type, const struct ipaddr *
 
 struct route {
 	uint8_t family;
-	uint8_t type;               /* RTN_UNICAST, RTN_BROADCAST */
+	uint8_t type;               /* RTN_UNICAST, RTN_BROADCAST, RTN_UNREACHABLE */
 	struct ipaddr dst;
 	uint8_t dst_len;
-	const struct ipaddr *gateway; /* or NULL: on-link */
+	const struct ipaddr *gateway; /* or NULL: on-link, or nowhere */
 	uint32_t table, metric, ifindex;
 };
 
@@ -132,7 +132,7 @@ static void route_msg(struct netlink_msg *m, uint16_t type, const struct route *
 	rt->rtm_table = RT_TABLE_UNSPEC;
 	rt->rtm_protocol = NET_PROTOCOL;
 	rt->rtm_type = r->type;
-	rt->rtm_scope = r->family == AF_INET && !r->gateway ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	rt->rtm_scope = r->family == AF_INET && r->ifindex && !r->gateway ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 	if (r->gateway)
 		rt->rtm_flags = RTNH_F_ONLINK; /* the Psv's own tables need not know its network */
 	if (r->dst_len)
@@ -226,27 +226,43 @@ static int change_default(struct netlink *nl, const struct route *route, struct 
 	return r < 0 ? r : 1;
 }
 
+static int take_default(struct netlink *nl, const struct route *route, struct err *err)
+{
+	struct netlink_msg m;
+
+	route_msg(&m, RTM_DELROUTE, route);
+	((struct rtmsg *)mnl_nlmsg_get_payload(&m.h))->rtm_scope = RT_SCOPE_NOWHERE; /* any */
+	return take(nl, &m, err);
+}
+
 /* The default route of the family: put on, changed to another gateway, or taken away if the Vsv has none. */
 static int default_route(struct netlink *nl, const struct conf_address *a, uint32_t ifindex, uint32_t table,
 			 const struct ipaddr *gateway, struct err *err)
 {
 	struct route route = { .family = a->addr.family, .type = RTN_UNICAST, .table = table };
+	/* Behind it, for when its interface is down: otherwise the traffic would leave by the Psv's own routes, and so by
+	 * somebody else's network. */
+	struct route end = { .family = a->addr.family, .type = RTN_UNREACHABLE, .table = table, .metric = UINT32_MAX };
 	struct netlink_msg m;
-	int r;
+	int r, added;
 
 	if (!gateway) {
-		route_msg(&m, RTM_DELROUTE, &route);
-		((struct rtmsg *)mnl_nlmsg_get_payload(&m.h))->rtm_scope = RT_SCOPE_NOWHERE; /* any */
-		r = take(nl, &m, err);
+		r = take_default(nl, &route, err);
+		if (r >= 0)
+			r = take_default(nl, &end, err);
 		return r < 0 ? r : 0;
 	}
-	if (!reaches(a, gateway))
-		return 0;
+	route_msg(&m, RTM_NEWROUTE, &end);
+	added = put(nl, &m, err);
+	if (added < 0 || !reaches(a, gateway))
+		return added;
 	route.gateway = gateway;
 	route.ifindex = ifindex;
 	route_msg(&m, RTM_NEWROUTE, &route);
 	r = put(nl, &m, err);
-	return r == 0 ? change_default(nl, &route, err) : r;
+	if (r == 0)
+		r = change_default(nl, &route, err);
+	return r < 0 ? r : added | r;
 }
 
 static int explain(const struct conf_address *a, uint32_t ifindex, const char *what, int code, struct err *err)

@@ -215,7 +215,13 @@ int preflight_listeners(struct preflight_run *run, struct err *err)
 			ports[n_ports++] = *port;
 		}
 	}
-	r = net_listeners(ports, n_ports, cgroup_root_id(run->psv), &found, &n, err);
+	/* Mostly there is nobody, and then nobody's control group need be looked at. */
+	r = net_listeners(ports, n_ports, 0, &found, &n, err);
+	if (r == 0 && n) {
+		free(found);
+		found = NULL;
+		r = net_listeners(ports, n_ports, cgroup_root_id(run->psv), &found, &n, err);
+	}
 	for (size_t i = 0; i < n && r == 0; i++) {
 		bool told = false;
 

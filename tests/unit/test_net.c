@@ -7,6 +7,7 @@
 #include "lib/addr.h"
 #include "lib/err.h"
 #include "lib/fd.h"
+#include "lib/process.h"
 #include "psv/net.h"
 #include "test.h"
 #include "test_net_hosts.h"
@@ -258,6 +259,43 @@ TEST(net_two_vsv_behind_two_routers)
 		CHECK_STR(echo_ask("", v4[i]), near4);
 		CHECK_STR(echo_ask("", v6[i]), near6);
 	}
+}
+
+/* What a route look-up with that source says; the gateway is somewhere, or nowhere. */
+static bool leaves_by(const char *words, const char *want)
+{
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+	const char *argv[] = { "ip", "route", "get", words, "from", "192.0.2.11", NULL };
+	struct run_opts how = { .out = &said, .accept_status = true };
+	struct err e = { 0 };
+
+	return run(argv, &how, &e) == 0 ? strstr(strbuf_str(&said), want) != NULL : !want;
+}
+
+TEST(net_never_leaves_by_another_network)
+{
+	struct host third;
+
+	one_network();
+	third = host_new();
+	host_link(&psv, "eth1", &third, "eth0");
+	host_enter(&psv);
+	ip("addr add 203.0.113.1/24 dev eth1");
+	ip("route add default via 203.0.113.254");
+	CHECK_INT(up(1, "192.0.2.11/24", NULL), 1);
+	CHECK(leaves_by("198.51.100.1", "via 203.0.113.254 "));
+	CHECK_INT(up(1, "192.0.2.11/24", "192.0.2.254"), 1);
+	CHECK(leaves_by("198.51.100.1", "via 192.0.2.254 "));
+	ip("link set eth0 down");
+	CHECK(leaves_by("198.51.100.1", NULL));
+	ip("link set eth0 up");
+	CHECK_INT(up(1, "192.0.2.11/24", "192.0.2.254"), 1);
+	CHECK(leaves_by("198.51.100.1", "via 192.0.2.254 "));
+	/* the same, with a gateway that another address of the Vsv reaches */
+	CHECK_INT(up(1, "198.18.0.1/24@eth0", "192.0.2.254"), 1);
+	CHECK_INT(up(1, "198.18.0.1/24@eth0", "192.0.2.254"), 0);
+	CHECK_INT(down(1, "192.0.2.11/24"), 0);
+	CHECK_INT(down(1, "198.18.0.1/24@eth0"), 0);
 }
 
 TEST(net_broadcast_of_a_network_that_is_not_the_psvs)
