@@ -26,7 +26,7 @@
 #define IMAGE_UUID "766e6173-0000-4000-8000-74656d706c74"
 #define BUILD_PREFIX ".build-"
 
-enum { NAME_DIGITS = TEMPLATE_NAME_DIGITS, DPKG_WAIT_MS = 120 * 1000, BUILD_TRIES = 3 };
+enum { NAME_DIGITS = TEMPLATE_NAME_DIGITS, DPKG_WAIT_MS = 30 * 1000, BUILD_TRIES = 3 };
 
 /* Held until the descriptor is closed.  1, so that a chain of steps goes on. */
 int template_lock(int dir, void (*progress)(const char *line), struct err *err)
