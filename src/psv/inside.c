@@ -19,7 +19,7 @@
 #include "lib/process.h"
 #include "psv/inside_private.h"
 
-enum { ANSWER_MS = 10 * 1000, ACT_MS = 30 * 1000, KILL_MS = 10 * 1000 };
+enum { ANSWER_MS = 10 * 1000, ACT_MS = 30 * 1000, KILL_MS = 10 * 1000, DYING_MS = 2000 };
 
 static int wait_fd(int fd, short events, int timeout_ms)
 {
@@ -115,6 +115,16 @@ int inside_connect(pid_t init_pid, uint64_t init_start, struct err *err)
 	(void)close(steal_fd(&theirs));
 	r = wait_result(ours, ANSWER_MS, "the first process of the virtual server refused", err);
 	return r < 0 ? r : steal_fd(&ours);
+}
+
+bool inside_settled(pid_t init_pid, uint64_t init_start)
+{
+	_cleanup_close_ int conn = inside_connect(init_pid, init_start, NULL), pidfd = -1;
+
+	if (conn >= 0)
+		return true;
+	pidfd = pid_open_checked(init_pid, init_start);
+	return pidfd >= 0 && wait_fd(pidfd, POLLIN, DYING_MS) < 0;
 }
 
 int inside_conf_fd(pid_t init_pid, uint64_t init_start, struct err *err)

@@ -35,6 +35,9 @@ int inside_spawn(const struct inside_spawn *s, pid_t *ret_pid, struct err *err);
 
 /* inside_connect: a connection to PID 1.  Descriptor (a seqpacket socket) or -errno; -ESRCH: it does not run. */
 int inside_connect(pid_t init_pid, uint64_t init_start, struct err *err);
+/* inside_settled: false if PID 1 is gone, or was just dying and is gone now: until the kernel has taken it apart its process
+ * looks alive but answers nobody. */
+bool inside_settled(pid_t init_pid, uint64_t init_start);
 /* inside_conf_fd: the writable folder of what the Psv generates. */
 int inside_conf_fd(pid_t init_pid, uint64_t init_start, struct err *err);
 

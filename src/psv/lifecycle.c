@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/process.h"
+#include "psv/inside.h"
 #include "psv/net.h"
 #include "psv/supervise.h"
 #include "psv/walk.h"
@@ -183,6 +184,8 @@ static int phase_now(const struct psv *psv, const char *name, enum vsv_phase *re
 		return r;
 	*ret_written = st.phase;
 	*ret = st.phase == VSV_RUNNING || st.phase == VSV_STOPPED ? state_phase(psv, name, &st) : VSV_FAILED;
+	if (*ret == VSV_RUNNING && !inside_settled(st.init_pid, st.init_start))
+		*ret = VSV_FAILED; /* it was dying while we looked */
 	state_free(&st);
 	return 0;
 }

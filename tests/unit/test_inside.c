@@ -286,6 +286,18 @@ TEST(inside_stops_what_will_not_stop)
 	strlist_free(&s.argv);
 }
 
+TEST(inside_is_settled_or_gone)
+{
+	struct tiny t;
+
+	tiny_start(&t, 0);
+	for (int i = 0; i < 20; i++)
+		CHECK(inside_settled(t.pid, t.start));
+	CHECK_INT(kill(t.pid, SIGKILL), 0);
+	CHECK(!inside_settled(t.pid, t.start));
+	tiny_stop(&t);
+}
+
 TEST(inside_start_fails_with_words)
 {
 	struct err err = { 0 };
