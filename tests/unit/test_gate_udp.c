@@ -155,6 +155,63 @@ TEST(gate_packet_info)
 	machine_test(packet_info_body);
 }
 
+/* Ways to a peer or a source other than connect() and sendmsg() with a name. */
+static void side_doors_body(struct machine *m)
+{
+	struct in6_pktinfo sticky = { .ipi6_ifindex = 0 };
+	struct sockaddr unspec = { .sa_family = AF_UNSPEC };
+	struct sockaddr_storage a;
+	int six = udp_bound(m, CLIENT, "2001:db8::100", PORT), at = machine_socket(m, CLIENT, AF_INET, SOCK_STREAM, 0);
+	int fd = udp(m, VSV_A, AF_INET6), conn;
+	socklen_t len;
+	char host[64];
+	uint16_t port;
+
+	/* A source set once for all datagrams. */
+	(void)socket_address("2001:db8::21", 0, &a);
+	sticky.ipi6_addr = ((struct sockaddr_in6 *)&a)->sin6_addr;
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_PKTINFO, &sticky, sizeof(sticky));
+	CHECK_INT(do_sendto(fd, "2001:db8::100", PORT, NULL), 0);
+	CHECK_INT(do_recv(six, 1000, host, &port), 0);
+	CHECK_STR(host, "2001:db8::11");
+	/* An address with no family, which the kernel takes for IPv4. */
+	fd = udp(m, VSV_A, AF_INET);
+	len = socket_address("192.0.2.21", PORT, &a);
+	a.ss_family = AF_UNSPEC;
+	CHECK(sendto(fd, "data", 4, 0, (struct sockaddr *)&a, len) < 0 && errno == EPERM);
+	CHECK(bind(fd, (struct sockaddr *)&a, len) < 0);
+	/* TCP fast open connects by sending. */
+	CHECK_INT(do_bind(at, "192.0.2.100", PORT), 0);
+	CHECK_INT(do_listen(at), 0);
+	fd = machine_socket(m, VSV_A, AF_INET, SOCK_STREAM, 0);
+	len = socket_address("192.0.2.21", PORT, &a);
+	CHECK(sendto(fd, "data", 4, MSG_FASTOPEN, (struct sockaddr *)&a, len) < 0 && errno == EPERM);
+	len = socket_address("192.0.2.100", PORT, &a);
+	CHECK(sendto(fd, "data", 4, MSG_FASTOPEN, (struct sockaddr *)&a, len) == 4);
+	conn = do_accept(at, 1000, host);
+	CHECK(conn >= 0);
+	CHECK_STR(host, "192.0.2.11");
+	/* A connection taken back, and then a listener without a bind: it is where the connection was from. */
+	CHECK(connect(fd, &unspec, sizeof(unspec)) == 0);
+	CHECK_INT(do_listen(fd), 0);
+	CHECK_STR(name_of(fd, 0, &port), "192.0.2.11");
+	at = machine_socket(m, CLIENT, AF_INET, SOCK_STREAM, 0);
+	CHECK_INT(do_connect(at, "192.0.2.11", port), 0);
+	at = machine_socket(m, CLIENT, AF_INET, SOCK_STREAM, 0);
+	CHECK_INT(do_connect(at, "192.0.2.1", port), -ECONNREFUSED);
+	/* A source route. */
+	{
+		static const unsigned char options[] = { 131, 7, 4, 192, 0, 2, 21, 0 };
+
+		CHECK(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, options, sizeof(options)) < 0 && errno == EPERM);
+	}
+}
+
+TEST(gate_side_doors)
+{
+	machine_test(side_doors_body);
+}
+
 static void udp_in_body(struct machine *m)
 {
 	int psv = udp_bound(m, PSV, "0.0.0.0", PORT), own = udp_bound(m, VSV_A, "192.0.2.12", PORT + 1);
