@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
+#include "lib/sandbox.h"
 #include "lib/str.h"
 #include "lib/sys.h"
 
@@ -36,9 +38,11 @@ bool program_find(const char *name, char *path, size_t size)
 	return false;
 }
 
-static void child(const char *path, const char *const argv[], int in, int out, int errfd, pid_t parent)
+static void child(const char *path, const char *const argv[], int in, int out, int errfd,
+		  const struct run_opts *opts, pid_t parent)
 	__attribute__((noreturn));
-static void child(const char *path, const char *const argv[], int in, int out, int errfd, pid_t parent)
+static void child(const char *path, const char *const argv[], int in, int out, int errfd,
+		  const struct run_opts *opts, pid_t parent)
 {
 	static const char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL };
 	sigset_t none;
@@ -54,6 +58,10 @@ static void child(const char *path, const char *const argv[], int in, int out, i
 	errfd = fcntl(errfd, F_DUPFD, 3);
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errfd, 2) < 0 || sys_close_range(3, UINT_MAX, 0) < 0)
 		_exit(127);
+	if (opts->confine && sandbox_enter(opts->confine, opts->confine_admin ? CAP_SYS_ADMIN : -1) < 0) {
+		(void)dprintf(2, "it could not be confined: %m");
+		_exit(127);
+	}
 	(void)execve(path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
 	_exit(127);
 }
@@ -213,7 +221,7 @@ int run(const char *const argv[], const struct run_opts *opts, struct err *err)
 		return r;
 	}
 	if (pid == 0)
-		child(path, argv, in, out, errfd, parent);
+		child(path, argv, in, out, errfd, opts, parent);
 	(void)close(steal_fd(&in));
 	(void)close(steal_fd(&out));
 	(void)close(steal_fd(&errfd));

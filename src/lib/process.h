@@ -15,6 +15,8 @@ struct run_opts {
 	struct strbuf *out;   /* gathers standard output; NULL: thrown away */
 	int timeout_ms;       /* 0: 10 minutes; at its end the program is killed */
 	bool accept_status;   /* true: any exit status is returned as a positive value, not as an error */
+	const char *confine;  /* the one file or device it may write (lib/sandbox.h); NULL: not confined */
+	bool confine_admin;   /* true: confined, it keeps CAP_SYS_ADMIN */
 };
 
 /* run: argv[0] is looked up in the Psv's fixed path (/usr/sbin:/usr/bin:/sbin:/bin), environment PATH, LC_ALL=C.UTF-8

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The options are fixed and complete: what /etc/mke2fs.conf or a newer xfsprogs would choose does not matter, so that a
- * volume made here mounts on every kernel from 6.1 on.  Blocks and xfs sectors are 4096 bytes, as the loop device has. */
+ * volume made here mounts on every kernel from 6.1 on.  Blocks and xfs sectors are 4096 bytes, as the loop device has.
+ *
+ * What checks or resizes reads a filesystem that may be hostile, so it is confined: it can write that device only.
+ * xfs_repair keeps CAP_SYS_ADMIN, because it fails when it cannot flush the device (BLKFLSBUF). */
 #include "psv/mkfs.h"
 
 #include <errno.h>
@@ -74,7 +77,7 @@ int mkfs_make(enum conf_fs fs, const char *device, const char uuid[37], uint64_t
 static int check_ext4(const char *device, bool force, struct err *err)
 {
 	const char *const argv[] = { "e2fsck", "-p", force ? "-f" : device, force ? device : NULL, NULL };
-	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .accept_status = true };
+	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .accept_status = true, .confine = device };
 	int r = run(argv, &opts, err);
 
 	if (r < 0)
@@ -88,7 +91,8 @@ static int check_ext4(const char *device, bool force, struct err *err)
 static int check_xfs(const char *device, struct err *err)
 {
 	const char *const argv[] = { "xfs_repair", device, NULL };
-	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .accept_status = true };
+	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .accept_status = true, .confine = device,
+				 .confine_admin = true };
 	int r = run(argv, &opts, err);
 
 	if (r < 0)
@@ -106,7 +110,7 @@ int mkfs_check(enum conf_fs fs, const char *device, bool force, struct err *err)
 static int repair_ext4(const char *device, struct err *err)
 {
 	const char *const argv[] = { "e2fsck", "-f", "-y", device, NULL };
-	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .accept_status = true };
+	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .accept_status = true, .confine = device };
 	int r = run(argv, &opts, err);
 
 	if (r < 0)
@@ -120,7 +124,8 @@ static int repair_xfs(const char *device, struct err *err)
 {
 	const char *const look[] = { "xfs_repair", "-n", device, NULL };
 	const char *const repair[] = { "xfs_repair", "-L", device, NULL };
-	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .accept_status = true };
+	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .accept_status = true, .confine = device,
+				 .confine_admin = true };
 	int r = run(look, &opts, err);
 
 	if (r <= 0)
@@ -140,7 +145,7 @@ int mkfs_enlarge_ext4(const char *device, uint64_t bytes, struct err *err)
 {
 	char blocks[24];
 	const char *const argv[] = { "resize2fs", device, blocks, NULL };
-	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS };
+	struct run_opts opts = { .timeout_ms = CHECK_TIMEOUT_MS, .confine = device };
 	int r;
 
 	(void)snprintf(blocks, sizeof(blocks), "%" PRIu64, bytes / BLOCK_BYTES);
