@@ -150,6 +150,7 @@ static int set_bounds(int fd, enum cgroup_controller which, bool v2, const struc
 	case CGROUP_PIDS:
 		return set_limit(fd, "pids.max", b->tasks, err);
 	case CGROUP_CPU: /* being a control group of its own is all */
+	case CGROUP_IO:
 	case CGROUP_CONTROLLERS:
 		break;
 	}
@@ -423,6 +424,7 @@ static void usage_of(int fd, enum cgroup_controller which, bool v2, struct cgrou
 	case CGROUP_CPU:
 		u->cpu_real = faccessat(fd, v2 ? "cpu.weight" : "cpu.shares", F_OK, 0) == 0;
 		break;
+	case CGROUP_IO:
 	case CGROUP_CONTROLLERS:
 		break;
 	}

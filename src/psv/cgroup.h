@@ -9,8 +9,8 @@
  * least 128 MiB); tasks, 2,048 (smbd takes one a client and up to 100 threads for each busy one); open files a process,
  * 20,000 (above the 16,404 that smbd wants).  Swap beyond the memory: half as much again, but at most an eighth of the
  * machine's.  All Vsv together: the memory less a tenth (at least 256 MiB), and three quarters of what pid_max and
- * threads-max allow.  Processor time is shared by Vsv, not by process.  When memory runs out, the kernel ends the largest
- * process of that Vsv, not all of them. */
+ * threads-max allow.  Processor time is shared by Vsv, not by process, and who writes faster than the disk waits for himself
+ * (v2).  When memory runs out, the kernel ends the largest process of that Vsv, not all of them. */
 #pragma once
 
 #include <stdbool.h>

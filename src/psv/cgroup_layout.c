@@ -20,6 +20,9 @@ const char *const cgroup_controller_names[CGROUP_CONTROLLERS] = {
 	[CGROUP_MEMORY] = "memory",
 	[CGROUP_PIDS] = "pids",
 	[CGROUP_CPU] = "cpu",
+	/* v2 only (v1's is called blkio, and knows nothing of written pages).  Together with memory it makes the kernel
+	 * throttle who writes too fast, and not everybody. */
+	[CGROUP_IO] = "io",
 };
 
 bool cgroup_word(const char *list, const char *word)

@@ -8,7 +8,7 @@
 
 struct err;
 
-enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_CONTROLLERS };
+enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_IO, CGROUP_CONTROLLERS };
 extern const char *const cgroup_controller_names[CGROUP_CONTROLLERS];
 
 enum { CGROUP_PATH_MAX = 256 };

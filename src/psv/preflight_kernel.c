@@ -99,7 +99,7 @@ static void check_controllers(struct preflight_run *run, const struct cgroup_lay
 {
 	for (size_t i = 0; i < CGROUP_CONTROLLERS; i++)
 		if (!l->in_v2[i] && !l->v1[i][0])
-			preflight_hint(preflight_warning(run, "nothing limits %s here: the controller is not there",
+			preflight_hint(preflight_warning(run, "nothing limits or shares out %s here: there is no such controller",
 							 cgroup_controller_names[i]),
 				       "see cgroup_disable= and cgroup_enable= on the kernel's command line");
 }
