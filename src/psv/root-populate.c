@@ -115,7 +115,8 @@ static int populate(const struct conf *conf, int root_fd, struct err *err)
 	if (r == 0)
 		r = write_machine_id(root_fd, err);
 	for (size_t i = 0; r == 0 && services[i]; i++) {
-		if (!services[i]->populate || !services[i]->wanted(conf))
+		/* Wanted or not: it may be later, and then the volume is the tenant's. */
+		if (!services[i]->populate)
 			continue;
 		r = services[i]->populate(conf, root_fd, err);
 		if (r < 0)

@@ -239,7 +239,7 @@ static void add_template(const struct psv *psv, const struct conf *conf, const s
 			json_object_set_new(o, "template_update", json_boolean(update));
 		if (update)
 			json_array_append_new(warnings,
-					      json_string("the installed packages have changed: a restart takes them"));
+					      json_string("an update of the installed packages is there: a restart takes it"));
 	}
 	free(list);
 }
