@@ -62,6 +62,23 @@ static int run_one(struct call *c, const char *name)
 	return r < 0 ? report(name, &err, r) : r;
 }
 
+/* What cannot be read stays: the verb says what is wrong with it. */
+static void keep_autostart(const struct psv *psv, struct strlist *names)
+{
+	struct strlist kept = { 0 };
+
+	for (size_t i = 0; i < names->n; i++) {
+		char path[PATH_MAX];
+		struct conf conf;
+
+		if (conf_read(psv_conf_path(psv, names->v[i], path), names->v[i], &conf, NULL) < 0 || conf.autostart)
+			strlist_add(&kept, names->v[i]);
+		conf_free(&conf);
+	}
+	strlist_free(names);
+	*names = kept;
+}
+
 static int run_verb(const struct cmd *cmd, int argc, char **argv)
 {
 	_cleanup_strlist_ struct strlist names = { 0 };
@@ -79,6 +96,8 @@ static int run_verb(const struct cmd *cmd, int argc, char **argv)
 	c.psv = &psv;
 	if (r == 0 && all)
 		r = psv_list(&psv, &names, &err);
+	if (r == 0 && all && (cmd->flags & CMD_AUTO))
+		keep_autostart(&psv, &names);
 	if (r < 0) {
 		status = report(NULL, &err, r);
 	} else if (names.n == 0 && !all) {

@@ -19,6 +19,7 @@ enum cmd_flags {
 	CMD_USER = 1 << 4,  /* works without root's rights */
 	CMD_INTERNAL = 1 << 5, /* called by the supervisor: not in the help */
 	CMD_ANY_NAME = 1 << 6, /* with CMD_NAME or CMD_EACH: the Vsv need not exist */
+	CMD_AUTO = 1 << 7, /* with CMD_EACH: --all means those with autostart = yes */
 };
 
 struct cmd_option {

@@ -23,7 +23,8 @@ static void one_verb(const struct cmd *cmd)
 		(void)printf("  %-36s %s\n", option, o->help);
 	}
 	if (cmd->flags & CMD_EACH)
-		(void)printf("  %-36s %s\n", "--all", "every Vsv of this machine");
+		(void)printf("  %-36s %s\n", "--all",
+			     cmd->flags & CMD_AUTO ? "every Vsv with autostart = yes" : "every Vsv of this machine");
 	if (cmd->flags & CMD_JSON)
 		(void)printf("  %-36s %s\n", "--json", "print JSON");
 }

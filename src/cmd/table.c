@@ -124,7 +124,7 @@ static const struct cmd_option template_options[] = {
 const struct cmd cmd_table[] = {
 	{ "create", NULL, "NAME [--address ADDR/PREFIX[@INTERFACE]]… [--volume V=SIZE]…", "make a virtual file server",
 	  create_options, CMD_NAME | CMD_ANY_NAME | CMD_JSON, 0, 0, cmd_create },
-	{ "start", NULL, "NAME… | --all", "start", start_options, CMD_EACH | CMD_JSON, 0, 0, cmd_start },
+	{ "start", NULL, "NAME… | --all", "start", start_options, CMD_EACH | CMD_AUTO | CMD_JSON, 0, 0, cmd_start },
 	{ "stop", NULL, "NAME… | --all", "stop", stop_options, CMD_EACH, 0, 0, cmd_stop },
 	{ "restart", NULL, "NAME… | --all", "stop and start", start_options, CMD_EACH, 0, 0, cmd_restart },
 	{ "reload", NULL, "NAME… | --all", "bring a running one to its configuration", NULL, CMD_EACH, 0, 0, cmd_reload },

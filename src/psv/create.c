@@ -349,11 +349,14 @@ int server_destroy(const struct psv *psv, const char *name, bool purge, void (*n
 	registry = psv_lock(psv, NULL, "destroy", LOCK_WAIT_MS, notice, err);
 	if (registry < 0)
 		return registry;
-	if (psv_exists(psv, name))
-		return destroy_existing(psv, name, purge, err);
 	(void)str_format(path, sizeof(path), "%s/servers/%s", psv->lib, name);
-	if (access(path, F_OK) == 0)
-		return finish_interrupted(psv, name, err);
+	if (psv_exists(psv, name) || access(path, F_OK) == 0) {
+		r = psv_exists(psv, name) ? destroy_existing(psv, name, purge, err) : finish_interrupted(psv, name, err);
+		if (r == 0)
+			psv_lock_remove(psv, name);
+		return r;
+	}
+	psv_lock_remove(psv, name);
 	(void)err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no such virtual file server");
 	return err_hint(err, -ENOENT, "`vnas list` shows those there are");
 }
