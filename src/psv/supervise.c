@@ -124,6 +124,18 @@ static void child(const struct command *c, int ready)
 	_exit(127);
 }
 
+static bool ends(pid_t pid)
+{
+	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int r;
+
+	do
+		r = pidfd < 0 ? 0 : poll(&p, 1, END_MS);
+	while (r < 0 && errno == EINTR);
+	return r > 0;
+}
+
 /* wait_ready: 0: attached; 1: there was one already; -errno. */
 static int wait_ready(pid_t pid, int ready, const char *path, struct err *err)
 {
@@ -136,7 +148,8 @@ static int wait_ready(pid_t pid, int ready, const char *path, struct err *err)
 	while (r < 0 && errno == EINTR);
 	if (r > 0 && read(ready, &byte, 1) == 1)
 		return 0;
-	if (r == 0)
+	/* Silent, or its end is closed: then it ends, or is made to. */
+	if (r == 0 || !ends(pid))
 		(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)

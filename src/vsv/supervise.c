@@ -501,7 +501,8 @@ int main(int argc, char **argv)
 	else if (r < 0)
 		sup.attach_ms = clock_ms() + ATTACH_MS;
 	if (ready >= 0) {
-		(void)!write(ready, "", 1);
+		if (write(ready, "", 1) != 1)
+			die("cannot say that it is ready", -errno);
 		(void)close(ready);
 	}
 	if (chdir("/") < 0)
