@@ -60,11 +60,13 @@ int cmd_adopt(struct call *c, struct err *err)
 {
 	_cleanup_close_ int lock = -1, registry = -1;
 	struct adopt a = { 0 };
-	int r = adopt_read(c->psv, (const char *const *)c->words.v, c->words.n, &a, err);
+	int r = adopt_read(c->psv, (const char *const *)c->words.v, c->words.n, call_flag(c, "force"), &a, err);
 
 	if (r < 0)
 		return r;
 	r = show(c, &a, err);
+	if (a.generation < a.known_generation)
+		call_notice("this is an older copy than this machine has started: what was written since is not in it");
 	if (r == 0 && !call_flag(c, "yes") && (!isatty(STDIN_FILENO) || !agreed())) {
 		(void)err_exit(err, VNAS_EXIT_NOT_PERMITTED, -ECANCELED, "nobody agreed: nothing is changed");
 		r = err_hint(err, -ECANCELED, "look at what it asks for, then say --yes");

@@ -95,6 +95,7 @@ int cmd_volume_add(struct call *c, struct err *err);
 int cmd_volume_remove(struct call *c, struct err *err);
 int cmd_volume_grow(struct call *c, struct err *err);
 int cmd_volume_list(struct call *c, struct err *err);
+int cmd_repair(struct call *c, struct err *err);
 int cmd_adopt(struct call *c, struct err *err);
 int cmd_template_build(struct call *c, struct err *err);
 int cmd_template_list(struct call *c, struct err *err);

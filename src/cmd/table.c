@@ -81,6 +81,12 @@ static const struct cmd_option volume_list_options[] = {
 
 static const struct cmd_option adopt_options[] = {
 	{ "yes", NULL, "agree to what the volumes' configuration asks for" },
+	{ "force", NULL, "take an older copy than this machine has started" },
+	{ 0 }
+};
+
+static const struct cmd_option repair_options[] = {
+	{ "yes", NULL, "agree to every question of the check" },
 	{ 0 }
 };
 
@@ -158,6 +164,8 @@ const struct cmd cmd_table[] = {
 	{ "volume", "grow", "NAME V --size SIZE", "make a volume larger", volume_options, CMD_NAME, 1, 1, cmd_volume_grow },
 	{ "volume", "list", "[NAME] [--orphans]", "its volumes", volume_list_options, CMD_JSON, 0, 1, cmd_volume_list },
 	{ "adopt", NULL, "DEVICE…", "start a server from its volumes on this machine", adopt_options, CMD_JSON, 1, 64, cmd_adopt },
+	{ "repair", NULL, "NAME [--yes]", "check the volumes of a stopped server, and repair them", repair_options, CMD_NAME, 0, 0,
+	  cmd_repair },
 	{ "destroy", NULL, "NAME [--purge]", "forget it; --purge deletes its data", destroy_options,
 	  CMD_NAME | CMD_ANY_NAME, 0, 0, cmd_destroy },
 	{ "template", "build", "", "make a template of the packages as they are", template_options, CMD_JSON, 0, 0,

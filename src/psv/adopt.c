@@ -114,17 +114,18 @@ static int sort_volumes(struct adopt *a, struct err *err)
 	return err_hint(err, -EINVAL, "name all volumes of the server");
 }
 
-static int check_together(const struct psv *psv, struct adopt *a, struct err *err)
+static int check_together(const struct psv *psv, struct adopt *a, bool force, struct err *err)
 {
 	const struct adopt_volume *root = &a->volumes[0];
-	uint64_t known;
-	int r = volume_generation_known(psv, a->server, &known, err);
+	int r = volume_generation_known(psv, a->server, &a->known_generation, err);
 
 	if (r < 0)
 		return r;
-	if (a->generation < known)
-		return err_set(err, -ESTALE, "%s is an older copy: generation %" PRIu64 ", and this machine has started %" PRIu64,
-			       root->path, a->generation, known);
+	if (a->generation < a->known_generation && !force) {
+		(void)err_set(err, -ESTALE, "%s is an older copy: generation %" PRIu64 ", and this machine has started %" PRIu64,
+			      root->path, a->generation, a->known_generation);
+		return err_hint(err, -ESTALE, "if there is no newer one any more: --force");
+	}
 	for (size_t i = 1; i < a->n_volumes; i++) {
 		const struct adopt_volume *v = &a->volumes[i];
 
@@ -275,7 +276,8 @@ static int read_conf(const struct psv *psv, struct adopt *a, struct err *err)
 	return r;
 }
 
-static int read_all(const struct psv *psv, const char *const *paths, size_t n_paths, struct adopt *a, struct err *err)
+static int read_all(const struct psv *psv, const char *const *paths, size_t n_paths, bool force, struct adopt *a,
+		    struct err *err)
 {
 	int r;
 
@@ -300,14 +302,15 @@ static int read_all(const struct psv *psv, const char *const *paths, size_t n_pa
 		(void)err_set(err, -EEXIST, "there is a server %s here already", a->server);
 		return err_hint(err, -EEXIST, "destroy that one first; without --purge its volumes stay");
 	}
-	r = check_together(psv, a, err);
+	r = check_together(psv, a, force, err);
 	return r < 0 ? r : read_conf(psv, a, err);
 }
 
-int adopt_read(const struct psv *psv, const char *const *paths, size_t n_paths, struct adopt *ret, struct err *err)
+int adopt_read(const struct psv *psv, const char *const *paths, size_t n_paths, bool force, struct adopt *ret,
+	       struct err *err)
 {
 	struct adopt a = { 0 };
-	int r = read_all(psv, paths, n_paths, &a, err);
+	int r = read_all(psv, paths, n_paths, force, &a, err);
 
 	if (r < 0) {
 		adopt_free(&a);

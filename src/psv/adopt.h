@@ -29,6 +29,7 @@ struct adopt_volume {
 struct adopt {
 	char server[VSV_NAME_MAX + 1];
 	uint64_t generation;          /* of the root volume */
+	uint64_t known_generation;    /* the newest that this Psv has started; larger only if that was forced */
 	struct adopt_volume *volumes; /* [0] is the root */
 	size_t n_volumes;
 	char *found_text;             /* the configuration on the root volume */
@@ -37,9 +38,11 @@ struct adopt {
 
 /* adopt_read: images and devices, in any order, all volumes of one Vsv.  Refused: volumes of several servers, no root
  * volume, two of one role, one that the configuration does not know or knows and that was not given, labels whose
- * generations do not belong together or are older than what this Psv has started, a label that does not belong to its
+ * generations do not belong together, or are older than what this Psv has started (unless force: what was written since is
+ * not in them), a label that does not belong to its
  * filesystem, a name that exists here, and what somebody uses.  0 or -errno. */
-int adopt_read(const struct psv *psv, const char *const *paths, size_t n_paths, struct adopt *ret, struct err *err);
+int adopt_read(const struct psv *psv, const char *const *paths, size_t n_paths, bool force, struct adopt *ret,
+	       struct err *err);
 
 /* adopt_register: what was agreed to.  Images move into their pool (one in a pool stays there), NAME.conf is written last.
  * Fails if anything has changed since adopt_read().  A failure or a kill before the end leaves no NAME.conf and every

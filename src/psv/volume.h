@@ -135,7 +135,7 @@ int volume_repair(const struct psv *psv, const char *server, const struct conf_v
 		  struct err *err);
 
 /* volume_purge: deletes an image, or wipes the signatures of a device.  volume_orphan: leaves it where it is; the label
- * makes it an orphan.  volume_orphans: every labelled image in the file pools whose Vsv does not exist here. */
+ * makes it an orphan.  volume_orphans: every labelled image in the file pools that no Vsv of this Psv names. */
 int volume_purge(const struct psv *psv, const char *server, const struct conf_volume *v, struct err *err);
 struct orphan {
 	char path[4096];

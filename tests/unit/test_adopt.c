@@ -59,7 +59,7 @@ TEST(adopt_moves_images_into_the_pool)
 
 	make_pair(&p);
 	const char *const paths[] = { p.data_path, p.root_path };
-	OK(adopt_read(&p.h.psv, paths, 2, &a, err));
+	OK(adopt_read(&p.h.psv, paths, 2, false, &a, err));
 	CHECK_STR(a.server, "sales");
 	CHECK_INT(a.n_volumes, 2);
 	CHECK_STR(a.volumes[0].label.role, "root");
@@ -83,7 +83,7 @@ TEST(adopt_moves_images_into_the_pool)
 	OK(volume_generation_known(&p.h.psv, "sales", &known, err));
 	CHECK_INT(known, 1);
 	FAILS(adopt_register(&p.h.psv, &a, err), -EEXIST, "here already");
-	FAILS(adopt_read(&p.h.psv, (const char *[]){ a.volumes[0].target }, 1, &a, err), -EEXIST, "already");
+	FAILS(adopt_read(&p.h.psv, (const char *[]){ a.volumes[0].target }, 1, false, &a, err), -EEXIST, "already");
 	adopt_free(&a);
 	conf_free(&c);
 }
@@ -104,7 +104,7 @@ TEST(adopt_leaves_images_of_a_pool_where_they_are)
 	p.h.psv.conf = (struct conf_psv){ .pools = pools, .n_pools = 2 };
 	const char *const paths[] = { p.root_path, p.data_path };
 	CHECK_INT(stat(p.root_path, &before), 0);
-	OK(adopt_read(&p.h.psv, paths, 2, &a, err));
+	OK(adopt_read(&p.h.psv, paths, 2, false, &a, err));
 	OK(adopt_register(&p.h.psv, &a, err));
 	CHECK_INT(stat(p.root_path, &after), 0);
 	CHECK_INT(after.st_ino, before.st_ino);
@@ -127,31 +127,35 @@ TEST(adopt_refuses_what_does_not_belong_together)
 	other = volume_conf("root", CONF_FS_EXT4, 32);
 	OK(volume_create(&p.h.psv, "other", &other, text, false, other.uuid, err));
 	(void)str_format(other_path, sizeof(other_path), "%s/other.root.img", p.h.pool_path);
-	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.data_path }, 1, &a, err), -EINVAL, "root volume of server sales");
-	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.root_path }, 1, &a, err), -EINVAL, "volume data of server sales is not");
-	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.data_path, other_path }, 2, &a, err), -EINVAL, "belongs to server");
-	FAILS(adopt_read(&p.h.psv, (const char *[]){ "/dev/null" }, 1, &a, err), -EINVAL, "no regular file");
-	FAILS(adopt_read(&p.h.psv, (const char *[]){ "/nowhere" }, 1, &a, err), -ENOENT, "cannot find");
-	FAILS(adopt_read(&p.h.psv, NULL, 0, &a, err), -EINVAL, "no image");
+	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.data_path }, 1, false, &a, err), -EINVAL, "root volume of server sales");
+	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.root_path }, 1, false, &a, err), -EINVAL, "volume data of server sales is not");
+	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.data_path, other_path }, 2, false, &a, err), -EINVAL, "belongs to server");
+	FAILS(adopt_read(&p.h.psv, (const char *[]){ "/dev/null" }, 1, false, &a, err), -EINVAL, "no regular file");
+	FAILS(adopt_read(&p.h.psv, (const char *[]){ "/nowhere" }, 1, false, &a, err), -ENOENT, "cannot find");
+	FAILS(adopt_read(&p.h.psv, NULL, 0, false, &a, err), -EINVAL, "no image");
 	/* An older copy of one volume. */
 	(void)str_format(pool, sizeof(pool), "%s/usb", test_dir());
 	p.h.pool.path = pool;
 	OK(volume_open(&p.h.psv, "sales", &p.root, 0, &v, err));
-	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, &a, err), -EBUSY, "in use");
+	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, false, &a, err), -EBUSY, "in use");
 	OK(volume_set_generation(&v, 2, text, err));
 	volume_close(&v);
-	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, &a, err), -ESTALE, "older copy");
+	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, false, &a, err), -ESTALE, "older copy");
 	OK(volume_open(&p.h.psv, "sales", &p.data, 0, &v, err));
 	OK(volume_set_generation(&v, 3, text, err));
 	volume_close(&v);
-	OK(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, &a, err));
+	OK(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, false, &a, err));
 	adopt_free(&a);
 	/* An older copy of all. */
 	OK(volume_generation_remember(&p.h.psv, "sales", 3, err));
-	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, &a, err), -ESTALE, "this machine has started 3");
+	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, false, &a, err), -ESTALE, "this machine has started 3");
+	OK(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, true, &a, err));
+	CHECK_INT(a.known_generation, 3);
+	CHECK_INT(a.generation, 2);
+	adopt_free(&a);
 	(void)str_copy(copy, sizeof(copy), p.root_path);
 	CHECK_INT(truncate(copy, 10 << 20), 0);
-	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, &a, err), -EUCLEAN, "cut off");
+	FAILS(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, false, &a, err), -EUCLEAN, "cut off");
 }
 
 /* What was shown is what is taken, or nothing is. */
@@ -163,7 +167,7 @@ TEST(adopt_notices_a_change_after_it_was_shown)
 	char pool[128], *own = NULL;
 
 	make_pair(&p);
-	OK(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, &a, err));
+	OK(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, false, &a, err));
 	(void)str_format(pool, sizeof(pool), "%s/usb", test_dir());
 	own = p.h.pool.path;
 	p.h.pool.path = pool;
@@ -183,7 +187,7 @@ TEST(adopt_failure_moves_images_back)
 	struct adopt a;
 
 	make_pair(&p);
-	OK(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, &a, err));
+	OK(adopt_read(&p.h.psv, (const char *[]){ p.root_path, p.data_path }, 2, false, &a, err));
 	/* Something stands in the second one's way. */
 	CHECK_INT(dir_make_path(a.volumes[1].target, 0700), 0);
 	FAILS(adopt_register(&p.h.psv, &a, err), -EEXIST, "cannot move");
@@ -207,7 +211,7 @@ TEST(adopt_device)
 	root = volume_conf("root", CONF_FS_EXT4, 0);
 	root.device = device;
 	OK(volume_create(&h.psv, "sales", &root, device_text, false, root.uuid, err));
-	OK(adopt_read(&h.psv, (const char *[]){ device }, 1, &a, err));
+	OK(adopt_read(&h.psv, (const char *[]){ device }, 1, false, &a, err));
 	(void)str_format(line, sizeof(line), "device = %s\n", device);
 	CHECK(strstr(a.conf_text, line));
 	CHECK(!strstr(a.conf_text, "/dev/vda"));

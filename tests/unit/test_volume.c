@@ -783,6 +783,7 @@ TEST(volume_device_that_was_enlarged)
 
 TEST(volume_orphans_are_listed)
 {
+	static const char text[] = "[server]\n[volume root]\nsize = 32M\n";
 	struct volume_host h;
 	struct conf_volume v;
 	_cleanup_close_ int etc = -1;
@@ -798,9 +799,12 @@ TEST(volume_orphans_are_listed)
 	CHECK_INT(o[0].size_bytes, 32 << 20);
 	orphans_free(o, n);
 	etc = dir_open(AT_FDCWD, h.psv.etc);
-	CHECK_INT(file_write_atomic_at(etc, "a.conf", "", 0, 0600), 0);
+	CHECK_INT(file_write_atomic_at(etc, "a.conf", text, strlen(text), 0600), 0);
+	v = volume_conf("removed", CONF_FS_EXT4, 32);
+	OK(volume_create(&h.psv, "a", &v, "", false, v.uuid, err));
 	OK(volume_orphans(&h.psv, &o, &n, err));
-	CHECK_INT(n, 0);
+	CHECK_INT(n, 1);
+	CHECK_STR(o[0].label.role, "removed");
 	orphans_free(o, n);
 }
 
