@@ -212,16 +212,20 @@ int index_load(const struct psv *psv, struct index *ret, struct err *err)
 
 void index_merge(struct index *x, const struct index_record *own)
 {
-	struct index_record *r = index_find(x, own->name), before;
+	struct index_record *r = index_find(x, own->name);
+	uint32_t n_before;
+	bool had_device, was_always;
 
 	if (!r)
 		return;
-	before = *r;
+	n_before = r->n_keys;
+	had_device = r->has_device;
+	was_always = r->always_read;
 	for (size_t i = 0; i < own->n_keys; i++)
 		add_key(r, own->keys[i]);
 	r->has_device |= own->has_device;
 	r->always_read |= own->always_read;
-	x->changed |= memcmp(&before, r, sizeof(before)) != 0;
+	x->changed |= r->n_keys != n_before || r->has_device != had_device || r->always_read != was_always;
 }
 
 bool index_may_collide(const struct index_record *a, const struct index_record *b)

@@ -90,7 +90,7 @@ broken '[Ii]nter' $'[smb]\nInter Faces = 0.0.0.0/0'
 broken 'bind interfaces only' $'[smb]\nbind interfaces only = no'
 broken 'include' $'[smb]\ninclude = /etc/shadow'
 broken 'uuid|device' $'[volume more]\ndevice = relative'
-sed "s/$NET4.11/192.0.2.300/" <<<"$good" >"$ETC/a.conf"
+printf '%s\n' "${good//"$NET4.11"/192.0.2.300}" >"$ETC/a.conf"
 bad 1 'a.conf:[0-9]+.*address' start a
 head -c 1048576 /dev/urandom >"$ETC/a.conf"
 bad 1 'a.conf' start a
