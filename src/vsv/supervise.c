@@ -492,7 +492,7 @@ int main(int argc, char **argv)
 	set_signals();
 	take_lock();
 	open_folder();
-	sup.net = net_open();
+	sup.net = net_open(sup.run_dir, sup.name);
 	if (sup.net < 0)
 		die("cannot listen to the network", sup.net);
 	r = attach();

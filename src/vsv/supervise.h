@@ -48,8 +48,9 @@ bool state_has_ifindex(const struct state_view *v, uint32_t ifindex);
 
 /* ---- what the network says (supervise_net.c) ---- */
 
-/* net_open: a socket that hears of addresses, routes, rules and links that go, and of links that come.  -errno. */
-int net_open(void);
+/* net_open: a socket that hears of addresses, routes and rules (of this server's table) that go, and of links that come.
+ * -errno. */
+int net_open(const char *run_dir, const char *server);
 /* net_read: true if something of this server's may be gone. */
 bool net_read(int fd, const char *run_dir, const char *server);
 /* net_message_concerns: the same for one message, which the fuzzer calls. */

@@ -3,12 +3,15 @@
  * from its state file at that moment, so that an address that was just added needs nobody to tell us. */
 #include "vsv/supervise.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/filter.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,7 +23,49 @@
 
 enum { BUFFER = 8192, READS_MAX = 64 };
 
-int net_open(void)
+/* Lets only those messages wake us that can speak of this server: every start and stop of any server makes a dozen, and
+ * there may be a thousand supervisors.  table: ours; 0: not known.  Without a filter all is looked at, so its failure is
+ * no matter. */
+static void filter(int fd, uint32_t table)
+{
+	/* Both messages have a header of the same length and the same number for their table. */
+	_Static_assert(sizeof(struct rtmsg) == sizeof(struct fib_rule_hdr) && (int)RTA_TABLE == (int)FRA_TABLE, "alike");
+	const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELADDR), 9, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWLINK), 8, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELRULE), 0, 7),
+		/* Where the attribute with the table is. */
+		BPF_STMT(BPF_LD | BPF_IMM, NLMSG_HDRLEN + sizeof(struct rtmsg)),
+		BPF_STMT(BPF_LDX | BPF_IMM, RTA_TABLE),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_NLATTR)),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, NLA_HDRLEN),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(table), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(*code), .filter = (struct sock_filter *)(uintptr_t)code };
+
+	if (table)
+		(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+static uint32_t table_of(const char *run_dir, const char *server)
+{
+	struct state_view v = { .text = NULL };
+	uint64_t id = 0;
+
+	if (state_open(run_dir, server, &v) < 0)
+		return 0;
+	if (state_number(&v, "id", &id) < 0)
+		id = 0;
+	state_close(&v);
+	return id ? (uint32_t)(TABLE_BASE + id) : 0;
+}
+
+int net_open(const char *run_dir, const char *server)
 {
 	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
 				      RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE };
@@ -29,6 +74,7 @@ int net_open(void)
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0)
 		return -errno;
+	filter(fd, table_of(run_dir, server));
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
 		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
 			return -errno;
