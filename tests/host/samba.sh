@@ -117,6 +117,22 @@ refute "but not elsewhere" on client1 smbclient --configfile="$T/smbclient.conf"
 check "clients are limited" vnas share set s1 later --client "$NET4.99"
 refute "to those" smb client1 "$NET4.11" later carol pw-carol ls
 
+# Names that are not English, and a root volume that is full.
+check "a share with a Japanese name" vnas share add s1 '部門 共有' --path '/srv/data/部門 共有' --comment '営業部'
+check "its files too" smb client1 "$NET4.11" '部門 共有' alice pw-alice "mkdir 報告; put $T/one 報告/一月.txt; ls"
+check "they are named so inside" vnas exec s1 -- test -s '/srv/data/部門 共有/報告/一月.txt'
+check_json "and in the list" '.shares[] | select(.name == "部門 共有") | .comment == "営業部"' vnas share list s1 --json
+vnas exec s1 -- dd if=/dev/zero of=/var/full bs=64k 2>/dev/null || true
+vnas exec s1 -- dd if=/dev/zero of=/var/full2 bs=512 2>/dev/null || true
+if vnas user add s1 full --password-stdin <<<"pw" 2>/dev/null; then
+	skip "user add on a full disk" "there was room for it"
+else
+	refute "user add on a full disk leaves no unix account" vnas exec s1 -- getent passwd full
+fi
+check "the others are all there" smb client1 "$NET4.11" docs carol pw-carol ls
+vnas exec s1 -- rm -f /var/full /var/full2
+check "user add when there is room again" vnas user add s1 full --password-stdin <<<"pw"
+
 # What cannot be.
 conf=$(cat "$ETC/s1.conf")
 check_status "a path outside of the volumes" 2 "on no volume" vnas share add s1 bad --path /etc
