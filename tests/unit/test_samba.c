@@ -230,6 +230,74 @@ TEST(samba_conf_refuses_bad_shares)
 	CHECK_INT(text.len, 0);
 }
 
+/* random_text: of what could mean something in smb.conf. */
+static char *random_text(char buf[16], unsigned *seed)
+{
+	static const char letters[] = "[]=\\\n\r;#% \"/\t@,ab:-.\303";
+	int len = rand_r(seed) % 15;
+
+	for (int i = 0; i < len; i++)
+		buf[i] = letters[rand_r(seed) % (int)(sizeof(letters) - 1)];
+	buf[len] = '\0';
+	return buf;
+}
+
+/* check_shape: a comment, then sections of which only the two are ours, and lines "TAB KEY = VALUE" that do not go on. */
+static void check_shape(const char *text, const char *share)
+{
+	_cleanup_free_ char *copy = xstrdup(text), *section = xasprintf("[%s]", share);
+	unsigned sections = 0;
+	char *rest = copy, *line;
+
+	while ((line = strsep(&rest, "\n"))) {
+		size_t len = strlen(line);
+
+		while (len > 0 && strchr(" \t\r", line[len - 1]))
+			len--;
+		CHECK(len == 0 || line[len - 1] != '\\');
+		if (*line == '[') {
+			CHECK(strcmp(line, "[global]") == 0 || strcmp(line, section) == 0);
+			sections++;
+		} else if (*line != '\0' && *line != '#') {
+			CHECK(line[0] == '\t' && strchr("abcdefghijklmnopqrstuvwxyz", line[1]) && strstr(line, " = "));
+		}
+	}
+	CHECK_INT(sections, 2);
+}
+
+TEST(samba_conf_keeps_its_shape_whatever_is_in_it)
+{
+	unsigned seed = 1, made = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		_cleanup_strbuf_ struct strbuf text = { 0 };
+		char v[6][16];
+		struct conf_param global = { .key = random_text(v[0], &seed), .value = random_text(v[1], &seed) };
+		struct conf_param param = { .key = random_text(v[2], &seed), .value = random_text(v[3], &seed) };
+		struct conf c = base_conf();
+		struct conf_share s = base_share();
+		char name[16];
+
+		c.smb = &global;
+		c.n_smb = i % 3 == 0;
+		s.params = &param;
+		s.n_params = i % 2;
+		s.comment = random_text(v[4], &seed);
+		if (i % 5 == 0)
+			strlist_add(&s.write, random_text(v[5], &seed));
+		if (i % 7 == 0)
+			s.name = random_text(name, &seed);
+		c.shares = &s;
+		c.n_shares = 1;
+		if (samba_conf_text(&c, &text, NULL) == 0) {
+			check_shape(text.buf, s.name);
+			made++;
+		}
+		strlist_free(&s.write);
+	}
+	CHECK(made > 100);
+}
+
 /* testparm is Samba's own judge: it warns of keys that it does not know. */
 TEST(samba_conf_is_what_samba_understands)
 {
