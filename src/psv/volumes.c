@@ -313,6 +313,12 @@ int server_volume_grow(const struct psv *psv, const char *name, const char *volu
 		fs_fd = open_running_fs(psv, name, v);
 		r = volume_grow(psv, name, v, size_bytes, fs_fd, err);
 	}
+	/* An outcome of volume_grow(), not an exit status of ours: all but the filesystem has its new size. */
+	if (r == VOLUME_GROW_AT_START) {
+		if (notice)
+			notice("the volume has its new size; its filesystem takes it at the next start");
+		r = 0;
+	}
 	if (r == 0 && v && !v->device) {
 		(void)str_format(section, sizeof(section), "volume %s", volume);
 		(void)str_format(size, sizeof(size), "%llu", (unsigned long long)size_bytes);
