@@ -61,7 +61,7 @@ int net_loopback_down(uint32_t id, struct err *err);
 
 /* net_announce: gratuitous ARP (RFC 5944 section 4.6), unsolicited neighbour advertisement (RFC 4861 section 7.2.6),
  * so that switches and clients learn the new place.  Once; a network can lose it, so do it again a second or two later.
- * Each call takes some 10 ms, as the kernel is slow to close such a socket: net_announce_all does many in one. */
+ * One socket serves all of net_announce_all; a process of its own closes it, which takes the kernel some 10 ms. */
 int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size_t n, struct err *err);
 int net_announce(const struct conf_address *a, uint32_t ifindex, struct err *err);
 

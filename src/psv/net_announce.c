@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Telling the network where an address is now. */
 #include <errno.h>
+#include <limits.h>
 #include <net/if_arp.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/sys.h"
 #include "psv/net.h"
 #include "psv/net_frame.h"
 
@@ -30,11 +33,30 @@ static int announce_one(int fd, const struct conf_address *a, uint32_t ifindex, 
 	return frame_send(fd, ifindex, &f, err);
 }
 
+/* The kernel waits for an RCU grace period, 6 to 16 ms, when the last descriptor of a packet socket is closed: let that be
+ * a grandchild's, which holds nothing else (no lock, no pipe that somebody reads to its end) and leaves no zombie here. */
+static void close_aside(int fd)
+{
+	struct clone_args args = { 0 };
+	pid_t pid = sys_clone3(&args);
+
+	if (pid == 0) {
+		if (sys_clone3(&args) == 0) {
+			if (fd > 0)
+				(void)sys_close_range(0, (unsigned)fd - 1, 0);
+			(void)sys_close_range((unsigned)fd + 1, UINT_MAX, 0);
+		}
+		_exit(0);
+	}
+	(void)close(fd);
+	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+}
+
 int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size_t n, struct err *err)
 {
-	_cleanup_close_ int fd = -1;
 	char text[IPADDR_STR_MAX];
-	int first = 0;
+	int fd, first = 0;
 
 	if (n == 0)
 		return 0;
@@ -48,6 +70,7 @@ int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size
 		if (r < 0 && !first)
 			first = err_wrap(err, r, "cannot announce %s", ipaddr_str(&a[i].addr, text));
 	}
+	close_aside(fd);
 	return first;
 }
 

@@ -172,7 +172,20 @@ TEST(net_announce_tells_the_neighbours)
 	CHECK_INT(net_link_get(ifindex[0], &link, &e), 0);
 	(void)snprintf(mine, sizeof(mine), "lladdr %02x:%02x:%02x:%02x:%02x:%02x", link.mac[0], link.mac[1], link.mac[2],
 		       link.mac[3], link.mac[4], link.mac[5]);
-	CHECK_INT(net_announce_all(a, ifindex, 2, &e), 0);
+	double best = 1e9;
+	for (int i = 0; i < 5; i++) {
+		struct timespec t0, t1;
+		double ms;
+
+		(void)clock_gettime(CLOCK_MONOTONIC, &t0);
+		CHECK_INT(net_announce_all(a, ifindex, 2, &e), 0);
+		(void)clock_gettime(CLOCK_MONOTONIC, &t1);
+		ms = (double)(t1.tv_sec - t0.tv_sec) * 1e3 + (double)(t1.tv_nsec - t0.tv_nsec) / 1e6;
+		best = ms < best ? ms : best;
+	}
+	if (getenv("VNAS_TEST_FIGURES"))
+		(void)fprintf(stderr, "    net_announce_all: %.3f ms\n", best);
+	CHECK(best < 5.0);
 	host_enter(&other);
 	for (int i = 0; i < 100; i++) {
 		said.len = 0;
