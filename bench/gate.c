@@ -63,11 +63,11 @@ static double now_ns(void)
 }
 
 /* The time of bind() alone, the socket's making and end left out. */
-static double binds(const char *host, int type)
+static double binds(const char *host, uint16_t port, int type)
 {
 	enum { N = 2000 };
 	struct sockaddr_storage a;
-	socklen_t len = socket_address(host, 0, &a);
+	socklen_t len = socket_address(host, port, &a);
 	double total = 0;
 
 	for (int i = 0; i < N; i++) {
@@ -85,7 +85,15 @@ static int bind_exact(const void *arg)
 {
 	const struct work *w = arg;
 
-	*w->ret = binds("192.0.2.12", SOCK_STREAM);
+	*w->ret = binds("192.0.2.12", 0, SOCK_STREAM);
+	return 0;
+}
+
+static int bind_port(const void *arg)
+{
+	const struct work *w = arg;
+
+	*w->ret = binds("192.0.2.12", PORT, SOCK_STREAM);
 	return 0;
 }
 
@@ -93,7 +101,7 @@ static int bind_wild(const void *arg)
 {
 	const struct work *w = arg;
 
-	*w->ret = binds("0.0.0.0", SOCK_STREAM);
+	*w->ret = binds("0.0.0.0", PORT, SOCK_STREAM);
 	return 0;
 }
 
@@ -101,7 +109,7 @@ static int bind_six(const void *arg)
 {
 	const struct work *w = arg;
 
-	*w->ret = binds("2001:db8::12", SOCK_STREAM);
+	*w->ret = binds("2001:db8::12", 0, SOCK_STREAM);
 	return 0;
 }
 
@@ -109,7 +117,7 @@ static int bind_udp(const void *arg)
 {
 	const struct work *w = arg;
 
-	*w->ret = binds("192.0.2.12", SOCK_DGRAM);
+	*w->ret = binds("192.0.2.12", 0, SOCK_DGRAM);
 	return 0;
 }
 
@@ -211,6 +219,7 @@ static const struct {
 	double goal_ratio; /* 0: none */
 } works[] = {
 	{ "bind TCP, own IPv4", bind_exact, true, 200, 0 },
+	{ "bind TCP, own and port", bind_port, true, 200, 0 },
 	{ "bind TCP, wildcard", bind_wild, true, 200, 0 },
 	{ "bind TCP, own IPv6", bind_six, true, 200, 0 },
 	{ "bind UDP, own IPv4", bind_udp, true, 200, 0 },

@@ -17,7 +17,7 @@
 enum { AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2, STATE_CLOSE = 7, STATE_LISTEN = 10 };
 enum { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT = 15, SO_BINDTODEVICE = 25, SO_BINDTOIFINDEX = 62 };
 enum { OPT_TCP_REPAIR = 19, OPT_PORT_RANGE = 51 /* IP_LOCAL_PORT_RANGE, Linux 6.3 */ };
-enum { EPERM = 1, EADDRNOTAVAIL = 99, ENOBUFS = 105 };
+enum { EPERM = 1, EADDRINUSE = 98, EADDRNOTAVAIL = 99, ENOBUFS = 105 };
 enum { REFUSE = 0, ALLOW = 1 };
 enum { LOOPBACK_IFINDEX = 1, NO_IFINDEX = 0x7fffffff };
 
@@ -88,13 +88,15 @@ enum { WILD_NONE, WILD_4, WILD_6, WILD_BOTH };
 
 struct sock_note {
 	struct gate_udp udp;
+	__u16 port;               /* the port that its listener serves, where another holds it for the Psv; else 0 */
+	__u16 pad;
 	struct gate_addr wild_at; /* what it got for the wildcard address; another bind may have followed */
 	__u8 counted;  /* in gate_stats.sockets */
 	__u8 wild;     /* asked to be bound to the wildcard address */
 	__u8 listener; /* counted in gate_stats.listeners */
 	__u8 has_udp;  /* counted in gate_stats.udp, registered under `udp` */
 	__u8 reuse;    /* 1: SO_REUSEADDR, 2: SO_REUSEPORT, asked for before the bind */
-	__u8 pad[3];
+	__u8 pad2[3];
 };
 
 struct {

@@ -80,12 +80,73 @@ static __always_inline bool judge_bind(const struct asker *me, struct gate_addr 
 	return gate_place(v, a, &from) & PLACE_BROADCAST;
 }
 
+/* Whether a listener of the Psv stands on that port of the wildcard address.  Asked by way of addresses that nobody has,
+ * so that no listener on one address answers, nor a Vsv's. */
+static __always_inline bool psv_listens(struct bpf_sock_addr *ctx, const struct gate_addr *a)
+{
+	struct bpf_sock_tuple to = {};
+	struct bpf_sock *found;
+	bool wild;
+
+	if (is_mapped(a)) {
+		to.ipv4.daddr = bpf_htonl(0x7fffffff);
+		to.ipv4.dport = ctx->user_port;
+		found = bpf_sk_lookup_tcp(ctx, &to, sizeof(to.ipv4), BPF_F_CURRENT_NETNS, 0);
+	} else {
+		to.ipv6.daddr[0] = bpf_htonl(0x01000000); /* 100::, the discard prefix */
+		to.ipv6.daddr[3] = bpf_htonl(1);
+		to.ipv6.dport = ctx->user_port;
+		found = bpf_sk_lookup_tcp(ctx, &to, sizeof(to.ipv6), BPF_F_CURRENT_NETNS, 0);
+	}
+	if (!found)
+		return false;
+	wild = found->state == STATE_LISTEN;
+	bpf_sk_release(found);
+	return wild;
+}
+
+static __always_inline bool is_served(const struct gate_listener *key)
+{
+	struct bpf_sock *sk = bpf_map_lookup_elem(&listeners, key);
+
+	if (!sk)
+		return false;
+	bpf_sk_release(sk);
+	return true;
+}
+
+/* The Psv's wildcard listener (its sshd, its rpcbind) would take the port from every Vsv.  But gate_lookup finds a
+ * listener by what the table says, so it can stand on any port of the Vsv's address; the kernel chooses one.  A second
+ * listener gets the kernel's answer, and a port below 1024 is root's.  0, or the errno to refuse with. */
+static __always_inline int step_aside(struct bpf_sock_addr *ctx, struct bpf_sock *sk, const struct gate_addr *a,
+				      __u32 id, int wild)
+{
+	struct gate_listener key = { .id = id, .port = bpf_ntohs(ctx->user_port), .scope = GATE_EXACT };
+	struct sock_note *n = note_make(sk);
+
+	if (!n)
+		return EADDRNOTAVAIL;
+	n->port = 0;
+	if (!key.port || (key.port < 1024 && (__u32)bpf_get_current_uid_gid() != 0) || !psv_listens(ctx, a))
+		return 0;
+	if (!wild)
+		key.addr = *a;
+	else
+		key.scope = wild == WILD_6 ? GATE_WILD6 : GATE_WILD4;
+	if (is_served(&key))
+		return EADDRINUSE;
+	n->port = key.port;
+	ctx->user_port = 0;
+	return 0;
+}
+
 static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock *sk, struct gate_addr *a, bool v6only)
 {
 	struct gate_identity *identified = bpf_get_local_storage(&identity, 0);
 	bool udp = ctx->protocol == IPPROTO_UDP, group = false;
 	__u32 id = identified->id, *owner;
-	int wild = WILD_NONE;
+	int wild = WILD_NONE, error;
+	bool own_stack = false;
 	struct asker me;
 
 	/* The common case first.  Where an address is in the table, its owner has a configuration (see gate_set). */
@@ -94,9 +155,17 @@ static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock 
 		me = who();
 		if (!me.v || !judge_bind(&me, a, udp, v6only, &wild, &group))
 			return refuse(me.id, KIND_BIND, EADDRNOTAVAIL);
+		own_stack = me.v->flags & GATE_F_OWN_STACK;
 	}
 	if (wild && !note_wild(sk, wild, a))
 		return refuse(id, KIND_BIND, EADDRNOTAVAIL);
+	if (!udp && !own_stack) {
+		error = step_aside(ctx, sk, a, id, wild);
+		if (error) {
+			bpf_set_retval(-error);
+			return REFUSE;
+		}
+	}
 	if (udp)
 		apply_reuse(ctx, sk);
 	/* Else the first Vsv of a subnet would keep its broadcast address from the others. */

@@ -65,6 +65,8 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock 
 	if (!n || !count_listener(n, me.id))
 		return;
 	key.id = me.id;
+	if (n->port)
+		key.port = n->port;
 	wild = wild_of(n, &key.addr);
 	if (!wild) {
 		put_listener(ctx, &key);

@@ -17,14 +17,19 @@ static __always_inline bool show_loopback(struct gate_addr *a)
 	return true;
 }
 
-/* A socket bound to the wildcard address says so, until it is connected. */
-static __always_inline bool show_wild(struct bpf_sock *sk, struct gate_addr *a)
+/* A socket that is not connected says of itself what it asked for: the wildcard address, the port that it serves.  *port
+ * in network order. */
+static __always_inline bool show_asked(struct bpf_sock *sk, struct gate_addr *a, __u16 *port)
 {
 	struct sock_note *n = bpf_sk_storage_get(&notes, sk, NULL, 0);
 	struct gate_addr bound = bound_to(sk);
 	int wild = wild_of(n, &bound);
 
-	if (!wild || (sk->state != STATE_CLOSE && sk->state != STATE_LISTEN))
+	if (!n || (sk->state != STATE_CLOSE && sk->state != STATE_LISTEN))
+		return false;
+	if (n->port && !is_any(&bound))
+		*port = bpf_htons(n->port);
+	if (!wild)
 		return false;
 	*a = wild == WILD_4 ? mapped(0) : (struct gate_addr){};
 	return true;
@@ -34,9 +39,12 @@ static __always_inline int show4(struct bpf_sock_addr *ctx, bool own)
 {
 	struct gate_addr a = mapped(ctx->user_ip4);
 	struct bpf_sock *sk = ctx->sk;
+	__u16 port = 0;
 
-	if ((own && sk && show_wild(sk, &a)) || show_loopback(&a))
+	if ((own && sk && show_asked(sk, &a, &port)) || show_loopback(&a))
 		ctx->user_ip4 = a.w[3];
+	if (port)
+		ctx->user_port = port;
 	return ALLOW;
 }
 
@@ -44,9 +52,12 @@ static __always_inline int show6(struct bpf_sock_addr *ctx, bool own)
 {
 	struct gate_addr a = ADDR_LOAD(ctx, user_ip6);
 	struct bpf_sock *sk = ctx->sk;
+	__u16 port = 0;
 
-	if ((own && sk && show_wild(sk, &a)) || show_loopback(&a))
+	if ((own && sk && show_asked(sk, &a, &port)) || show_loopback(&a))
 		ADDR_STORE(ctx, user_ip6, &a);
+	if (port)
+		ctx->user_port = port;
 	return ALLOW;
 }
 

@@ -71,6 +71,7 @@ static __always_inline int connect_hook(struct bpf_sock_addr *ctx, struct bpf_so
 {
 	struct asker me = who();
 	struct gate_addr from, bound;
+	struct sock_note *n;
 	int error;
 
 	if (!me.v)
@@ -88,6 +89,12 @@ static __always_inline int connect_hook(struct bpf_sock_addr *ctx, struct bpf_so
 	/* Bound to a group or broadcast address, the kernel would take the Psv's address as the source. */
 	if (!is_own_source(&me, &bound))
 		return refuse(me.id, KIND_CONNECT, EADDRNOTAVAIL);
+	/* It asked for a port that it only has for listening (see step_aside): say now what bind did not. */
+	n = ctx->protocol == IPPROTO_TCP ? bpf_sk_storage_get(&notes, sk, NULL, 0) : NULL;
+	if (n && n->port) {
+		bpf_set_retval(-EADDRINUSE);
+		return REFUSE;
+	}
 	return ALLOW;
 }
 

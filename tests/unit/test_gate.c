@@ -252,6 +252,97 @@ TEST(gate_psv_wildcard)
 	machine_test(psv_wildcard_body);
 }
 
+/* The Psv's listener on the wildcard address has the port in the Psv alone. */
+static void psv_port_body(struct machine *m)
+{
+	static const char *const psv_binds[] = { "0.0.0.0", "::" };
+	char peer[64];
+	uint16_t port;
+
+	for (size_t i = 0; i < 2; i++) {
+		uint16_t at = (uint16_t)(PORT + i);
+		int family = i ? AF_INET6 : AF_INET, psv = listener(m, PSV, family, psv_binds[i], at);
+		int a = listener(m, VSV_A, family, psv_binds[i], at), b = listener(m, VSV_B, AF_INET, "192.0.2.21", at);
+		int own = listener(m, VSV_A, AF_INET, "127.0.0.1", at), again, conn;
+
+		check_reaches(m, CLIENT, "192.0.2.1", at, psv);
+		check_reaches(m, CLIENT, "192.0.2.11", at, a);
+		check_reaches(m, CLIENT, "192.0.2.12", at, a);
+		check_reaches(m, CLIENT, "192.0.2.21", at, b);
+		check_reaches(m, VSV_A, "127.0.0.1", at, own);
+		check_reaches(m, PSV, "127.0.0.1", at, psv);
+		if (i) {
+			check_reaches(m, CLIENT, "2001:db8::12", at, a);
+			check_reaches(m, CLIENT, "2001:db8::1", at, psv);
+		}
+		CHECK_STR(name_of(a, 0, &port), psv_binds[i]);
+		CHECK_INT(port, at);
+		CHECK_STR(name_of(b, 0, &port), "192.0.2.21");
+		CHECK_INT(port, at);
+		/* What is accepted is on the port that the client asked for. */
+		again = stream(m, CLIENT, "192.0.2.12");
+		CHECK_INT(do_connect(again, "192.0.2.12", at), 0);
+		conn = do_accept(a, 1000, peer);
+		CHECK(conn >= 0);
+		CHECK_STR(name_of(conn, 0, &port), i ? "::ffff:192.0.2.12" : "192.0.2.12");
+		CHECK_INT(port, at);
+		(void)close(again);
+		(void)close(conn);
+		/* A second listener of the same Vsv is one too many, and not on another socket's leavings. */
+		again = stream(m, VSV_A, psv_binds[i]);
+		CHECK_INT(do_bind(again, psv_binds[i], at), -EADDRINUSE);
+		CHECK_INT(do_bind(again, i ? "::ffff:192.0.2.12" : "192.0.2.12", (uint16_t)(at + 100)), 0);
+		CHECK_INT(do_listen(again), 0);
+		check_reaches(m, CLIENT, "192.0.2.12", (uint16_t)(at + 100), again);
+		(void)close(again);
+		/* For a connection the port is taken, as it would be without the gate. */
+		again = stream(m, VSV_B, "192.0.2.21");
+		(void)close(b);
+		CHECK_INT(do_bind(again, "192.0.2.21", at), 0);
+		CHECK_INT(do_connect(again, "192.0.2.100", at), -EADDRINUSE);
+		(void)close(again);
+		/* The Psv's comes and goes. */
+		(void)close(psv);
+		psv = listener(m, PSV, family, psv_binds[i], at);
+		check_reaches(m, CLIENT, "192.0.2.1", at, psv);
+		(void)close(a);
+		CHECK_INT(try_connect(m, CLIENT, "192.0.2.11", at), -ECONNREFUSED);
+		(void)close(psv);
+		(void)close(own);
+	}
+}
+
+TEST(gate_psv_port)
+{
+	machine_test(psv_port_body);
+}
+
+static int bind_low_unprivileged(const void *arg)
+{
+	struct sockaddr_storage a;
+	socklen_t len = socket_address("192.0.2.11", 22, &a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)arg;
+	if (setresuid(65534, 65534, 65534) < 0)
+		return -1;
+	return bind(fd, (struct sockaddr *)&a, len);
+}
+
+static void low_port_body(struct machine *m)
+{
+	int psv = listener(m, PSV, AF_INET, "0.0.0.0", 22);
+
+	CHECK(psv >= 0);
+	CHECK_INT(machine_call(m, VSV_A, bind_low_unprivileged, NULL), -EACCES);
+	CHECK_INT(bind_new(m, VSV_A, AF_INET, SOCK_STREAM, "192.0.2.11", 22), 0);
+}
+
+TEST(gate_low_port)
+{
+	machine_test(low_port_body);
+}
+
 static void crossing_body(struct machine *m)
 {
 	int psv = listener(m, PSV, AF_INET6, "::", PORT + 1);
