@@ -81,7 +81,7 @@ struct entry { /* what getdents64(2) gives */
 	char name[];
 };
 
-static bool kill_round(pid_t leader)
+bool init_signal_session(pid_t leader, int sig)
 {
 	_cleanup_close_ int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	union {
@@ -100,7 +100,7 @@ static bool kill_round(pid_t leader)
 			if (decimal(e->name, INT32_MAX, &pid) < 0 || pid <= 1 || session_of(e->name) != leader)
 				continue;
 			found = true;
-			(void)kill((pid_t)pid, SIGKILL);
+			(void)kill((pid_t)pid, sig);
 		}
 	}
 	return found;
@@ -109,7 +109,7 @@ static bool kill_round(pid_t leader)
 void init_kill_session(pid_t leader)
 {
 	(void)kill(leader, SIGKILL); /* it may not have its session yet */
-	for (int i = 0; i < KILL_ROUNDS && kill_round(leader); i++)
+	for (int i = 0; i < KILL_ROUNDS && init_signal_session(leader, SIGKILL); i++)
 		;
 }
 

@@ -39,6 +39,7 @@ struct service_slot {
 	uint32_t argc;
 	enum proto_service_state state;
 	pid_t pid;
+	pid_t session;        /* of a main process that has ended in order: what of it still ends */
 	int64_t started_ms, next_ms; /* next_ms: start again, while waiting; kill, while stopping */
 	unsigned delay_ms;
 	uint32_t restarts;
@@ -111,6 +112,8 @@ void spawn_reset(void);
 
 /* init_kill_session: kills every process of the session, and the leader itself, which must not be reaped yet. */
 void init_kill_session(pid_t leader);
+/* init_signal_session: signals every process of the session (0: none); false: there is none. */
+bool init_signal_session(pid_t leader, int sig);
 /* init_stop: the orderly end. */
 void init_stop(uint32_t timeout_ms);
 bool init_is_stopping(void);

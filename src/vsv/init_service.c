@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The services: started, watched and started again by PID 1 itself, so that they live on when there is no supervisor.
  * Each has a session of its own; when its main process ends, what is left of the session goes with it, or it would hold
- * the ports and locks that the next one needs. */
+ * the ports and locks that the next one needs: at once after a failure, and with a moment to end by itself when it was
+ * asked to stop (smbd's processes close their clients' files). */
 #include "vsv/init.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include "vsv/confine.h"
 #include "vsv/small.h"
 
-enum { DELAY_FIRST_MS = 100, DELAY_LAST_MS = 30 * 1000, STEADY_MS = 60 * 1000, STOP_MS = 10 * 1000, READS_MAX = 16 };
+enum { DELAY_FIRST_MS = 100, DELAY_LAST_MS = 30 * 1000, STEADY_MS = 60 * 1000, STOP_MS = 10 * 1000, LINGER_MS = 1000, READS_MAX = 16 };
 
 struct service_slot service_slots[SERVICES_MAX];
 
@@ -223,6 +224,30 @@ static void say_ended(const struct service_slot *s, int status)
 	log_event(s->name, s->state == PROTO_WAITING ? "service_failed" : "service_stopped", buf);
 }
 
+/* stopped: nothing of it is left. */
+static void stopped(struct service_slot *s, int64_t now)
+{
+	s->session = 0;
+	s->stopping = false;
+	s->state = PROTO_STOPPED;
+	say_ended(s, s->last_exit);
+	if (s->again && !init_is_stopping())
+		start(s, now);
+}
+
+/* linger: waits for the rest of a session to end, but not for ever. */
+static void linger(struct service_slot *s, int64_t now)
+{
+	bool late = now >= s->next_ms;
+
+	if (!late && init_signal_session(s->session, 0))
+		return;
+	if (late)
+		(void)init_signal_session(s->session, SIGKILL);
+	service_read_log(s);
+	stopped(s, now);
+}
+
 bool service_ended(pid_t pid, int status)
 {
 	struct service_slot *s = NULL;
@@ -233,16 +258,18 @@ bool service_ended(pid_t pid, int status)
 			s = &service_slots[i];
 	if (!s)
 		return false;
-	init_kill_session(pid);
-	service_read_log(s);
 	s->pid = 0;
 	s->last_exit = status;
+	if ((s->stopping || init_is_stopping()) && init_signal_session(pid, s->stop_signal)) {
+		s->session = pid;
+		s->stopping = true;
+		s->next_ms = now + LINGER_MS;
+		return true;
+	}
+	init_kill_session(pid);
+	service_read_log(s);
 	if (s->stopping || init_is_stopping()) {
-		s->stopping = false;
-		s->state = PROTO_STOPPED;
-		say_ended(s, status);
-		if (s->again && !init_is_stopping())
-			start(s, now);
+		stopped(s, now);
 		return true;
 	}
 	if (now - s->started_ms >= STEADY_MS)
@@ -289,6 +316,12 @@ int64_t service_tick(int64_t now)
 
 		if (!s->used || s->state == PROTO_STOPPED)
 			continue;
+		if (s->session) {
+			linger(s, now);
+			if (s->session && (next < 0 || s->next_ms < next))
+				next = s->next_ms;
+			continue;
+		}
 		if (init_is_stopping() && s->state == PROTO_WAITING) {
 			s->state = PROTO_STOPPED;
 			continue;
@@ -325,7 +358,8 @@ void service_stop_in_order(void)
 			continue;
 		if (!s->stopping)
 			(void)stop(s, clock_ms());
-		s->next_ms = -1; /* init_stop() has its own deadline for all */
+		if (!s->session)
+			s->next_ms = -1; /* init_stop() has its own deadline for all */
 		s->again = false;
 		return;
 	}

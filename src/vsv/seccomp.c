@@ -55,6 +55,8 @@ static const struct {
 	{ NR_io_uring_setup, EPERM },
 	{ NR_io_uring_enter, EPERM },
 	{ NR_io_uring_register, EPERM },
+	/* Its contexts are counted for the whole machine (fs.aio-max-nr). */
+	{ SYS_io_setup, ENOSYS },
 	/* Keyrings are a user's, and user 0 is the machine's. */
 	{ SYS_add_key, EPERM },
 	{ SYS_request_key, EPERM },

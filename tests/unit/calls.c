@@ -72,6 +72,7 @@ static const struct {
 	{ "bpf", SYS_bpf, { 0, bad, 16 } },
 	{ "perf_event_open", SYS_perf_event_open, { bad, 0, -1, -1, 0 } },
 	{ "userfaultfd", SYS_userfaultfd, { 0x40 } },
+	{ "io_setup", SYS_io_setup, { 0, bad } },
 	{ "io_uring_setup", 425, { 0, bad } },
 	{ "io_uring_enter", 426, { -1, 0, 0, 0, 0, 0 } },
 	{ "io_uring_register", 427, { -1, 0, 0, 0 } },

@@ -23,7 +23,7 @@ static const struct {
 	int error;
 } expected[] = {
 	{ "socket_inet_tcp", 0 }, { "socket_inet6_udp", 0 }, { "socket_unix", 0 }, { "socket_route", 0 },
-	{ "socket_audit", EPROTONOSUPPORT }, { "reuseaddr", EBADF }, { "unshare_fs", 0 }, { "clone3", ENOSYS }, { "personality_asks", 0 },
+	{ "socket_audit", EPROTONOSUPPORT }, { "reuseaddr", EBADF }, { "unshare_fs", 0 }, { "clone3", ENOSYS }, { "io_setup", ENOSYS }, { "personality_asks", 0 },
 	{ "tiocgwinsz", EBADF }, { "newer_than_the_table", ENOSYS }, { "x32_getpid", ENOSYS },
 	{ "int80_getpid", ENOSYS },
 };

@@ -269,6 +269,52 @@ TEST(inside_restarts_services)
 	tiny_stop(&t);
 }
 
+static long elapsed_ms(const struct timespec *since)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - since->tv_sec) * 1000 + (now.tv_nsec - since->tv_nsec) / 1000000;
+}
+
+/* What a service has forked gets a moment to end in order, and no more than that; after a failure it gets none. */
+TEST(inside_ends_the_rest_of_a_service)
+{
+	struct inside_service s = service("s", "trap 'exit 0' TERM; (trap 'sleep 0.3; echo clean > /tmp/clean; exit' TERM; "
+					       "while :; do sleep 0.01; done) & while :; do sleep 0.01; done");
+	struct inside_service deaf = service("deaf", "(trap '' TERM; sleep 1000) & trap 'exit 0' TERM; while :; do sleep 0.01; done");
+	struct timespec begin;
+	struct err err = { 0 };
+	struct tiny t;
+
+	tiny_start(&t, FILE_CAPS);
+	CHECK_INT(inside_service_start(t.conn, &s, &err), 0);
+	sleep_ms(300);
+	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
+	CHECK_INT(inside_service_act(t.conn, "s", INSIDE_STOP, &err), 0);
+	CHECK(elapsed_ms(&begin) >= 250);
+	CHECK_INT(tiny_sh(&t, "cat /tmp/clean", NULL), 0);
+	CHECK_INT(inside_service_start(t.conn, &deaf, &err), 0);
+	sleep_ms(300);
+	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
+	CHECK_INT(inside_service_act(t.conn, "deaf", INSIDE_STOP, &err), 0);
+	CHECK(elapsed_ms(&begin) >= 900 && elapsed_ms(&begin) < 5000);
+	for (int i = 0; i < 100 && tiny_processes(&t) > 1; i++)
+		sleep_ms(10);
+	CHECK_INT(tiny_processes(&t), 1);
+	/* A failure: the child that will not end is gone before the service is back. */
+	CHECK_INT(inside_service_start(t.conn, &deaf, &err), 0);
+	sleep_ms(300);
+	CHECK_INT(kill(status_of(&t, "deaf").pid, SIGKILL), 0);
+	for (int i = 0; i < 200 && status_of(&t, "deaf").restarts == 0; i++)
+		sleep_ms(10);
+	sleep_ms(300);
+	CHECK_INT(tiny_sh(&t, "[ $(ps | grep -c '[s]leep 1000$') -eq 1 ]", NULL), 0);
+	strlist_free(&s.argv);
+	strlist_free(&deaf.argv);
+	tiny_stop(&t);
+}
+
 TEST(inside_stops_what_will_not_stop)
 {
 	struct inside_service s = service("deaf", "trap '' TERM HUP INT; while :; do sleep 1; done");
