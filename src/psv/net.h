@@ -9,8 +9,9 @@
  * Everything carries the protocol number NET_PROTOCOL, so that it can be told from what the administrator made.
  *
  * What this does not do: a Psv that has an IPv6 route but no IPv6 address of its own would take a Vsv's, because IPv6
- * prefers a deprecated address to none.  With several interfaces in one network the kernel answers ARP for any address on all of them
- * (arp_ignore = 0, the default).  That is the Psv's setting and stays as it is; 0 and 1 suit a Vsv, 2 and above do not. */
+ * prefers a deprecated address to none.  With several interfaces in one network the kernel answers ARP for any address on
+ * all of them (arp_ignore = 0, the default).  That is the Psv's setting and stays as it is; 0 and 1 suit a Vsv, 2 and above
+ * do not. */
 #pragma once
 
 #include <stdbool.h>
