@@ -101,4 +101,5 @@ int conf_psv_check(const struct conf_parser *p);
 /* Words and paths. */
 bool conf_word_ok(const char *s, size_t max, const char *others); /* letters, digits and `others`; begins with one of the first two */
 bool conf_path_below(const char *path, const char *folder);       /* path is folder or lies in it */
+bool conf_domain_ok(const char *s, size_t max); /* RFC 1123 */
 bool conf_uuid_ok(const char *s);

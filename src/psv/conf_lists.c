@@ -7,12 +7,13 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "gate/gate.h"
 #include "lib/err.h"
 #include "service/samba.h"
 
-enum { DNS_MAX = 3 /* what resolv.conf takes */, PARAMS_MAX = 256, PARAM_KEY_MAX = 128, PARAM_VALUE_MAX = 4096 };
+enum { DNS_MAX = 3 /* what resolv.conf takes */, DOMAINS_MAX = 32, PARAMS_MAX = 256, PARAM_KEY_MAX = 128, PARAM_VALUE_MAX = 4096 };
 
 static int why(struct conf_value *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static int why(struct conf_value *v, const char *fmt, ...)
@@ -246,6 +247,25 @@ static int parse_peer(struct conf_value *v, void *target)
 const struct conf_type conf_type_peer = {
 	.what = "peer", .expected = "the name of a virtual file server, or psv", .parse = parse_peer,
 	.print = print_strlist,
+};
+
+static int parse_domain(struct conf_value *v, void *target)
+{
+	struct strlist *l = target;
+
+	if (!conf_domain_ok(v->text, 253))
+		return -EINVAL;
+	for (size_t i = 0; i < l->n; i++)
+		if (strcasecmp(l->v[i], v->text) == 0)
+			return why(v, "is doubled");
+	if (l->n == DOMAINS_MAX)
+		return why(v, "is one too many: expected at most %d", DOMAINS_MAX);
+	strlist_add(l, v->text);
+	return 0;
+}
+
+const struct conf_type conf_type_domain = {
+	.what = "domain", .expected = "a domain of the DNS, one a line", .parse = parse_domain, .print = print_strlist,
 };
 
 static int parse_client(struct conf_value *v, void *target)

@@ -7,13 +7,11 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lib/cleanup.h"
 
 enum {
 	HOSTNAME_MAX_BYTES = 64, /* what sethostname(2) takes */
-	LABEL_MAX_BYTES = 63,
 	NETBIOS_MAX_BYTES = 15,
 	COMMENT_MAX_BYTES = 256,
 	PATH_MAX_BYTES = 1024,
@@ -275,29 +273,9 @@ const struct conf_type conf_type_protocols = {
 
 /* Names. */
 
-static bool domain_ok(const char *s, size_t max)
-{
-	if (strlen(s) > max)
-		return false;
-	for (;;) {
-		char label[LABEL_MAX_BYTES + 1];
-		size_t n = strcspn(s, ".");
-
-		if (n > LABEL_MAX_BYTES)
-			return false;
-		memcpy(label, s, n);
-		label[n] = '\0';
-		if (!conf_word_ok(label, LABEL_MAX_BYTES, "-") || label[n - 1] == '-')
-			return false;
-		if (!s[n])
-			return true;
-		s += n + 1;
-	}
-}
-
 static int parse_hostname(struct conf_value *v, void *target)
 {
-	if (!domain_ok(v->text, HOSTNAME_MAX_BYTES) || v->text[strspn(v->text, "0123456789.")] == '\0')
+	if (!conf_domain_ok(v->text, HOSTNAME_MAX_BYTES) || v->text[strspn(v->text, "0123456789.")] == '\0')
 		return -EINVAL;
 	return set_string(target, v->text);
 }
@@ -490,31 +468,4 @@ const struct conf_type conf_type_mount = {
 	.expected = "an absolute path below /srv, /home, /mnt, /media, /data, /export, /exports, /share, /shares, /vol or "
 		    "/volumes",
 	.parse = parse_mount, .print = print_string,
-};
-
-static int parse_domain(struct conf_value *v, void *target)
-{
-	struct strlist *l = target;
-
-	if (!domain_ok(v->text, 253))
-		return -EINVAL;
-	for (size_t i = 0; i < l->n; i++)
-		if (strcasecmp(l->v[i], v->text) == 0)
-			return why(v, "is doubled");
-	if (l->n == 32)
-		return why(v, "is one too many: expected at most 32");
-	strlist_add(l, v->text);
-	return 0;
-}
-
-static void print_strlist(struct strbuf *out, const char *key, const void *target)
-{
-	const struct strlist *l = target;
-
-	for (size_t i = 0; i < l->n; i++)
-		strbuf_addf(out, "%s = %s\n", key, l->v[i]);
-}
-
-const struct conf_type conf_type_domain = {
-	.what = "domain", .expected = "a domain of the DNS, one a line", .parse = parse_domain, .print = print_strlist,
 };

@@ -9,6 +9,8 @@
 
 #include "lib/err.h"
 
+enum { LABEL_MAX_BYTES = 63 };
+
 /* isalnum(3) asks the locale; these ask ASCII. */
 static bool is_alnum(char c)
 {
@@ -44,6 +46,26 @@ bool conf_uuid_ok(const char *s)
 		if (shape[i] == '-' ? s[i] != '-' : !strchr("0123456789abcdef", s[i]))
 			return false;
 	return true;
+}
+
+bool conf_domain_ok(const char *s, size_t max)
+{
+	if (strlen(s) > max)
+		return false;
+	for (;;) {
+		char label[LABEL_MAX_BYTES + 1];
+		size_t n = strcspn(s, ".");
+
+		if (n > LABEL_MAX_BYTES)
+			return false;
+		memcpy(label, s, n);
+		label[n] = '\0';
+		if (!conf_word_ok(label, LABEL_MAX_BYTES, "-") || label[n - 1] == '-')
+			return false;
+		if (!s[n])
+			return true;
+		s += n + 1;
+	}
 }
 
 char *conf_quote(const char *s, char *buf, size_t size)
