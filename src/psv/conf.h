@@ -21,7 +21,7 @@ struct err;
 #define VOLUME_NAME_MAX 32
 #define CONF_MAX_BYTES (1024 * 1024)
 #define CONF_MAX_VOLUMES 33 /* the root volume and 32 more */
-#define CONF_MAX_LIST 1024  /* shares of a Vsv, clients and names of a share, and every other list without a limit of its own */
+#define CONF_MAX_LIST 1024  /* shares of a Vsv, clients and names of a share, pools */
 
 /* The language: sections, and the keys of each. */
 enum conf_section {
@@ -148,8 +148,8 @@ struct conf_psv {
 /* conf_read: the configuration of one Vsv.  path is the Psv's own file; name is the Vsv's.  0 or -errno; the struct is
  * {0} on failure. */
 int conf_read(const char *path, const char *name, struct conf *ret, struct err *err);
-/* conf_parse: the same from memory; path only for messages.  path NULL: a text made of the words of a command, so errors name
- * no file and no line, and have VNAS_EXIT_USAGE. */
+/* conf_parse: the same from memory; path only for messages.  path NULL: a text made of the words of a command, so
+ * errors name no file and no line, and have VNAS_EXIT_USAGE. */
 int conf_parse(const char *text, size_t len, const char *path, const char *name, struct conf *ret, struct err *err);
 void conf_free(struct conf *c);
 /* conf_print: the canonical text, every key with a value; parsed again it gives the same configuration. */
@@ -172,10 +172,10 @@ int conf_address_parse(const char *s, struct conf_address *ret, struct err *err)
 char *conf_address_str(const struct conf_address *a, char *buf, size_t size); /* 96 bytes suffice */
 const char *conf_fs_name(enum conf_fs fs); /* "ext4", "xfs": also the kernel's names */
 
-/* Editing in place: comments, order and white space of all other lines stay.  Each takes the old text and gives the new
- * text, which is parsed again by the caller before it replaces the file.  A section is "server", "volume data", …
- * NULL from any of them: nothing to remove, or the section, key or value cannot stand in a line of the file (a new line in
- * a comment would otherwise be a key of its own). */
+/* Editing in place: comments, order and white space of all other lines stay.  Each takes the old text and gives the
+ * new text, which is parsed again by the caller before it replaces the file.  A section is "server", "volume data" and so on.
+ * NULL from any of them: nothing to remove, or the section, key or value cannot stand in a line of the file (a new
+ * line in a comment would otherwise be a key of its own). */
 /* confedit_set: replaces KEY's first line in the section and removes its others, or adds it at the section's end; makes
  * the section at the file's end if there is none.  value NULL removes every KEY line (none: the text as it was). */
 char *confedit_set(const char *text, const char *section, const char *key, const char *value);

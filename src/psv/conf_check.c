@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const uint64_t XFS_LEAST_BYTES = UINT64_C(301) << 20; /* mkfs.xfs(8) refuses less than 300M, and the label needs one */
+/* mkfs.xfs(8) refuses less than 300M, and the label needs one more. */
+static const uint64_t XFS_LEAST_BYTES = UINT64_C(301) << 20;
 
 static int check_names(const struct conf_parser *p)
 {

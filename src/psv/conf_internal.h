@@ -99,7 +99,8 @@ int conf_check(const struct conf_parser *p);
 int conf_psv_check(const struct conf_parser *p);
 
 /* Words and paths. */
-bool conf_word_ok(const char *s, size_t max, const char *others); /* letters, digits and `others`; begins with one of the first two */
+/* conf_word_ok: letters, digits and `others`, beginning with a letter or digit. */
+bool conf_word_ok(const char *s, size_t max, const char *others);
 bool conf_path_below(const char *path, const char *folder);       /* path is folder or lies in it */
 bool conf_domain_ok(const char *s, size_t max); /* RFC 1123 */
 bool conf_uuid_ok(const char *s);

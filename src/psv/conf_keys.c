@@ -26,7 +26,8 @@ const struct conf_section_info conf_sections[CONF_SECTIONS] = {
 	{ .section = CONF_SECTION_POOL, .key = k, .type = &t, .offset = offsetof(struct conf_pool, field), __VA_ARGS__ }
 
 const struct conf_key conf_keys[] = {
-	SERVER("hostname", conf_type_hostname, hostname, .fallback = "the server's name, with - for _, and vsv- before one of digits",
+	SERVER("hostname", conf_type_hostname, hostname,
+	       .fallback = "the server's name, with - for _, and vsv- before one of digits",
 	       .help = "Its host name."),
 	SERVER("workgroup", conf_type_workgroup, workgroup, .fallback = "WORKGROUP",
 	       .help = "The workgroup or NetBIOS domain that it shows itself in."),

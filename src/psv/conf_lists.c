@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kinds of values that stand in lists, one a line: each call adds one.  Lists are bounded, because each new value is
- * compared with all before it. */
+/* The kinds of values that stand in lists, one a line: each call adds one.  Lists are bounded, because each new
+ * value is compared with all before it. */
 #include "psv/conf_internal.h"
 
 #include <errno.h>
@@ -13,7 +13,13 @@
 #include "lib/err.h"
 #include "service/samba.h"
 
-enum { DNS_MAX = 3 /* what resolv.conf takes */, DOMAINS_MAX = 32, PARAMS_MAX = 256, PARAM_KEY_MAX = 128, PARAM_VALUE_MAX = 4096 };
+enum {
+	DNS_MAX = 3, /* what resolv.conf takes */
+	DOMAINS_MAX = 32,
+	PARAMS_MAX = 256,
+	PARAM_KEY_MAX = 128,
+	PARAM_VALUE_MAX = 4096,
+};
 
 static int why(struct conf_value *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static int why(struct conf_value *v, const char *fmt, ...)
@@ -305,8 +311,8 @@ static int parse_user(struct conf_value *v, void *target)
 }
 
 const struct conf_type conf_type_user = {
-	.what = "user or group", .expected = "the name of a user, or of a group as @NAME, at most 32 letters, digits, '_', '-', "
-					     "'.' and '$', one a line",
+	.what = "user or group",
+	.expected = "the name of a user, or of a group as @NAME, at most 32 letters, digits, '_', '-', '.' and '$', one a line",
 	.parse = parse_user, .print = print_strlist,
 };
 

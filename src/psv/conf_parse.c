@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Text to a plain struct: each line is cut, found in the table, read by its row's type.  The first thing that is wrong ends
- * it, so a file of garbage gives one error.  What several lines say together is compared afterwards (conf_check.c). */
+/* Text to a plain struct: each line is cut, found in the table, read by its row's type.  The first thing that is
+ * wrong ends it, so a file of garbage gives one error.  What several lines say together is compared afterwards
+ * (conf_check.c). */
 #include "psv/conf_internal.h"
 
 #include <errno.h>

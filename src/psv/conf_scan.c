@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Text to lines.  The parser and the editor both see a file through this, so that they cannot differ on what a line is. */
+/* Text to lines.  The parser and the editor both see a file through this, so that they cannot differ on what a line
+ * is. */
 #include "psv/conf_internal.h"
 
 #include <ctype.h>
@@ -91,7 +92,8 @@ static size_t decode(const unsigned char *s, size_t len, uint32_t *ret)
 	return n;
 }
 
-/* What would let a line look like something else than it is: adopt shows an administrator what a foreign disk asks for. */
+/* What would let a line look like something else than it is: adopt shows an administrator what a foreign disk asks
+ * for. */
 static bool is_deceptive(uint32_t c)
 {
 	return c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||

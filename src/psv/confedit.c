@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Changing one line of a configuration and leaving all others as somebody wrote them.  New text is made of slices of the
- * old one; what the parser would refuse is passed over, because the caller parses the new text anyway. */
+/* Changing one line of a configuration and leaving all others as somebody wrote them.  New text is made of slices of
+ * the old one; what the parser would refuse is passed over, because the caller parses the new text anyway. */
 #include "psv/conf_internal.h"
 
 #include <string.h>

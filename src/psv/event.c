@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What happened, one line of JSON each.  A log that grows past its limit loses its older half by a new file under the same
- * name; who writes holds the file's lock and looks whether it is still the one under its name. */
+/* What happened, one line of JSON each.  A log that grows past its limit loses its older half by a new file under
+ * the same name; who writes holds the file's lock and looks whether it is still the one under its name. */
 #include "psv/psv.h"
 
 #include <errno.h>

@@ -10,7 +10,8 @@
 #include "lib/err.h"
 #include "lib/fd.h"
 
-/* Where a Vsv's folders and files lie below these: the longest is RUN/locks/NAME.lock, and cgroup and bpf names follow. */
+/* Where a Vsv's folders and files lie below these: the longest is RUN/locks/NAME.lock, and cgroup and bpf names
+ * follow. */
 enum { PREFIX_MAX_BYTES = 1024 };
 
 static int read_prefix(char *buf, size_t size, struct err *err)

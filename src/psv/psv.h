@@ -17,7 +17,7 @@ struct psv {
 	char etc[PATH_MAX / 2]; /* PREFIX/etc/vnas: vnas.conf, NAME.conf */
 	char lib[PATH_MAX / 2]; /* PREFIX/var/lib/vnas: servers/NAME/, templates/, volumes/ */
 	char run[PATH_MAX / 2]; /* PREFIX/run/vnas: NAME/state.json, locks/, bpf/ */
-	char tag[16];           /* "vnas", or "vnas-xxxxxxxx" of the prefix: names cgroups, so that tests never meet a real one */
+	char tag[16];           /* "vnas", or "vnas-xxxxxxxx" of the prefix: names cgroups; tests never meet a real one */
 	struct conf_psv conf;
 };
 
@@ -32,12 +32,13 @@ char *psv_conf_path(const struct psv *psv, const char *name, char buf[PATH_MAX])
 int psv_list(const struct psv *psv, struct strlist *ret, struct err *err);
 bool psv_exists(const struct psv *psv, const char *name);
 
-/* The lock of one Vsv (name), or of the registry (name NULL: addresses and volumes of all).  Held by every command that
- * changes it, for as long as it changes it; a lock of an open file description (fcntl(2), F_OFD_SETLK), so that a kill
- * frees it and others can ask who has it without taking it.  A child that is forked without exec shares it until it
- * closes the descriptor.  Order: a Vsv's, then the registry's.  Waits up to timeout_ms (below 0: for ever), after writing
- * one line "waiting for VERB of process PID" by notice() if not NULL.  verb is stored for others to read.  Descriptor
- * (close it to unlock) or -errno; -EWOULDBLOCK: somebody else still has it, err says who with VNAS_EXIT_IN_USE. */
+/* The lock of one Vsv (name), or of the registry (name NULL: addresses and volumes of all).  Held by every command
+ * that changes it, for as long as it changes it; a lock of an open file description (fcntl(2), F_OFD_SETLK), so that
+ * a kill frees it and others can ask who has it without taking it.  A child that is forked without exec shares it
+ * until it closes the descriptor.  Order: a Vsv's, then the registry's.  Waits up to timeout_ms (below 0: for ever),
+ * after writing one line "waiting for VERB of process PID" by notice() if not NULL.  verb is stored for others to
+ * read.  Descriptor (close it to unlock) or -errno; -EWOULDBLOCK: somebody else still has it, err says who with
+ * VNAS_EXIT_IN_USE. */
 int psv_lock(const struct psv *psv, const char *name, const char *verb, int timeout_ms,
 	     void (*notice)(const char *line), struct err *err);
 /* psv_lock_held: true while anybody, the caller too, has it. */
@@ -45,15 +46,17 @@ bool psv_lock_held(const struct psv *psv, const char *name);
 /* psv_lock_remove: takes the lock's file away; for destroy, which holds the lock.  Who waits for it, waits on. */
 void psv_lock_remove(const struct psv *psv, const char *name);
 
-/* The number of a Vsv, 1…65535: its place in the gate's tables, in the hidden loopback range, and of its routing table.
- * It stays until the Vsv is destroyed.  psv_id_claim gives the smallest free one (or the one it has); psv_id_get: -ENOENT if
- * there is none; psv_id_release: accepts none.  They take a short lock of their own, so whoever calls may hold any. */
+/* The number of a Vsv, 1…65535: its place in the gate's tables, in the hidden loopback range, and of its routing
+ * table.  It stays until the Vsv is destroyed.  psv_id_claim gives the smallest free one (or the one it has);
+ * psv_id_get: -ENOENT if there is none; psv_id_release: accepts none.  They take a short lock of their own, so
+ * whoever calls may hold any. */
 int psv_id_claim(const struct psv *psv, const char *name, uint32_t *ret, struct err *err);
 int psv_id_get(const struct psv *psv, const char *name, uint32_t *ret, struct err *err);
 int psv_id_release(const struct psv *psv, const char *name, struct err *err);
 
-/* What a running Vsv is made of: all that `down` needs to take it away again, written before each thing is made, so that
- * a kill at any point leaves a state file that names at least what exists.  RUN/NAME/state.json, replaced atomically. */
+/* What a running Vsv is made of: all that `down` needs to take it away again, written before each thing is made, so
+ * that a kill at any point leaves a state file that names at least what exists.  RUN/NAME/state.json, replaced
+ * atomically. */
 enum vsv_phase { VSV_STOPPED, VSV_STARTING, VSV_RUNNING, VSV_STOPPING, VSV_FAILED };
 
 struct state_address {
@@ -86,9 +89,9 @@ struct state {
 	char *failure;              /* why the phase is VSV_FAILED; or NULL */
 };
 
-/* state_read: a Vsv without a file is VSV_STOPPED; so is one whose boot_id is not this boot's.  A damaged file is -EBADMSG.
- * state_write fills boot_id in by itself.  state_parse: the text of such a file, of whatever boot; path and name are for
- * messages. */
+/* state_read: a Vsv without a file is VSV_STOPPED; so is one whose boot_id is not this boot's.  A damaged file is
+ * -EBADMSG.  state_write fills boot_id in by itself.  state_parse: the text of such a file, of whatever boot; path
+ * and name are for messages. */
 int state_parse(const char *text, size_t len, const char *path, const char *name, struct state *ret, struct err *err);
 int state_read(const struct psv *psv, const char *name, struct state *ret, struct err *err);
 int state_write(const struct psv *psv, const char *name, const struct state *st, struct err *err);
@@ -96,12 +99,12 @@ int state_remove(const struct psv *psv, const char *name, struct err *err); /* a
 void state_free(struct state *st);
 const char *vsv_phase_name(enum vsv_phase p);
 /* state_phase: what is true now: VSV_RUNNING only if its PID 1 lives; VSV_FAILED if it was running and that is gone;
- * VSV_STARTING and VSV_STOPPING only while somebody holds the lock, else VSV_FAILED ("interrupted").  Who holds the lock
- * itself looks at st->phase: what it finds as starting or stopping was interrupted. */
+ * VSV_STARTING and VSV_STOPPING only while somebody holds the lock, else VSV_FAILED ("interrupted").  Who holds the
+ * lock itself looks at st->phase: what it finds as starting or stopping was interrupted. */
 enum vsv_phase state_phase(const struct psv *psv, const char *name, const struct state *st);
 
-/* event_log: one line of JSON, {"time","server","event","detail"}, to LIB/servers/NAME/events.jsonl (kept below 1 MiB,
- * the older half goes, by a new file under the old name); name NULL: an event of the Psv, to LIB/events.jsonl.  Never fails
- * the caller. */
+/* event_log: one line of JSON, {"time","server","event","detail"}, to LIB/servers/NAME/events.jsonl (kept below 1
+ * MiB, the older half goes, by a new file under the old name); name NULL: an event of the Psv, to LIB/events.jsonl.
+ * Never fails the caller. */
 void event_log(const struct psv *psv, const char *name, const char *event, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The configuration's parser, its canonical text and the editor, on any bytes.  Each property is an abort(): what we print
- * must parse again to the same; an edit of text that parses keeps its lines; nothing reads or writes where it should not. */
+/* The configuration's parser, its canonical text and the editor, on any bytes.  Each property is an abort(): what we
+ * print must parse again to the same; an edit of text that parses keeps its lines; nothing reads or writes where it
+ * should not. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* man/vnas.conf.5 has every section and key of the table, in its order, and no other; its examples are configurations. */
+/* man/vnas.conf.5 has every section and key of the table, in its order, and no other; its examples are
+ * configurations. */
 #include <fcntl.h>
 
 #include "lib/err.h"

@@ -91,8 +91,8 @@ TEST(confedit_refuses_what_is_more_than_a_line)
 	CHECK(!confedit_set(text, "", "a", "c"));
 }
 
-/* Properties over generated texts: a change touches the lines that it should and no others, it can be read back, and its
- * opposite gives the old text again. */
+/* Properties over generated texts: a change touches the lines that it should and no others, it can be read back, and
+ * its opposite gives the old text again. */
 
 static unsigned seed = 1;
 
