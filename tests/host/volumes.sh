@@ -77,6 +77,22 @@ check "one that was not unmounted is repaired" vnas start a
 check "and writable" vnas exec a -- sh -c 'rm -f /srv/data/fill; echo y >/srv/data/y'
 vnas stop a
 
+# Repair, on the administrator's word.
+check_status "repair asks" 6 'agree' vnas repair a
+check "repair of what is in order" vnas repair a --yes
+cp "$(image_of a data)" "$T/own"
+debugfs -w -R 'clri <2>' "$(image_of a data)?offset=1048576" >/dev/null 2>&1
+debugfs -w -R 'ssv state 2' "$(image_of a data)?offset=1048576" >/dev/null 2>&1
+check_status "a root folder that is lost needs a decision" 1 'vnas repair a' vnas start a
+check "repair makes it again" vnas repair a --yes
+dd if=/dev/zero of="$(image_of a data)" bs=1024 count=1024 conv=notrunc status=none
+check_status "a lost label" 1 'label' vnas start a
+check "repair writes it anew" vnas repair a --yes
+cp "$T/own" "$(image_of a data)"
+check "start of the copy" vnas start a
+check_status "repair of a running one" 5 'stop' vnas repair a --yes
+vnas stop a
+
 # The label is checked.
 image=$(image_of b data)
 cp "$image" "$T/other"
