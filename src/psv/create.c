@@ -59,7 +59,7 @@ static int purge_volumes(const struct psv *psv, const char *name, const struct c
 			continue;
 		r = volume_purge(psv, name, v, err);
 		if (r < 0 && first == 0)
-			first = err_wrap(err, r, "volume %s", v->name);
+			first = r;
 	}
 	return first;
 }
@@ -133,7 +133,7 @@ static int relabel(const struct psv *psv, const char *name, const struct conf *c
 		if (r == 0)
 			r = volume_wait_gone(psv, name, &conf->volumes[i], 10 * 1000, err);
 		if (r < 0)
-			return err_wrap(err, r, "volume %s", conf->volumes[i].name);
+			return r;
 	}
 	return 0;
 }
@@ -147,7 +147,7 @@ static int make_volumes(const struct psv *psv, const char *name, struct conf *co
 		int r = volume_create(psv, name, &conf->volumes[i], *text, opts->force, conf->volumes[i].uuid, err);
 
 		if (r < 0)
-			return err_wrap(err, r, "volume %s", conf->volumes[i].name);
+			return r;
 		(void)str_format(section, sizeof(section), "volume %s", conf->volumes[i].name);
 		next = confedit_set(*text, section, "uuid", conf->volumes[i].uuid);
 		free(*text);
@@ -203,7 +203,7 @@ static int check_all(const struct psv *psv, const char *name, const struct conf 
 			opts->notice(err->text);
 			err_clear(err);
 		}
-		r = r < 0 ? err_wrap(err, r, "volume %s", conf->volumes[i].name) : 0;
+		r = r < 0 ? r : 0;
 	}
 	return r < 0 ? r : 0;
 }

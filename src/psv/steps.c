@@ -133,7 +133,7 @@ static int volumes_up(struct walk *w, struct err *err)
 		int r = volume_open(w->psv, w->name, &w->conf.volumes[i], w->st.generation, &w->volumes[i], err);
 
 		if (r < 0)
-			return err_wrap(err, r, "volume %s", w->conf.volumes[i].name);
+			return r;
 		w->n_volumes++;
 		walk_add_device(w, w->conf.volumes[i].name, w->volumes[i].rdev);
 	}
@@ -147,7 +147,7 @@ static int volumes_down(struct walk *w, struct err *err)
 		int r = volume_wait_gone(w->psv, w->name, &w->conf.volumes[i], RELEASE_TIMEOUT_MS, err);
 
 		if (r < 0)
-			return err_wrap(err, r, "volume %s", w->conf.volumes[i].name);
+			return r;
 	}
 	return 0;
 }
@@ -169,7 +169,7 @@ static int filesystems_up(struct walk *w, struct err *err)
 		r = volume_mount(&w->volumes[i], err);
 
 		if (r < 0)
-			return err_wrap(err, r, "volume %s", w->volumes[i].conf->name);
+			return r;
 		if (r > 0) {
 			walk_notice(w, "volume %s was not clean and was repaired", w->volumes[i].conf->name);
 			event_log(w->psv, w->name, "volume-repaired", "%s", w->volumes[i].conf->name);
