@@ -85,12 +85,34 @@ static int set_limit(int what, rlim_t want)
 	return setrlimit(what, &new) < 0 ? -errno : 0;
 }
 
+/* Descriptors on their way through unix sockets are counted by user for the whole machine, and who sends one is refused
+ * while they are more than his own limit of open files: a tenant who fills that count would keep every other PID 1 of
+ * user 0 from sending a command's streams.  So PID 1 has a higher limit than any child. */
+enum { INIT_NOFILE = 1 << 20 /* fs.nr_open, unless somebody changed it */ };
+
+static rlim_t child_nofile;
+
+static int set_open_files(uint32_t nofile)
+{
+	struct rlimit l;
+	rlim_t below;
+	int r = set_limit(RLIMIT_NOFILE, INIT_NOFILE);
+
+	if (r < 0)
+		return r;
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return -errno;
+	below = l.rlim_max - l.rlim_max / 8; /* each message can go 253 beyond the limit */
+	child_nofile = nofile < below ? nofile : below;
+	return 0;
+}
+
 static int set_limits(uint32_t nofile)
 {
 	struct rlimit l;
 	int r;
 
-	r = set_limit(RLIMIT_NOFILE, nofile);
+	r = set_open_files(nofile);
 	if (r < 0)
 		return r;
 	/* 1 writes no core and runs no helper of the Psv's; 0 would feed a core_pattern that is a pipe (core(5)). */
@@ -137,6 +159,10 @@ int confine_child(uint64_t capabilities, bool file_handles, const char **ret_ste
 {
 	int r;
 
+	*ret_step = "set limits";
+	r = set_limit(RLIMIT_NOFILE, child_nofile);
+	if (r < 0)
+		return r;
 	*ret_step = "cut the bounding set";
 	r = set_bounding(capabilities);
 	if (r < 0)

@@ -9,10 +9,11 @@
 extern const uint64_t confine_own_capabilities;
 
 /* confine_init: for PID 1, before anything of the tenant's runs: limits, no_new_privs, Landlock scopes (Linux 6.12 and
- * later), bounding set, capabilities, seccomp.  0 or -errno; *ret_step says what failed. */
+ * later), bounding set, capabilities, seccomp.  nofile: of its children; its own limit of open files is higher.  0 or
+ * -errno; *ret_step says what failed. */
 int confine_init(uint64_t bounding, uint32_t nofile, const char **ret_step);
 
-/* confine_child: for a child that is still root: its own bounding set, and no open_by_handle_at unless file_handles. */
+/* confine_child: for a child that is still root: its limit of open files, its own bounding set, and no open_by_handle_at unless file_handles. */
 int confine_child(uint64_t capabilities, bool file_handles, const char **ret_step);
 /* confine_drop: the child's last step, after it has changed its user.  0 or -errno. */
 int confine_drop(uint64_t capabilities);

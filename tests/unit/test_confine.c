@@ -134,6 +134,21 @@ TEST(confine_what_a_command_has)
 	tiny_stop(&t);
 }
 
+/* Descriptors in flight are counted by user for the whole machine, against the sender's limit of open files: what commands
+ * can fill must leave room for every PID 1 to send a command's streams. */
+TEST(confine_open_files)
+{
+	struct tiny t;
+
+	tiny_start(&t, FILE_CAPS);
+	CHECK_INT(tiny_sh(&t, "test $(ulimit -Hn) -le 1024 && test $(ulimit -Sn) -le 1024", NULL), 0);
+	CHECK_INT(tiny_sh(&t, "while read -r a b c soft hard d; do case \"$b $c\" in 'open files') "
+			      "test $soft -gt $(($(ulimit -Hn) + 512)) && test $hard -ge $soft; exit; esac; done </proc/1/limits; exit 9",
+			  NULL), 0);
+	CHECK(tiny_sh(&t, "ulimit -n 4096", NULL) != 0);
+	tiny_stop(&t);
+}
+
 TEST(confine_service_capabilities)
 {
 	struct inside_service s = { .name = "s", .capabilities = CAP(CAP_KILL) | CAP(CAP_SYS_ADMIN), .stop_signal = SIGTERM };
