@@ -19,7 +19,7 @@
 #include "lib/process.h"
 #include "psv/inside_private.h"
 
-enum { ANSWER_MS = 10 * 1000, ACT_MS = 30 * 1000, KILL_MS = 10 * 1000, DYING_MS = 2000 };
+enum { ANSWER_MS = 10 * 1000, ACT_MS = 30 * 1000, KILL_MS = 10 * 1000, DYING_MS = 2000, ROWS_MAX = 256 };
 
 static int wait_fd(int fd, short events, int timeout_ms)
 {
@@ -224,16 +224,18 @@ int inside_status(int conn, struct inside_status **ret, size_t *ret_n, struct er
 			cleanup_close(&pidfd);
 			break;
 		}
-		if (type == PROTO_STATUS_ROW && n < 256) {
-			list = xrealloc(list, n + 1, sizeof(*list));
-			list[n] = (struct inside_status){ .state = (enum inside_service_state)m.row.state,
-							  .pid = pidfd >= 0 ? pid_of(pidfd) : 0,
-							  .uptime_ms = m.row.uptime_ms,
-							  .restarts = m.row.restarts,
-							  .last_exit = m.row.last_exit };
-			(void)str_copy(list[n].name, sizeof(list[n].name), m.row.name);
-			n++;
+		if (type != PROTO_STATUS_ROW || n == ROWS_MAX) {
+			cleanup_close(&pidfd);
+			return err_set(err, -EBADMSG, "the first process of the virtual server sent something else");
 		}
+		list = xrealloc(list, n + 1, sizeof(*list));
+		list[n] = (struct inside_status){ .state = (enum inside_service_state)m.row.state,
+						  .pid = pidfd >= 0 ? pid_of(pidfd) : 0,
+						  .uptime_ms = m.row.uptime_ms,
+						  .restarts = m.row.restarts,
+						  .last_exit = m.row.last_exit };
+		(void)str_copy(list[n].name, sizeof(list[n].name), m.row.name);
+		n++;
 		cleanup_close(&pidfd);
 	}
 	*ret = steal_ptr(&list);

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A PID 1 that has fallen to its tenant: what it answers must neither hang the Psv's command nor reach further. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "psv/inside.h"
+#include "test.h"
+#include "vsv/proto.h"
+
+static const char *const command[] = { "x", NULL };
+
+static void send_header(int fd, enum proto_type type, const int *fds, size_t n)
+{
+	struct proto_header h;
+
+	proto_init(&h, type, sizeof(h));
+	(void)fd_send(fd, &h, sizeof(h), fds, n);
+}
+
+static void send_exit(int fd, int status)
+{
+	struct proto_exec_exit m = { .status = status };
+
+	proto_init(&m.h, PROTO_EXEC_EXIT, sizeof(m));
+	(void)fd_send(fd, &m, sizeof(m), NULL, 0);
+}
+
+static void send_failed(int fd, int error)
+{
+	struct proto_result m = { .error = error, .words = "words" };
+
+	proto_init(&m.h, PROTO_EXEC_FAILED, sizeof(m));
+	(void)fd_send(fd, &m, sizeof(m), NULL, 0);
+}
+
+static void nothing(int fd)
+{
+	(void)fd;
+}
+
+static void garbage(int fd)
+{
+	(void)!write(fd, "garbage", 7);
+}
+
+static void files_for_pipes(int fd)
+{
+	int file = open("/etc/passwd", O_RDWR | O_CLOEXEC);
+
+	send_header(fd, PROTO_EXEC_STREAMS, (int[]){ file, file, file }, 3);
+	(void)pause();
+}
+
+static void wrong_ends(int fd)
+{
+	int p[2];
+
+	(void)!pipe2(p, O_CLOEXEC);
+	send_header(fd, PROTO_EXEC_STREAMS, (int[]){ p[0], p[1], p[1] }, 3);
+	(void)pause();
+}
+
+static void too_few(int fd)
+{
+	int p[2];
+
+	(void)!pipe2(p, O_CLOEXEC);
+	send_header(fd, PROTO_EXEC_STREAMS, p, 2);
+	(void)pause();
+}
+
+static void too_many(int fd)
+{
+	int p[8] = { 0, 0, 0, 0, 0, 0, 0, 0 };
+
+	send_header(fd, PROTO_EXEC_STREAMS, p, 8);
+	(void)pause();
+}
+
+static void exit_first(int fd)
+{
+	send_exit(fd, 0);
+	(void)pause();
+}
+
+static void good_pipes(int fd, int keep[3])
+{
+	int in[2], out[2], errors[2];
+
+	(void)!(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC) | pipe2(errors, O_CLOEXEC));
+	send_header(fd, PROTO_EXEC_STREAMS, (int[]){ in[1], out[0], errors[0] }, 3);
+	(void)close(in[1]);
+	(void)close(out[0]);
+	(void)close(errors[0]);
+	memcpy(keep, (int[]){ in[0], out[1], errors[1] }, sizeof(int[3]));
+}
+
+static void fails_twice(int fd)
+{
+	int keep[3];
+
+	good_pipes(fd, keep);
+	send_failed(fd, -EPERM);
+	send_failed(fd, -EACCES);
+	send_exit(fd, 0);
+	(void)pause();
+}
+
+static void never_ends(int fd)
+{
+	int keep[3];
+
+	good_pipes(fd, keep);
+	(void)pause();
+}
+
+static void floods(int fd)
+{
+	static char buf[65536];
+	int keep[3];
+
+	good_pipes(fd, keep);
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (;;)
+		(void)!write(keep[1], buf, sizeof(buf));
+}
+
+/* One answer, and what inside_exec makes of it within the time. */
+static void check_exec(void (*answer)(int), int want)
+{
+	_cleanup_strbuf_ struct strbuf out = { 0 };
+	struct inside_exec e = { .argv = command, .output = &out, .timeout_ms = 1500 };
+	struct err err = { 0 };
+	int pair[2];
+	pid_t pid;
+
+	CHECK_INT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		char request[4096];
+
+		(void)close(pair[0]);
+		(void)!read(pair[1], request, sizeof(request));
+		answer(pair[1]);
+		_exit(0);
+	}
+	(void)close(pair[1]);
+	CHECK_INT(inside_exec(pair[0], &e, &err), want);
+	CHECK(err.text[0] && out.len <= 4 * 1024 * 1024);
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	(void)close(pair[0]);
+}
+
+TEST(inside_hostile_exec)
+{
+	check_exec(nothing, -ESRCH);
+	check_exec(garbage, -EBADMSG);
+	check_exec(files_for_pipes, -EBADMSG);
+	check_exec(wrong_ends, -EBADMSG);
+	check_exec(too_few, -EBADMSG);
+	check_exec(too_many, -EMSGSIZE);
+	check_exec(exit_first, -EBADMSG);
+	check_exec(fails_twice, -EACCES);
+	check_exec(never_ends, -ETIME);
+	check_exec(floods, -ETIME);
+}
+
+/* Rows without end, with descriptors that are no pidfd. */
+TEST(inside_hostile_status)
+{
+	struct proto_status_row row = { .name = "x", .pid = 1 };
+	struct inside_status *list;
+	struct err err = { 0 };
+	size_t n;
+	int pair[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t pid;
+
+	CHECK_INT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)close(pair[0]);
+		proto_init(&row.h, PROTO_STATUS_ROW, sizeof(row));
+		while (fd_send(pair[1], &row, sizeof(row), &null, 1) == 0)
+			;
+		_exit(0);
+	}
+	(void)close(pair[1]);
+	CHECK_INT(inside_status(pair[0], &list, &n, &err), -EBADMSG);
+	(void)close(pair[0]);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+}
