@@ -6,11 +6,11 @@
 
 /* --- binding --- */
 
-static __always_inline void force_reuse(void *ctx)
+static __always_inline void switch_on(struct bpf_sock_addr *ctx, int option)
 {
 	int one = 1;
 
-	bpf_setsockopt(ctx, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	bpf_setsockopt(ctx, SOL_SOCKET, option, &one, sizeof(one));
 }
 
 static __always_inline bool note_wild(struct bpf_sock *sk, int wild, const struct gate_addr *at)
@@ -28,14 +28,11 @@ static __always_inline bool note_wild(struct bpf_sock *sk, int wild, const struc
 static __always_inline void apply_reuse(struct bpf_sock_addr *ctx, struct bpf_sock *sk)
 {
 	struct sock_note *n = bpf_sk_storage_get(&notes, sk, NULL, 0);
-	int one = 1;
 
-	if (!n)
-		return;
-	if (n->reuse & 1)
-		bpf_setsockopt(ctx, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (n->reuse & 2)
-		bpf_setsockopt(ctx, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	if (n && n->reuse & 1)
+		switch_on(ctx, SO_REUSEADDR);
+	if (n && n->reuse & 2)
+		switch_on(ctx, SO_REUSEPORT);
 }
 
 /* Judges an address to bind and replaces it where the gate has another for it.  *wild says what it stood for. */
@@ -123,11 +120,15 @@ static __always_inline int step_aside(struct bpf_sock_addr *ctx, struct bpf_sock
 {
 	struct gate_listener key = { .id = id, .port = bpf_ntohs(ctx->user_port), .scope = GATE_EXACT };
 	struct sock_note *n = note_make(sk);
+	const struct gate_vsv *v;
 
 	if (!n)
 		return EADDRNOTAVAIL;
 	n->port = 0;
 	if (!key.port || (key.port < 1024 && (__u32)bpf_get_current_uid_gid() != 0) || !psv_listens(ctx, a))
+		return 0;
+	v = bpf_map_lookup_elem(&vsv, &id);
+	if (!v || v->flags & GATE_F_OWN_STACK) /* what listens there is its own */
 		return 0;
 	if (!wild)
 		key.addr = *a;
@@ -146,7 +147,6 @@ static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock 
 	bool udp = ctx->protocol == IPPROTO_UDP, group = false;
 	__u32 id = identified->id, *owner;
 	int wild = WILD_NONE, error;
-	bool own_stack = false;
 	struct asker me;
 
 	/* The common case first.  Where an address is in the table, its owner has a configuration (see gate_set). */
@@ -155,11 +155,10 @@ static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock 
 		me = who();
 		if (!me.v || !judge_bind(&me, a, udp, v6only, &wild, &group))
 			return refuse(me.id, KIND_BIND, EADDRNOTAVAIL);
-		own_stack = me.v->flags & GATE_F_OWN_STACK;
 	}
 	if (wild && !note_wild(sk, wild, a))
 		return refuse(id, KIND_BIND, EADDRNOTAVAIL);
-	if (!udp && !own_stack) {
+	if (!udp) {
 		error = step_aside(ctx, sk, a, id, wild);
 		if (error) {
 			bpf_set_retval(-error);
@@ -170,7 +169,7 @@ static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock 
 		apply_reuse(ctx, sk);
 	/* Else the first Vsv of a subnet would keep its broadcast address from the others. */
 	if (group)
-		force_reuse(ctx);
+		switch_on(ctx, SO_REUSEADDR);
 	return ALLOW;
 }
 

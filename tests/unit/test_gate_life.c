@@ -263,6 +263,9 @@ static void own_stack_body(struct machine *m)
 	fd = tcp(m, VSV_A, "0.0.0.0");
 	CHECK_INT(do_bind(fd, "0.0.0.0", PORT + 1), 0);
 	CHECK_STR(name_of(fd, 0, NULL), "0.0.0.0");
+	CHECK_INT(do_listen(fd), 0);
+	fd = tcp(m, VSV_A, "192.0.2.11");
+	CHECK_INT(do_bind(fd, "192.0.2.11", PORT + 1), -EADDRINUSE);
 	fd = machine_socket(m, VSV_A, AF_INET, SOCK_DGRAM, 0);
 	CHECK_INT(do_sendto(fd, "192.0.2.100", PORT, "192.0.2.21"), -EADDRNOTAVAIL);
 	CHECK_INT(do_sendto(fd, "192.0.2.100", PORT, "192.0.2.12"), 0);
