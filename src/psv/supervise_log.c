@@ -82,6 +82,12 @@ static bool replaced(int folder, int fd)
 	       (fd < 0 || (fstat(fd, &mine) == 0 && mine.st_ino != named.st_ino));
 }
 
+/* enough: reading has come to an end that line() wanted, or to an error. */
+static int enough(int ret, const char *path, struct err *err)
+{
+	return ret < 0 ? err_set(err, ret, "cannot pass on the log in %s: %m", path) : 0;
+}
+
 static int follow(struct reader *r, int folder, const char *path, int *fd, struct err *err)
 {
 	_cleanup_close_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -95,14 +101,14 @@ static int follow(struct reader *r, int folder, const char *path, int *fd, struc
 		int ret = *fd >= 0 ? read_lines(r, *fd) : 0;
 
 		if (ret)
-			return ret == 1 ? 0 : ret < 0 ? err_set(err, ret, "cannot read the log in %s: %m", path) : 0;
+			return enough(ret, path, err);
 		if (replaced(folder, *fd)) {
 			if (*fd >= 0) {
 				ret = read_lines(r, *fd); /* written before it was renamed */
 				(void)close(*fd);
 			}
 			if (ret)
-				return ret < 0 ? ret : 0;
+				return enough(ret, path, err);
 			r->len = 0;
 			*fd = open_log(folder, "log");
 			continue;
@@ -135,7 +141,7 @@ int supervise_log_read(const struct psv *psv, const char *name, const struct sup
 		ret = read_lines(r, old);
 	if (ret == 0 && fd >= 0)
 		ret = read_lines(r, fd);
-	if (ret < 0)
-		return err_set(err, ret, "cannot read the log in %s: %m", path);
-	return ret == 0 && l->follow ? follow(r, folder, path, &fd, err) : 0;
+	if (ret || !l->follow)
+		return enough(ret, path, err);
+	return follow(r, folder, path, &fd, err);
 }
