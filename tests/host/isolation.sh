@@ -133,7 +133,7 @@ shared=$(comm -12 <(sed -n 's/^superblocks //p' "$T/inside" | tr ',' '\n' | sort
 check_eq "no superblock of the Psv's is inside" "$shared" ""
 
 # Row (d): processes and the machine.
-expect ok signal-self abstract-own shm-own
+expect ok signal-self abstract-own shm-own one-inotify one-pty
 expect ESRCH signal-psv pidfd-psv
 expect none signal-all
 expect 'EPERM|EACCES|ESRCH|ENOENT' ptrace-init memory-init getfd-init limits-init descriptors-init

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/acct.h>
 #include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
@@ -133,6 +134,10 @@ static int capabilities(void)
 	return result("0x%llx", (unsigned long long)mask);
 }
 
+/* One of each that smbd, or a shell, needs. */
+static int one_inotify(void) { return outcome(inotify_init1(IN_CLOEXEC)); }
+static int one_pty(void) { return outcome(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)); }
+
 #ifdef __x86_64__
 /* The 32-bit entry: getpid by int 0x80, and a socket by socketcall, which a filter for the native calls does not see. */
 static int foreign_abi(void)
@@ -175,5 +180,7 @@ const struct attempt machine_attempts[] = {
 	{ "terminal-inject", terminal_inject },
 	{ "capabilities", capabilities },
 	{ "foreign-abi", foreign_abi },
+	{ "one-inotify", one_inotify },
+	{ "one-pty", one_pty },
 	{ NULL, NULL },
 };

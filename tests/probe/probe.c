@@ -87,7 +87,7 @@ static void run_one(const struct attempt *a)
 		(void)result("SIGNAL %d", WTERMSIG(status));
 }
 
-static bool chosen(const char *name, char **argv)
+static bool chosen(const char *name, char **argv, bool if_none)
 {
 	bool any = false;
 
@@ -98,19 +98,20 @@ static bool chosen(const char *name, char **argv)
 		if (strcmp(*argv, name) == 0)
 			return true;
 	}
-	return !any;
+	return !any && if_none;
 }
 
 int main(int argc, char **argv)
 {
-	const struct attempt *const tables[] = { network_attempts, file_attempts, process_attempts, machine_attempts };
+	const struct attempt *const tables[] = { network_attempts, file_attempts, process_attempts, machine_attempts,
+						 exhaust_attempts };
 
 	(void)argc;
 	params = argv + 1;
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		for (const struct attempt *a = tables[i]; a->name; a++)
-			if (chosen(a->name, argv + 1))
+			if (chosen(a->name, argv + 1, tables[i] != exhaust_attempts))
 				run_one(a);
 	return 0;
 }

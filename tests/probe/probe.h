@@ -17,6 +17,8 @@ extern const struct attempt network_attempts[];
 extern const struct attempt file_attempts[];
 extern const struct attempt process_attempts[];
 extern const struct attempt machine_attempts[];
+/* Run only when named: they take, and hold. */
+extern const struct attempt exhaust_attempts[];
 
 /* param: the value of KEY=VALUE of the command line; the attempt ends with "no-KEY" if it was not given. */
 const char *param(const char *key);
