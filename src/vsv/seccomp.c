@@ -61,6 +61,12 @@ static const struct {
 	{ SYS_add_key, EPERM },
 	{ SYS_request_key, EPERM },
 	{ SYS_keyctl, EPERM },
+	/* The kernel has 128 of these for user 0 of all Vsv and the Psv together; a Vsv that took them all would leave
+	 * none to anybody.  As on a kernel without them: programs look for themselves then. */
+#ifdef SYS_inotify_init
+	{ SYS_inotify_init, ENOSYS },
+#endif
+	{ SYS_inotify_init1, ENOSYS },
 	/* Mounts are made by the Psv alone. */
 	{ SYS_mount, EPERM },
 	{ SYS_umount2, EPERM },
