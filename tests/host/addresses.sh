@@ -29,7 +29,7 @@ check_eq "and for IPv6" "$(ip -6 route get "$NET6:101" | grep -oE 'src [0-9a-f:]
 check "address add on a running one" vnas address add a "$NET4.21/24"
 check "it is on" has "$NET4.21"
 check_eq "a program inside can bind it" "$(vnas exec a -- /root/probe own4="$NET4.21" bind-own4)" "bind-own4 ok"
-check_status "again is refused" 1 'doubled' vnas address add a "$NET4.21/24"
+check_status "again is refused" 2 "doubled" vnas address add a "$NET4.21/24"
 check_status "another's is refused" 5 'b' vnas address add a "$NET4.12/24"
 check_status "one that answers is refused" 5 "$NET4.102" vnas address add a "$NET4.102/24"
 check_json "address list" 'to_entries[0].value | length >= 1' vnas address list a --json
