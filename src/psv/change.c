@@ -216,25 +216,6 @@ static int reload_to(const struct psv *psv, const char *name, const char *text, 
 	return r;
 }
 
-static int read_text(const struct psv *psv, const char *name, char **ret, struct err *err)
-{
-	char path[PATH_MAX];
-	int r = file_read_at(AT_FDCWD, psv_conf_path(psv, name, path), CONF_MAX_BYTES, ret, NULL);
-
-	return r < 0 ? err_set(err, r, "cannot read %s: %m", path) : 0;
-}
-
-static int write_text(const struct psv *psv, const char *name, const char *text, struct err *err)
-{
-	_cleanup_close_ int etc = dir_open(AT_FDCWD, psv->etc);
-	char file[VSV_NAME_MAX + 8];
-	int r;
-
-	(void)str_format(file, sizeof(file), "%s.conf", name);
-	r = etc < 0 ? etc : file_write_atomic_at(etc, file, text, strlen(text), 0600);
-	return r < 0 ? err_set(err, r, "cannot write %s/%s: %m", psv->etc, file) : 0;
-}
-
 /* When the old text is at fault already, that is what is said, with its line. */
 static int check_old(const struct psv *psv, const char *name, const char *old, struct err *err)
 {
@@ -287,7 +268,7 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 	_cleanup_free_ char *old = NULL, *text = NULL;
 	struct conf conf = { 0 };
 	struct err ignored;
-	int r = read_text(psv, name, &old, err);
+	int r = psv_conf_text(psv, name, &old, NULL, err);
 
 	if (r < 0)
 		return r;
@@ -298,11 +279,11 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 		return 0;
 	r = check_text(psv, name, opts->whole_text ? NULL : old, text, &conf, err);
 	if (r == 0)
-		r = write_text(psv, name, text, err);
+		r = psv_conf_write(psv, name, text, err);
 	if (r == 0 && runs(psv, name)) {
 		r = reload_to(psv, name, text, opts, err);
 		if (r < 0) {
-			(void)write_text(psv, name, old, &ignored);
+			(void)psv_conf_write(psv, name, old, &ignored);
 			(void)reload_to(psv, name, old, &(struct change_opts){ .no_probe = true }, &ignored);
 		}
 	}
@@ -331,7 +312,7 @@ int server_reload(const struct psv *psv, const char *name, void (*notice)(const 
 	_cleanup_close_ int lock = psv_lock(psv, name, "reload", LOCK_WAIT_MS, notice, err);
 	_cleanup_free_ char *text = NULL;
 	struct conf conf = { 0 };
-	int r = lock < 0 ? lock : read_text(psv, name, &text, err);
+	int r = lock < 0 ? lock : psv_conf_load(psv, name, &text, NULL, err);
 
 	if (r == 0)
 		r = check_text(psv, name, NULL, text, &conf, err);

@@ -20,17 +20,6 @@
 
 enum { LOCK_WAIT_MS = 120 * 1000 };
 
-static int open_server_dir(const struct psv *psv, const char *name, struct err *err)
-{
-	char path[PATH_MAX];
-	int r, fd;
-
-	(void)str_format(path, sizeof(path), "%s/servers/%s", psv->lib, name);
-	r = dir_make_path(path, 0700);
-	fd = r < 0 ? r : dir_open(AT_FDCWD, path);
-	return fd < 0 ? err_set(err, fd, "cannot make %s: %m", path) : fd;
-}
-
 /* Reads the marker of an interrupted create or destroy.  1: there is none. */
 static int read_marker(int dir, const char *marker, const char *name, struct conf *ret, struct err *err)
 {
@@ -81,7 +70,7 @@ static int forget(const struct psv *psv, const char *name, struct err *err)
 /* Finishes what a kill interrupted: an unfinished create is undone, an unfinished destroy is done. */
 static int finish_interrupted(const struct psv *psv, const char *name, struct err *err)
 {
-	_cleanup_close_ int dir = open_server_dir(psv, name, err);
+	_cleanup_close_ int dir = psv_server_dir(psv, name, err);
 	struct conf conf = { 0 };
 	int r;
 
@@ -156,17 +145,6 @@ static int make_volumes(const struct psv *psv, const char *name, struct conf *co
 	return 0;
 }
 
-static int write_conf(const struct psv *psv, const char *name, const char *text, struct err *err)
-{
-	_cleanup_close_ int etc = dir_open(AT_FDCWD, psv->etc);
-	char file[VSV_NAME_MAX + 8];
-	int r;
-
-	(void)str_format(file, sizeof(file), "%s.conf", name);
-	r = etc < 0 ? etc : file_write_atomic_at(etc, file, text, strlen(text), 0600);
-	return r < 0 ? err_set(err, r, "cannot write %s/%s: %m", psv->etc, file) : 0;
-}
-
 static int make_all(const struct psv *psv, const char *name, struct conf *conf, char **text, int dir,
 		    const struct create_opts *opts, struct err *err)
 {
@@ -180,7 +158,7 @@ static int make_all(const struct psv *psv, const char *name, struct conf *conf, 
 	if (r == 0)
 		r = relabel(psv, name, conf, *text, err);
 	if (r == 0)
-		r = write_conf(psv, name, *text, err);
+		r = psv_conf_write(psv, name, *text, err);
 	if (r == 0 && unlinkat(dir, "creating", 0) < 0)
 		r = err_set(err, -errno, "cannot remove servers/%s/creating: %m", name);
 	return r;
@@ -242,7 +220,7 @@ static int create_locked(const struct psv *psv, const char *name, const char *co
 			describe(psv, name, conf, opts->ret_steps);
 		return r;
 	}
-	dir = open_server_dir(psv, name, err);
+	dir = psv_server_dir(psv, name, err);
 	if (dir < 0)
 		return dir;
 	r = file_write_atomic_at(dir, "creating", text, strlen(text), 0600);
@@ -295,7 +273,7 @@ static int is_running(const struct psv *psv, const char *name, struct err *err)
 
 static int destroy_existing(const struct psv *psv, const char *name, bool purge, struct err *err)
 {
-	_cleanup_close_ int dir = open_server_dir(psv, name, err);
+	_cleanup_close_ int dir = psv_server_dir(psv, name, err);
 	char path[PATH_MAX];
 	struct conf conf = { 0 };
 	int r = dir < 0 ? dir : conf_read(psv_conf_path(psv, name, path), name, &conf, err);

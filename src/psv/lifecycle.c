@@ -102,19 +102,6 @@ static int clean_up_fresh(const struct psv *psv, const char *name, struct err *e
 	return r;
 }
 
-static int read_conf(struct walk *w, struct err *err)
-{
-	char path[PATH_MAX];
-	size_t len;
-	int r;
-
-	(void)psv_conf_path(w->psv, w->name, path);
-	r = file_read_at(AT_FDCWD, path, CONF_MAX_BYTES, &w->conf_text, &len);
-	if (r < 0)
-		return err_set(err, r, "cannot read %s: %m", path);
-	return conf_parse(w->conf_text, len, path, w->name, &w->conf, err);
-}
-
 static int prepare_state(struct walk *w, struct err *err)
 {
 	int r = psv_id_claim(w->psv, w->name, &w->st.id, err);
@@ -208,7 +195,7 @@ static int start_under_lock(const struct psv *psv, const char *name, const struc
 			return err_wrap(err, r, "cannot take away what is left of the last run");
 	}
 	walk_init(&w, psv, name, opts);
-	r = read_conf(&w, err);
+	r = psv_conf_load(psv, name, &w.conf_text, &w.conf, err);
 	if (r == 0)
 		r = start_locked(&w, err);
 	walk_end(&w);
@@ -229,7 +216,7 @@ int lifecycle_describe(const struct psv *psv, const char *name, const struct sta
 	int r;
 
 	walk_init(&w, psv, name, opts);
-	r = read_conf(&w, err);
+	r = psv_conf_load(psv, name, &w.conf_text, &w.conf, err);
 	if (r == 0)
 		r = steps[0].up(&w, err);
 	for (size_t i = 0; r == 0 && i < n_steps; i++)

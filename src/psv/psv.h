@@ -28,6 +28,13 @@ void psv_close(struct psv *psv);
 /* psv_conf_path: the path of NAME.conf. */
 char *psv_conf_path(const struct psv *psv, const char *name, char buf[PATH_MAX]);
 
+/* psv_conf_text: NAME.conf as it is, even if it is wrong.  psv_conf_load: NAME.conf, read and parsed; either result may be NULL.  0 or -errno.  psv_conf_write: replaces it
+ * atomically.  psv_server_dir: LIB/servers/NAME, made if it is not there; a descriptor or -errno. */
+int psv_conf_text(const struct psv *psv, const char *name, char **ret, size_t *ret_len, struct err *err);
+int psv_conf_load(const struct psv *psv, const char *name, char **ret_text, struct conf *ret, struct err *err);
+int psv_conf_write(const struct psv *psv, const char *name, const char *text, struct err *err);
+int psv_server_dir(const struct psv *psv, const char *name, struct err *err);
+
 /* psv_list: names of all Vsv, sorted.  A Vsv exists when its NAME.conf does. */
 int psv_list(const struct psv *psv, struct strlist *ret, struct err *err);
 bool psv_exists(const struct psv *psv, const char *name);

@@ -41,37 +41,13 @@ static int lock_both(const struct psv *psv, const char *name, const char *verb, 
 	return ret->registry < 0 ? ret->registry : 0;
 }
 
-static int open_server_dir(const struct psv *psv, const char *name, struct err *err)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	(void)str_format(path, sizeof(path), "%s/servers/%s", psv->lib, name);
-	fd = dir_open(AT_FDCWD, path);
-	return fd < 0 ? err_set(err, fd, "cannot open %s: %m", path) : fd;
-}
-
-static int read_conf(const struct psv *psv, const char *name, char **ret_text, struct conf *ret, struct err *err)
-{
-	_cleanup_free_ char *text = NULL;
-	char path[PATH_MAX];
-	int r = file_read_at(AT_FDCWD, psv_conf_path(psv, name, path), CONF_MAX_BYTES, &text, NULL);
-
-	if (r < 0)
-		return err_set(err, r, "cannot read %s: %m", path);
-	r = conf_parse(text, strlen(text), path, name, ret, err);
-	if (r == 0 && ret_text)
-		*ret_text = steal_ptr(&text);
-	return r;
-}
-
 /* A volume that a killed `volume add` made is deleted if no configuration ever named it. */
 static int finish_adding(const struct psv *psv, const char *name, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = NULL;
 	struct conf now = { 0 };
 	struct dirent *e;
-	int fd = open_server_dir(psv, name, err), r;
+	int fd = psv_server_dir(psv, name, err), r;
 
 	if (fd < 0)
 		return fd;
@@ -80,7 +56,7 @@ static int finish_adding(const struct psv *psv, const char *name, struct err *er
 		(void)close(fd);
 		return err_set(err, -ENOMEM, "cannot read the folder of %s: %m", name);
 	}
-	r = read_conf(psv, name, NULL, &now, err);
+	r = psv_conf_load(psv, name, NULL, &now, err);
 	while (r == 0 && (e = readdir(d))) {
 		_cleanup_free_ char *text = NULL;
 		const struct conf_volume *v;
@@ -196,7 +172,7 @@ int server_volume_add(const struct psv *psv, const char *name, const char *volum
 	if (r == 0)
 		r = finish_adding(psv, name, err);
 	if (r == 0)
-		r = read_conf(psv, name, &old, &now, err);
+		r = psv_conf_load(psv, name, &old, &now, err);
 	if (r == 0 && conf_volume_find(&now, volume))
 		r = err_exit(err, VNAS_EXIT_IN_USE, -EEXIST, "it has a volume %s already", volume);
 	if (r == 0) {
@@ -206,7 +182,7 @@ int server_volume_add(const struct psv *psv, const char *name, const char *volum
 	if (r == 0 && !conf_volume_find(&conf, volume))
 		r = err_set(err, -EINVAL, "'%s' is no name for a volume", volume);
 	if (r == 0) {
-		dir = open_server_dir(psv, name, err);
+		dir = psv_server_dir(psv, name, err);
 		r = dir < 0 ? dir : add_locked(psv, name, volume, opts, &text, &conf, dir, err);
 	}
 	conf_free(&now);
@@ -256,7 +232,7 @@ int server_volume_remove(const struct psv *psv, const char *name, const char *vo
 	if (r == 0)
 		r = finish_adding(psv, name, err);
 	if (r == 0)
-		r = read_conf(psv, name, &old, &conf, err);
+		r = psv_conf_load(psv, name, &old, &conf, err);
 	if (r == 0)
 		r = find_volume(&conf, volume, &v, err);
 	if (r == 0)
@@ -306,7 +282,7 @@ int server_volume_grow(const struct psv *psv, const char *name, const char *volu
 	if (r == 0)
 		r = finish_adding(psv, name, err);
 	if (r == 0)
-		r = read_conf(psv, name, &old, &conf, err);
+		r = psv_conf_load(psv, name, &old, &conf, err);
 	if (r == 0)
 		r = find_volume(&conf, volume, &v, err);
 	if (r == 0) {
