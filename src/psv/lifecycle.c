@@ -317,6 +317,43 @@ int lifecycle_supervisor(const struct psv *psv, const char *name, struct err *er
 	return r;
 }
 
+/* One address.  1: something was missing and is back.  An interface that was deleted and made again has another index. */
+static int reassert_one(struct walk *w, struct state_address *a, struct err *err)
+{
+	int r = net_address_up(&a->a, a->ifindex, w->st.id, w->conf.gateways, w->conf.n_gateways, err);
+
+	if (r != -ENODEV)
+		return r;
+	r = net_find_interface(&a->a, &a->ifindex, err);
+	if (r == 0)
+		r = state_write(w->psv, w->name, &w->st, err);
+	return r < 0 ? r : net_address_up(&a->a, a->ifindex, w->st.id, w->conf.gateways, w->conf.n_gateways, err);
+}
+
+/* All of them, also after one that failed; the first failure is returned. */
+static int reassert_all(struct walk *w, struct err *err)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < w->st.n_addresses; i++) {
+		struct state_address *a = &w->st.addresses[i];
+		struct err why = { 0 };
+		char buf[96];
+		int r = reassert_one(w, a, &why);
+
+		(void)conf_address_str(&a->a, buf, sizeof(buf));
+		if (r > 0) {
+			event_log(w->psv, w->name, "address-restored", "%s", buf);
+			r = net_announce(&a->a, a->ifindex, &why);
+		}
+		if (r >= 0 || first < 0)
+			continue;
+		first = err_wrap(&why, r, "address %s", buf);
+		*err = why;
+	}
+	return first;
+}
+
 int lifecycle_reassert(const struct psv *psv, const char *name, struct err *err)
 {
 	_cleanup_close_ int lock = psv_lock(psv, name, "reassert", LOCK_WAIT_MS, NULL, err);
@@ -333,16 +370,8 @@ int lifecycle_reassert(const struct psv *psv, const char *name, struct err *err)
 		r = running_conf_read(psv, name, &w.conf_text, &w.conf, err);
 	if (r == 0)
 		r = net_loopback_up(w.st.id, err);
-	for (size_t i = 0; r >= 0 && i < w.st.n_addresses; i++) {
-		const struct state_address *a = &w.st.addresses[i];
-		char buf[96];
-
-		r = net_address_up(&a->a, a->ifindex, w.st.id, w.conf.gateways, w.conf.n_gateways, err);
-		if (r <= 0)
-			continue;
-		event_log(psv, name, "address-restored", "%s", conf_address_str(&a->a, buf, sizeof(buf)));
-		r = net_announce(&a->a, a->ifindex, err);
-	}
+	if (r >= 0)
+		r = reassert_all(&w, err);
 	walk_end(&w);
 	return r < 0 ? r : 0;
 }

@@ -93,18 +93,25 @@ static void probe_describe(const struct walk *w, struct strlist *ret)
 			     conf_address_str(&w->conf.addresses[i], buf, sizeof(buf)));
 }
 
+/* The interfaces of conf.addresses, which st.addresses are in the same order. */
+static uint32_t *state_ifindexes(const struct state *st)
+{
+	uint32_t *list = xcalloc(st->n_addresses, sizeof(*list));
+
+	for (size_t i = 0; i < st->n_addresses; i++)
+		list[i] = st->addresses[i].ifindex;
+	return list;
+}
+
 static int probe_up(struct walk *w, struct err *err)
 {
-	_cleanup_free_ uint32_t *ifindexes = NULL;
+	_cleanup_free_ uint32_t *ifindexes = state_ifindexes(&w->st);
 	char mac[18], buf[96];
 	size_t taken;
 	int r;
 
 	if (w->opts->no_probe || w->conf.n_addresses == 0)
 		return 0;
-	ifindexes = xcalloc(w->conf.n_addresses, sizeof(*ifindexes));
-	for (size_t i = 0; i < w->conf.n_addresses; i++)
-		ifindexes[i] = w->st.addresses[i].ifindex;
 	r = net_probe(w->conf.addresses, ifindexes, w->conf.n_addresses, PROBE_WAIT_MS, &taken, mac, err);
 	if (r <= 0)
 		return r;
@@ -521,13 +528,9 @@ static void announce_describe(const struct walk *w, struct strlist *ret)
 
 static int announce_up(struct walk *w, struct err *err)
 {
-	for (size_t i = 0; i < w->st.n_addresses; i++) {
-		int r = net_announce(&w->st.addresses[i].a, w->st.addresses[i].ifindex, err);
+	_cleanup_free_ uint32_t *ifindexes = state_ifindexes(&w->st);
 
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return net_announce_all(w->conf.addresses, ifindexes, w->conf.n_addresses, err);
 }
 
 /* supervisor */
