@@ -261,6 +261,9 @@ int pid_start_time(pid_t pid, uint64_t *ret)
 		return -ESRCH;
 	/* The second field is the command's name in brackets and may hold anything. */
 	p = strrchr(buf, ')');
+	/* The third is its state: one that waits for its parent, or is just going, is gone. */
+	if (p && p[1] == ' ' && (p[2] == 'Z' || p[2] == 'X'))
+		return -ESRCH;
 	for (int field = 2; p && field < 22; field++)
 		p = strchr(p + 1, ' ');
 	if (!p)

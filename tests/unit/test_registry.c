@@ -289,6 +289,28 @@ TEST(state_is_written_and_read)
 	psv_close(&psv);
 }
 
+TEST(state_phase_of_a_zombie_is_failed)
+{
+	struct state st = { .phase = VSV_RUNNING };
+	struct psv psv;
+	siginfo_t info;
+
+	open_psv(&psv);
+	st.init_pid = fork();
+	if (st.init_pid == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	CHECK_INT(pid_start_time(st.init_pid, &st.init_start), 0);
+	CHECK_INT(state_phase(&psv, "a", &st), VSV_RUNNING);
+	CHECK_INT(kill(st.init_pid, SIGKILL), 0);
+	CHECK_INT(waitid(P_PID, (id_t)st.init_pid, &info, WEXITED | WNOWAIT), 0);
+	CHECK_INT(state_phase(&psv, "a", &st), VSV_FAILED);
+	CHECK_INT(waitpid(st.init_pid, NULL, 0), st.init_pid);
+	CHECK_INT(state_phase(&psv, "a", &st), VSV_FAILED);
+	psv_close(&psv);
+}
+
 TEST(state_phase_of_what_was_interrupted)
 {
 	struct state st = { .phase = VSV_STARTING };
