@@ -106,7 +106,7 @@ static int attach_one(struct walk *w, const struct conf_volume *cv, struct err *
 	if (job.mount_fd >= 0) {
 		r = in_mount_namespace(&w->st, &job);
 		if (r < 0)
-			r = err_set(err, r, "cannot mount it at %s: %m", cv->mount);
+			r = err_set(err, r, "volume %s: cannot mount it at %s: %m", cv->name, cv->mount);
 		(void)close(job.mount_fd);
 	} else {
 		r = job.mount_fd;
@@ -123,11 +123,11 @@ static int detach_one(struct walk *w, const struct conf_volume *cv, struct err *
 	int r = in_mount_namespace(&w->st, &job);
 
 	if (r == -EBUSY) {
-		(void)err_exit(err, VNAS_EXIT_IN_USE, r, "files on it are in use");
+		(void)err_exit(err, VNAS_EXIT_IN_USE, r, "volume %s: files on it are in use", cv->name);
 		return err_hint(err, r, "`vnas sessions %s` shows by whom; end them first", w->name);
 	}
 	if (r < 0)
-		return err_set(err, r, "cannot take it away from %s: %m", cv->mount);
+		return err_set(err, r, "volume %s: cannot take it away from %s: %m", cv->name, cv->mount);
 	walk_remove_device(w, cv->name);
 	return volume_wait_gone(w->psv, w->name, cv, 10 * 1000, err);
 }
@@ -138,13 +138,13 @@ int attach_changed_volumes(struct walk *w, const struct conf *old, struct err *e
 		int r = conf_volume_find(&w->conf, old->volumes[i].name) ? 0 : detach_one(w, &old->volumes[i], err);
 
 		if (r < 0)
-			return err_wrap(err, r, "volume %s", old->volumes[i].name);
+			return r;
 	}
 	for (size_t i = 0; i < w->conf.n_volumes; i++) {
 		int r = conf_volume_find(old, w->conf.volumes[i].name) ? 0 : attach_one(w, &w->conf.volumes[i], err);
 
 		if (r < 0)
-			return err_wrap(err, r, "volume %s", w->conf.volumes[i].name);
+			return r;
 	}
 	return 0;
 }
