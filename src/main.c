@@ -1,34 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vnas(8): finds the verb, opens the Psv, runs it, and says what went wrong.  The only file that prints errors. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "lib/err.h"
+#include "lib/output.h"
 #include "psv/psv.h"
 
 static const char *notice_name;
 
+/* say: a name is not checked yet when it is wrong, and words may quote a tenant's. */
+static void say(const char *name, const char *text)
+{
+	(void)fputs("vnas: ", stderr);
+	if (name) {
+		output_safe(stderr, name);
+		(void)fputs(": ", stderr);
+	}
+	output_safe(stderr, text);
+	(void)fputc('\n', stderr);
+}
+
 void call_notice(const char *line)
 {
-	if (notice_name)
-		(void)fprintf(stderr, "vnas: %s: %s\n", notice_name, line);
-	else
-		(void)fprintf(stderr, "vnas: %s\n", line);
+	say(notice_name, line);
 }
 
 static int report(const char *name, const struct err *err, int code)
 {
 	const char *text = err->text[0] ? err->text : strerror(-code);
 
-	if (name)
-		(void)fprintf(stderr, "vnas: %s: %s\n", name, text);
-	else
-		(void)fprintf(stderr, "vnas: %s\n", text);
+	if (!err->text[0] && ferror(stdout))
+		return VNAS_EXIT_FAILED; /* main() says it */
+	say(name, text);
 	if (err->hint[0])
-		(void)fprintf(stderr, "vnas: %s\n", err->hint);
+		say(NULL, err->hint);
 	if (err->exit != VNAS_EXIT_OK)
 		return (int)err->exit;
 	return code == -EPERM || code == -EACCES ? VNAS_EXIT_NOT_PERMITTED : VNAS_EXIT_FAILED;
@@ -143,7 +153,7 @@ static int unknown_verb(const char *verb, const char *sub)
 		(void)fputc('\n', stderr);
 		return VNAS_EXIT_USAGE;
 	}
-	(void)fprintf(stderr, "vnas: %s: no such verb\n", verb);
+	say(verb, "no such verb");
 	if (guess)
 		(void)fprintf(stderr, "vnas: did you mean `vnas %s`?\n", guess);
 	else
@@ -151,7 +161,28 @@ static int unknown_verb(const char *verb, const char *sub)
 	return VNAS_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+/* A file that we open must never become our standard output.  What is closed cannot be read or written: a list that
+ * nobody gets is a failure. */
+static void fill_closed_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", O_RDONLY | O_NOCTTY);
+}
+
+/* Whatever a verb printed, and however often it flushed: it counts when it is written. */
+static int close_output(int status)
+{
+	bool failed = fflush(stdout) == EOF;
+	const char *why = failed ? strerror(errno) : NULL;
+
+	if (!failed && !ferror(stdout))
+		return status;
+	(void)fprintf(stderr, "vnas: cannot write to standard output%s%s\n", why ? ": " : "", why ? why : "");
+	return status ? status : VNAS_EXIT_FAILED;
+}
+
+static int dispatch(int argc, char **argv)
 {
 	const struct cmd *cmd;
 
@@ -186,4 +217,10 @@ int main(int argc, char **argv)
 		return VNAS_EXIT_OK;
 	}
 	return run_verb(cmd, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	fill_closed_streams();
+	return close_output(dispatch(argc, argv));
 }

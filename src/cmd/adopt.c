@@ -49,8 +49,10 @@ static int show(const struct call *c, const struct adopt *a, struct err *err)
 {
 	if (c->json)
 		return output_list(true, "volumes", volumes_json(a), columns, 6);
-	(void)printf("Server %s, generation %llu, asks for:\n\n%s\n", a->server, (unsigned long long)a->generation,
-		     a->conf_text);
+	(void)printf("Server %s, generation %llu, asks for:\n\n", a->server, (unsigned long long)a->generation);
+	/* From a disk that may come from anywhere: what is read here is what it says. */
+	output_safe_lines(stdout, a->conf_text);
+	(void)putchar('\n');
 	if (output_list(false, "volumes", volumes_json(a), columns, 6) < 0)
 		return err_set(err, -EIO, "cannot write the list");
 	return 0;

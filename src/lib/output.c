@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/printable.h"
 #include "lib/str.h"
 
 static void cell_text(const json_t *v, enum column_kind kind, struct strbuf *out)
@@ -126,6 +127,31 @@ int output_steps(bool json, const struct strlist *lines)
 	return output_json("steps", list);
 }
 
+static void safe(FILE *f, const char *text, bool lines)
+{
+	size_t len = strlen(text), n;
+
+	for (; len; text += n, len -= n) {
+		n = lines && *text == '\n' ? 1 : printable_len(text, len);
+		if (n) {
+			(void)fwrite(text, 1, n, f);
+			continue;
+		}
+		(void)fprintf(f, "\\x%02x", (unsigned char)*text);
+		n = 1;
+	}
+}
+
+void output_safe(FILE *f, const char *text)
+{
+	safe(f, text, false);
+}
+
+void output_safe_lines(FILE *f, const char *text)
+{
+	safe(f, text, true);
+}
+
 void output_line(const json_t *object, const struct column *column)
 {
 	_cleanup_strbuf_ struct strbuf text = { 0 };
@@ -134,5 +160,7 @@ void output_line(const json_t *object, const struct column *column)
 	if (!v)
 		return;
 	cell_text(v, column->kind, &text);
-	(void)printf("%-18s %s\n", column->title, text.len ? strbuf_str(&text) : "-");
+	(void)printf("%-18s ", column->title);
+	output_safe(stdout, text.len ? strbuf_str(&text) : "-");
+	(void)putchar('\n');
 }

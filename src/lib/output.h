@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 enum column_kind { COL_TEXT, COL_NUMBER, COL_SIZE, COL_TIME, COL_BOOL, COL_LIST };
 
@@ -22,5 +23,8 @@ int output_json(const char *name, json_t *list);
 /* output_steps: lines "step: words" as the list "steps" of objects {step, what}, or as they are. */
 struct strlist;
 int output_steps(bool json, const struct strlist *lines);
+/* output_safe: text that is not ours: what would act on a terminal is written as \xNN. */
+void output_safe(FILE *f, const char *text);
+void output_safe_lines(FILE *f, const char *text);
 /* output_line: "title value" of one key, nothing if there is no such key. */
 void output_line(const json_t *object, const struct column *column);

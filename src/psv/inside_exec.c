@@ -43,6 +43,7 @@ struct flow {
 	bool own_from, own_to; /* closed with the flow */
 	bool terminal;         /* into a terminal: its end is a character */
 	bool no_splice;
+	int error;             /* it could not be passed on */
 	const char *text;      /* in place of `from` */
 	size_t text_left;
 	struct strbuf *sink;   /* in place of `to` */
@@ -140,6 +141,13 @@ static void fill(struct flow *f)
 	f->state = FLOW_DESTINATION;
 }
 
+/* broken: what could not be passed on.  A reader that went away is no failure: the command gets its SIGPIPE. */
+static void broken(struct flow *f)
+{
+	f->error = errno == EPIPE ? 0 : -errno;
+	flow_close(f);
+}
+
 static void drain(struct flow *f)
 {
 	/* A pipe that is not ours blocks; it has room for this much when it polls writable. */
@@ -151,7 +159,7 @@ static void drain(struct flow *f)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
-		flow_close(f);
+		broken(f);
 		return;
 	}
 	f->begin += (size_t)n;
@@ -172,7 +180,7 @@ static void move(struct flow *f)
 		return;
 	}
 	if (errno != EINVAL) {
-		flow_close(f);
+		broken(f);
 		return;
 	}
 	f->no_splice = true; /* a terminal, a file opened for appending, some devices */
@@ -446,6 +454,8 @@ static int finish(const struct relay *r, const struct inside_exec *e, struct err
 {
 	if (r->error)
 		return err_set(err, r->error, "cannot run '%s': %s: %s", e->argv[0], r->words, strerror(-r->error));
+	if (r->status == 0 && r->flows[FLOW_OUT].error)
+		return err_set(err, r->flows[FLOW_OUT].error, "cannot write what the command said: %m");
 	return WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
 }
 

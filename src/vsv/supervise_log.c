@@ -15,50 +15,29 @@
 
 #include "lib/cleanup.h"
 #include "lib/fd.h"
+#include "lib/printable.h"
 #include "vsv/small.h"
-
-/* utf8_len: of the character at p; 0: not one, or a control character. */
-static size_t utf8_len(const unsigned char *p, size_t len)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-	if (n == 0 || n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if (n == 1)
-		return (p[0] >= ' ' && p[0] != 0x7f) || p[0] == '\t';
-	if (n == 2)
-		return p[0] == 0xc2 && p[1] < 0xa0 ? 0 : n; /* C1 controls */
-	if (n == 3 && ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0)))
-		return 0;
-	if (n == 4 && ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90)))
-		return 0;
-	return n;
-}
 
 /* add_safe: json: for the inside of a JSON string. */
 static void add_safe(struct text *t, const char *s, size_t len, bool json)
 {
 	static const char hex[] = "0123456789abcdef";
-	const unsigned char *p = (const unsigned char *)s;
 
 	while (len) {
-		size_t n = utf8_len(p, len);
+		size_t n = printable_len(s, len);
 
-		if (n && json && (*p == '"' || *p == '\\' || *p == '\t')) {
-			text_add(t, *p == '"' ? "\\\"" : *p == '\\' ? "\\\\" : "\\t");
+		if (n && json && (*s == '"' || *s == '\\' || *s == '\t')) {
+			text_add(t, *s == '"' ? "\\\"" : *s == '\\' ? "\\\\" : "\\t");
 		} else if (n) {
-			text_add_n(t, (const char *)p, n);
+			text_add_n(t, s, n);
 		} else {
-			char e[] = { hex[*p >> 4], hex[*p & 15], '\0' };
+			char e[] = { hex[(unsigned char)*s >> 4], hex[*s & 15], '\0' };
 
 			text_add(t, json ? "\\\\x" : "\\x");
 			text_add(t, e);
 			n = 1;
 		}
-		p += n;
+		s += n;
 		len -= n;
 	}
 }

@@ -118,6 +118,22 @@ check "its own address again" vnas start d
 
 # What cannot be written is said.
 check_status "standard output is full" 1 'output|space' bash -c "'$VNAS' list --json >/dev/full"
+check_status "and closed" 1 'output' bash -c "'$VNAS' list --json >&-"
+for words in '' --version 'create --help' list 'status d' 'show d' 'volume list d' 'share list d' 'address list d' 'template list'; do
+	check_status "standard output is full: vnas $words" 1 'output' bash -c "'$VNAS' $words >/dev/full"
+done
+vnas start d --no-probe
+for words in 'status d' 'logs d' 'events d' 'exec d -- echo x'; do
+	check_status "standard output is full: vnas $words" 1 'output|said' bash -c "'$VNAS' $words >/dev/full"
+done
+# No file of the Psv's takes the place of a stream that is closed.
+check_eq "exec with a closed standard input" "$(timeout 20 bash -c "'$VNAS' exec d -- sh -c 'echo in; cat' <&-")" in
+check_status "exec with all streams closed" 1 '' timeout 20 bash -c "'$VNAS' exec d -- sh -c 'echo x' <&- >&- 2>&-"
+check "stop and start with all streams closed" bash -c "'$VNAS' stop d <&- >&- 2>&- && '$VNAS' start d --no-probe <&- >&- 2>&-"
+
+# Nothing that is quoted acts on the terminal.
+refute "no escape sequence in a message" grep -q $'\e' <(vnas start $'a\e[2J' 2>&1)
+check "it is written in hexadecimal" grep -qF 'a\x1b[2J' <(vnas start $'a\e[2J' 2>&1)
 
 hosts_remove
 done_testing

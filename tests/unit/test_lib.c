@@ -2,6 +2,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
+#include "lib/output.h"
 #include "lib/process.h"
 #include "lib/str.h"
 #include "test.h"
@@ -164,4 +167,31 @@ TEST(distance_of_words)
 	CHECK_INT(str_distance("start", "strat"), 2);
 	CHECK_INT(str_distance("list", "lst"), 1);
 	CHECK_INT(str_distance("", "abc"), 3);
+}
+
+TEST(output_is_safe_for_a_terminal)
+{
+	static const struct {
+		const char *text, *safe;
+	} cases[] = {
+		{ "plain, \tß, 日本, 😀", "plain, \tß, 日本, 😀" },
+		{ "\033[2J\007\r\n\177", "\\x1b[2J\\x07\\x0d\\x0a\\x7f" },
+		{ "\302\233" "31m", "\\xc2\\x9b31m" },          /* CSI as a character */
+		{ "\23331m", "\\x9b31m" },                     /* and as a byte */
+		{ "\342\200\256gpj.exe", "\\xe2\\x80\\xaegpj.exe" }, /* right-to-left override */
+		{ "\342\201\246x\342\200\250y", "\\xe2\\x81\\xa6x\\xe2\\x80\\xa8y" },
+		{ "\300\257 \355\240\200 \364\220\200\200 \303", "\\xc0\\xaf \\xed\\xa0\\x80 \\xf4\\x90\\x80\\x80 \\xc3" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *text = NULL;
+		size_t size;
+		FILE *f = open_memstream(&text, &size);
+
+		CHECK(f);
+		output_safe(f, cases[i].text);
+		(void)fclose(f);
+		CHECK_STR(text, cases[i].safe);
+		free(text);
+	}
 }
