@@ -67,7 +67,8 @@ TEST(confine_system_calls)
 		int got = result_of(p, p, len), control = result_of(strbuf_str(&outside), p, len);
 
 		calls++;
-		if (got != want(p, len)) {
+		/* What does not exist on this kernel cannot be told apart. */
+		if (got != want(p, len) && (want(p, len) == EPERM || control == 0 || got != control)) {
 			(void)fprintf(stderr, "    %.*s: %s, not %s\n", (int)len, p, strerror(got), strerror(want(p, len)));
 			wrong++;
 		}

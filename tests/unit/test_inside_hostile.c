@@ -53,7 +53,7 @@ static void garbage(int fd)
 
 static void files_for_pipes(int fd)
 {
-	int file = open("/etc/passwd", O_RDWR | O_CLOEXEC);
+	int file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
 
 	send_header(fd, PROTO_EXEC_STREAMS, (int[]){ file, file, file }, 3);
 	(void)pause();

@@ -36,7 +36,8 @@ static void open_terminal(struct terminal *term, const struct tiny *t, const cha
 	int slave, conn, r;
 
 	*term = (struct terminal){ .master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC) };
-	CHECK(term->master >= 0);
+	if (term->master < 0)
+		SKIP("no terminals here");
 	CHECK_INT(grantpt(term->master) | unlockpt(term->master), 0);
 	CHECK_INT(ioctl(term->master, TIOCSWINSZ, &size), 0);
 	slave = open(ptsname(term->master), O_RDWR | O_NOCTTY | O_CLOEXEC);
