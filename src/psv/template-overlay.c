@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The template as a Vsv's /usr.  One loop device and one EROFS superblock serve all Vsv of a template: whoever comes later
  * finds the device by the note in RUN/locks/.template-NAME and gets the same superblock from the kernel, and with it the
- * same page cache.  The device reads directly, so that nothing is cached twice, and clears itself after the last mount.
+ * same page cache.  The device clears itself after the last mount.  It reads through the image's own page cache: what is read is kept twice while
+ * a Vsv runs, once for all of them, but a start after the last one stopped reads nothing from the disk (50 MB otherwise).
  *
  * Each Vsv gets an overlay of its own over it: a superblock that leads nowhere by file handle. */
 #include <errno.h>
@@ -83,11 +84,11 @@ static int loop_noted(int locks, const char *name, int image, char device[32])
 static int loop_make(int image, const char *name, char device[32], struct err *err)
 {
 	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	/* Blocks of EROFS's own size: direct reads then work on every disk below. */
+	/* Blocks of EROFS's own size. */
 	struct loop_config config = {
 		.fd = (uint32_t)image,
 		.block_size = LOOP_BLOCK_BYTES,
-		.info = { .lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO },
+		.info = { .lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR },
 	};
 
 	if (control < 0) {
