@@ -98,6 +98,7 @@ struct sock_note {
 	__u8 reuse;    /* 1: SO_REUSEADDR, 2: SO_REUSEPORT, asked for before the bind */
 	__u8 pad2[3];
 };
+_Static_assert(GATE_LAYOUT == 2 && sizeof(struct sock_note) == 48, "a change of sock_note counts GATE_LAYOUT up");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

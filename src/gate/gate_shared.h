@@ -4,15 +4,15 @@
  * Every address is written in sixteen bytes, an IPv4 address as v4-mapped, so that one key, one table and one code path
  * serve both families and the sockets that speak both.
  *
- * GATE_LAYOUT counts up whenever a structure below changes: programs of two builds with the same layout share their
- * maps, so an upgrade touches no running Vsv.  The map `addresses` (struct gate_addr to a number) is outside of it and
- * never changes: whatever the layout, each build knows whose an address is. */
+ * GATE_LAYOUT counts up whenever a structure below or struct sock_note (gate_base.bpf.h) changes: programs of two builds
+ * with the same layout share their maps, so an upgrade touches no running Vsv.  The map `addresses` (struct gate_addr to a
+ * number) is outside of it and never changes: whatever the layout, each build knows whose an address is. */
 #pragma once
 
 #include <linux/types.h>
 
 enum {
-	GATE_LAYOUT = 1,
+	GATE_LAYOUT = 2,
 	GATE_NETS = 64,             /* addresses of a Vsv */
 	GATE_PEERS = 64,
 	GATE_DEVICES = 64,
