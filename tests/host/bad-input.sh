@@ -119,11 +119,11 @@ check "its own address again" vnas start d
 # What cannot be written is said.
 check_status "standard output is full" 1 'output|space' bash -c "'$VNAS' list --json >/dev/full"
 check_status "and closed" 1 'output' bash -c "'$VNAS' list --json >&-"
-for words in '' --version 'create --help' list 'status d' 'show d' 'volume list d' 'share list d' 'address list d' 'template list'; do
+for words in '' --version 'create --help' list 'status d' 'show d' 'volume list d' 'address list d' 'template list'; do
 	check_status "standard output is full: vnas $words" 1 'output' bash -c "'$VNAS' $words >/dev/full"
 done
 vnas start d --no-probe
-for words in 'status d' 'logs d' 'events d' 'exec d -- echo x'; do
+for words in 'status d' 'events d' 'exec d -- echo x'; do
 	check_status "standard output is full: vnas $words" 1 'output|said' bash -c "'$VNAS' $words >/dev/full"
 done
 # No file of the Psv's takes the place of a stream that is closed.
