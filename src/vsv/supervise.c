@@ -35,6 +35,7 @@ enum {
 	SETTLE_MS = 100, REASSERT_MAX_MS = 10 * 1000, QUIET_MS = 30 * 1000,
 	RECOVER_FIRST_MS = 1000, RECOVER_MAX_MS = 60 * 1000,
 	ATTACH_MS = 1000, RECORDS_MAX = 256,
+	WINDOW_MS = 1000, WINDOW_BYTES = 512 * 1024, /* of records, with their headers */
 };
 
 struct supervisor {
@@ -51,6 +52,9 @@ struct supervisor {
 	int reassert_gap_ms;
 	int64_t recover_ms;
 	int recover_gap_ms;
+	int64_t window_ms;           /* when the present second of the log began */
+	size_t window_bytes;         /* what was taken in it */
+	int64_t rest_ms;             /* enough of the log until then; -1: not */
 	struct log_files files;
 };
 
@@ -326,6 +330,21 @@ static void acknowledge(void)
 	(void)fd_send(sup.conn, &m, sizeof(m), NULL, 0);
 }
 
+/* over_budget: a service that floods the log would have us work for it beside its own limits.  What we do not take in time
+ * is pushed out of PID 1's ring, which counts it. */
+static void over_budget(size_t bytes)
+{
+	int64_t now = clock_ms();
+
+	if (now - sup.window_ms >= WINDOW_MS) {
+		sup.window_ms = now;
+		sup.window_bytes = 0;
+	}
+	sup.window_bytes += bytes;
+	if (sup.window_bytes > WINDOW_BYTES)
+		sup.rest_ms = sup.window_ms + WINDOW_MS;
+}
+
 /* read_records: false: the connection is gone. */
 static bool read_records(void)
 {
@@ -335,7 +354,7 @@ static bool read_records(void)
 		char bytes[sizeof(struct proto_record) + PROTO_TEXT_MAX];
 	} m;
 
-	for (unsigned i = 0; i < RECORDS_MAX; i++) {
+	for (unsigned i = 0; i < RECORDS_MAX && sup.rest_ms < 0; i++) {
 		ssize_t n = fd_recv(sup.conn, &m, sizeof(m), NULL, 0, NULL, MSG_DONTWAIT);
 		int type;
 
@@ -348,6 +367,7 @@ static bool read_records(void)
 			continue;
 		if (n <= 0)
 			return false;
+		over_budget((size_t)n);
 		type = proto_check(&m, (size_t)n);
 		if (type == PROTO_RECORD)
 			keep_record(&sup.files, &m.record);
@@ -381,6 +401,8 @@ static int64_t tick(void)
 		else if (r < 0)
 			sup.attach_ms = now + ATTACH_MS;
 	}
+	if (sup.rest_ms >= 0 && sup.rest_ms <= now)
+		sup.rest_ms = -1;
 	if (sup.child == 0 && sup.recovering && sup.recover_ms <= now)
 		run_vnas("recover");
 	if (sup.child == 0 && !sup.recovering && sup.reassert_ms >= 0 && sup.reassert_ms <= now) {
@@ -393,6 +415,8 @@ static int64_t tick(void)
 		next = sup.recover_ms;
 	if (sup.child == 0 && !sup.recovering && sup.reassert_ms >= 0 && (next < 0 || sup.reassert_ms < next))
 		next = sup.reassert_ms;
+	if (sup.rest_ms >= 0 && (next < 0 || sup.rest_ms < next))
+		next = sup.rest_ms;
 	return next;
 }
 
@@ -412,7 +436,7 @@ static void loop(void)
 		left = next < 0 ? 0 : next - clock_ms();
 		left = left < 0 ? 0 : left;
 		ts = (struct timespec){ .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
-		p[0] = (struct pollfd){ .fd = sup.conn, .events = POLLIN };
+		p[0] = (struct pollfd){ .fd = sup.rest_ms < 0 ? sup.conn : -1, .events = POLLIN };
 		p[1] = (struct pollfd){ .fd = sup.pidfd, .events = POLLIN };
 		p[2] = (struct pollfd){ .fd = sup.net, .events = POLLIN };
 		if (ppoll(p, 3, next < 0 ? NULL : &ts, &none) <= 0)
@@ -425,7 +449,9 @@ static void loop(void)
 			sup.attach_ms = clock_ms() + ATTACH_MS;
 		}
 		/* Only when it has nothing more to say. */
-		if (p[1].revents && !p[0].revents)
+		if (p[1].revents && sup.rest_ms >= 0)
+			sup.rest_ms = -1;
+		else if (p[1].revents && !p[0].revents)
 			init_is_gone();
 	}
 	end(0);
@@ -486,7 +512,7 @@ int main(int argc, char **argv)
 	int ready, r;
 
 	sup.lock = sup.pidfd = sup.conn = sup.net = -1;
-	sup.attach_ms = sup.reassert_ms = -1;
+	sup.attach_ms = sup.reassert_ms = sup.rest_ms = -1;
 	sup.reassert_gap_ms = SETTLE_MS;
 	parse(argc, argv, &ready);
 	set_signals();
