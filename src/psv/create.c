@@ -76,6 +76,7 @@ static int finish_interrupted(const struct psv *psv, const char *name, struct er
 
 	if (dir < 0)
 		return dir;
+	psv_conf_sweep(psv, name);
 	r = read_marker(dir, "destroying", name, &conf, err);
 	if (r == 0)
 		r = purge_volumes(psv, name, &conf, true, err);

@@ -33,6 +33,8 @@ char *psv_conf_path(const struct psv *psv, const char *name, char buf[PATH_MAX])
 int psv_conf_text(const struct psv *psv, const char *name, char **ret, size_t *ret_len, struct err *err);
 int psv_conf_load(const struct psv *psv, const char *name, char **ret_text, struct conf *ret, struct err *err);
 int psv_conf_write(const struct psv *psv, const char *name, const char *text, struct err *err);
+/* psv_conf_sweep: removes what a killed psv_conf_write left. */
+void psv_conf_sweep(const struct psv *psv, const char *name);
 int psv_server_dir(const struct psv *psv, const char *name, struct err *err);
 
 /* psv_list: names of all Vsv, sorted.  A Vsv exists when its NAME.conf does. */

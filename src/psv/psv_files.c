@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -47,6 +48,14 @@ int psv_conf_write(const struct psv *psv, const char *name, const char *text, st
 	(void)str_format(file, sizeof(file), "%s.conf", name);
 	r = etc < 0 ? etc : file_write_atomic_at(etc, file, text, strlen(text), 0600);
 	return r < 0 ? err_set(err, r, "cannot write %s/%s: %m", psv->etc, file) : 0;
+}
+
+void psv_conf_sweep(const struct psv *psv, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (str_format(path, sizeof(path), "%s/.%s.conf.new", psv->etc, name))
+		(void)unlink(path);
 }
 
 int psv_server_dir(const struct psv *psv, const char *name, struct err *err)

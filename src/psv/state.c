@@ -49,13 +49,17 @@ void state_free(struct state *st)
 }
 
 /* The kernel's boot does not change while a command runs. */
-static const char *boot_id(void)
+static int boot_id(const char **ret, struct err *err)
 {
+	static const char path[] = "/proc/sys/kernel/random/boot_id";
 	static char id[40];
+	int r = *id ? 0 : file_read_small(AT_FDCWD, path, id, sizeof(id));
 
-	if (!*id && file_read_small(AT_FDCWD, "/proc/sys/kernel/random/boot_id", id, sizeof(id)) < 0)
-		(void)str_copy(id, sizeof(id), "unknown");
-	return id;
+	/* No guess: what is wrongly taken for another boot's is forgotten while it runs. */
+	if (r < 0)
+		return err_set(err, r, "cannot read %s: %m", path);
+	*ret = id;
+	return 0;
 }
 
 static void state_path(const struct psv *psv, const char *name, char buf[PATH_MAX])
@@ -232,6 +236,7 @@ int state_parse(const char *text, size_t len, const char *path, const char *name
 int state_read(const struct psv *psv, const char *name, struct state *ret, struct err *err)
 {
 	_cleanup_free_ char *text = NULL;
+	const char *now;
 	char path[PATH_MAX];
 	size_t len;
 	int r = conf_name_check(name, err);
@@ -250,9 +255,11 @@ int state_read(const struct psv *psv, const char *name, struct state *ret, struc
 		return err_exit(err, VNAS_EXIT_NOT_PERMITTED, r, "cannot read %s: %m", path);
 	if (r < 0)
 		return err_set(err, r, "cannot read %s: %m", path);
-	r = state_parse(text, len, path, name, ret, err);
+	r = boot_id(&now, err);
+	if (r == 0)
+		r = state_parse(text, len, path, name, ret, err);
 	/* After a reboot nothing of all that is left. */
-	if (r == 0 && strcmp(ret->boot_id, boot_id()) != 0)
+	if (r == 0 && strcmp(ret->boot_id, now) != 0)
 		state_free(ret);
 	return r;
 }
@@ -286,11 +293,11 @@ static json_t *pack_volumes(const struct state *st)
 	return list;
 }
 
-static char *state_text(const struct state *st)
+static char *state_text(const struct state *st, const char *now)
 {
 	_cleanup_(cleanup_json) json_t *object =
 		json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
-			  "phase", vsv_phase_name(st->phase), "boot_id", boot_id(), "step", st->step,
+			  "phase", vsv_phase_name(st->phase), "boot_id", now, "step", st->step,
 			  "template", st->template_name, "since", (json_int_t)st->since, "id", (json_int_t)st->id,
 			  "generation", (json_int_t)st->generation, "init_pid", (json_int_t)st->init_pid,
 			  "init_start", (json_int_t)st->init_start, "supervisor_pid", (json_int_t)st->supervisor_pid,
@@ -309,12 +316,16 @@ int state_write(const struct psv *psv, const char *name, const struct state *st,
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_close_ int folder = -1;
+	const char *now;
 	char path[PATH_MAX];
 	int r = conf_name_check(name, err);
 
 	if (r < 0)
 		return r;
-	text = state_text(st);
+	r = boot_id(&now, err);
+	if (r < 0)
+		return r;
+	text = state_text(st, now);
 	if (!text)
 		return err_set(err, -EINVAL, "the state of %s holds what cannot be written", name);
 	(void)str_format(path, sizeof(path), "%s/%s", psv->run, name);

