@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -147,6 +148,7 @@ static void check_exec(void (*answer)(int), int want)
 	if (pid == 0) {
 		char request[4096];
 
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)close(pair[0]);
 		(void)!read(pair[1], request, sizeof(request));
 		answer(pair[1]);
@@ -187,6 +189,7 @@ TEST(inside_hostile_status)
 	CHECK_INT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	pid = fork();
 	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)close(pair[0]);
 		proto_init(&row.h, PROTO_STATUS_ROW, sizeof(row));
 		while (fd_send(pair[1], &row, sizeof(row), &null, 1) == 0)

@@ -5,10 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
-#include <sys/pidfd.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -101,6 +99,30 @@ void tiny_root(struct root *root)
 	root->conf_fd = open(test_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* watch: kills and takes away what a test leaves in its cgroup, however it ends. */
+static void watch(const struct tiny *t)
+{
+	int p[2];
+
+	CHECK_INT(pipe2(p, O_CLOEXEC), 0);
+	if (fork() != 0) {
+		(void)close(p[0]);
+		return; /* the writing end stays open as long as the test lives */
+	}
+	(void)setsid();
+	for (int fd = 0; fd < 1024; fd++)
+		if (fd != p[0])
+			(void)close(fd);
+	(void)!read(p[0], &p[1], 1);
+	for (int i = 0; i < 500 && access(t->cgroup, F_OK) == 0 && rmdir(t->cgroup) < 0; i++) {
+		_cleanup_close_ int dir = open(t->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		(void)file_write_at(dir, "cgroup.kill", "1");
+		(void)usleep(10000);
+	}
+	_exit(0);
+}
+
 int tiny_cgroup(struct tiny *t)
 {
 	const char *base = access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0 ? "/sys/fs/cgroup" :
@@ -108,30 +130,8 @@ int tiny_cgroup(struct tiny *t)
 
 	(void)snprintf(t->cgroup, sizeof(t->cgroup), "%s/vnas-test-%d", base, (int)getpid());
 	CHECK_INT(mkdir(t->cgroup, 0755), 0);
+	watch(t);
 	return open(t->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-/* watch: takes everything away when the test ends before tiny_stop(). */
-static void watch(const struct tiny *t)
-{
-	int p[2], pidfd = pidfd_open(t->pid, 0);
-
-	CHECK(pidfd >= 0);
-	CHECK_INT(pipe2(p, O_CLOEXEC), 0);
-	if (fork() != 0) {
-		(void)close(pidfd);
-		(void)close(p[0]);
-		return; /* the writing end stays open as long as the test lives */
-	}
-	(void)setsid();
-	for (int fd = 0; fd < 1024; fd++)
-		if (fd != p[0] && fd != pidfd)
-			(void)close(fd);
-	(void)!read(p[0], &p[1], 1);
-	(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-	for (int i = 0; rmdir(t->cgroup) < 0 && i < 500; i++)
-		(void)usleep(10000);
-	_exit(0);
 }
 
 void tiny_start(struct tiny *t, uint64_t bounding)
@@ -150,7 +150,6 @@ void tiny_start(struct tiny *t, uint64_t bounding)
 		(void)fprintf(stderr, "    %s\n", err.text);
 	CHECK_INT(r, 0);
 	CHECK_INT(pid_start_time(t->pid, &t->start), 0);
-	watch(t);
 	t->root_fd = root.mounts[0].fd;
 	(void)close(root.mounts[1].fd);
 	(void)close(root.conf_fd);
