@@ -201,8 +201,11 @@ leak_state() {
 		*"$T"*) echo "loop ${f#/sys/block/}: $id" ;;
 		esac
 	done
-	awk -v keep="$RUN/bpf" '$5 != keep { for (i = 7; $i != "-"; i++); print "mount", $5, $(i + 1), $(i + 2) }' \
-		/proc/self/mountinfo
+	# The machine's own mounts, which come and go as the machine pleases, are known by their place at the beginning.
+	awk -v keep="$RUN/bpf" '
+		NR == FNR { known[$5] = 1; next }
+		$5 != keep && !($5 in known) { for (i = 7; $i != "-"; i++); print "mount", $5, $(i + 1), $(i + 2) }' \
+		"$T/mounts.begin" /proc/self/mountinfo
 	psv_cgroups "$PREFIX" | grep -v "/$(psv_tag "$PREFIX")\$" | sed 's/^/cgroup /' || true
 	ip -o addr show | sed -E 's/^[0-9]+: /address /; s/valid_lft.*//; s/ +/ /g; s/\\//g'
 	ip -4 route show table all | sed -E 's/^/route4 /; s/ linkdown//'
@@ -302,6 +305,7 @@ host_begin() {
 	mount --make-rprivate /
 	mount -t tmpfs -o mode=755 vnas-test "$T"
 	mkdir -p "$PREFIX"
+	cat /proc/self/mountinfo >"$T/mounts.begin"
 	: >"$T/smbclient.conf"
 	psv_network
 	if [[ ${VNAS_TEST_CACHE:-} && -d $VNAS_TEST_CACHE/templates ]] && ! grep -qx '# vnas-test: plain' "$0"; then
