@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* repair: the volumes of a stopped server, with every question of the check answered yes. */
+/* repair: a server's volumes, with every question of the check answered yes. */
 #include "psv/repair.h"
 
 #include <errno.h>
@@ -20,9 +20,11 @@ static bool agreed(void)
 
 int cmd_repair(struct call *c, struct err *err)
 {
+	const struct repair_opts opts = { .no_start = call_flag(c, "no-start"), .notice = call_notice };
+
 	if (!call_flag(c, "yes") && (!isatty(STDIN_FILENO) || !agreed())) {
 		(void)err_exit(err, VNAS_EXIT_NOT_PERMITTED, -ECANCELED, "nobody agreed: nothing is changed");
 		return err_hint(err, -ECANCELED, "a repair can lose data: keep a copy of the volumes, then say --yes");
 	}
-	return server_repair(c->psv, c->name, call_notice, err);
+	return server_repair(c->psv, c->name, &opts, err);
 }

@@ -91,13 +91,23 @@ static void print_refused(const json_t *refused)
 	(void)putchar('\n');
 }
 
-static void print_one(json_t *o)
+/* print_lines: "degraded: …" or "warning: …" for each of a list. */
+static void print_lines(const json_t *o, const char *key)
 {
-	json_t *warnings = json_object_get(o, "warnings"), *w, *part;
+	const char *word = strcmp(key, "warnings") == 0 ? "warning" : key;
+	json_t *line;
 	size_t i;
 
+	json_array_foreach(json_object_get(o, key), i, line)
+		(void)printf("%s%s: %s\n", i ? "" : "\n", word, json_string_value(line));
+}
+
+static void print_one(json_t *o)
+{
+	json_t *part;
+
 	(void)printf("%s\n", json_string_value(json_object_get(o, "name")));
-	for (i = 0; i < sizeof(status_lines) / sizeof(*status_lines); i++)
+	for (size_t i = 0; i < sizeof(status_lines) / sizeof(*status_lines); i++)
 		output_line(o, &status_lines[i]);
 	part = json_object_get(o, "limits");
 	if (part)
@@ -115,8 +125,8 @@ static void print_one(json_t *o)
 		(void)putchar('\n');
 		(void)output_list(false, "services", json_incref(part), service_columns, 6);
 	}
-	json_array_foreach(warnings, i, w)
-		(void)printf("%swarning: %s\n", i ? "" : "\n", json_string_value(w));
+	print_lines(o, "degraded");
+	print_lines(o, "warnings");
 }
 
 static int collect(struct call *c, json_t *list, struct err *err)
@@ -155,8 +165,8 @@ int cmd_status(struct call *c, struct err *err)
 		json_decref(list);
 		return r;
 	}
-	/* As init scripts have it: the status of one tells whether it runs. */
-	if (c->words.n && strcmp(json_string_value(json_object_get(json_array_get(list, 0), "state")), "running") != 0)
+	/* As init scripts have it: the status of one tells whether it runs, however well. */
+	if (c->words.n && !json_object_get(json_array_get(list, 0), "degraded"))
 		r = VNAS_EXIT_NOT_RUNNING;
 	if (c->json)
 		return output_json("servers", list) < 0 ? -EIO : r;

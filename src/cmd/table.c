@@ -87,6 +87,7 @@ static const struct cmd_option adopt_options[] = {
 
 static const struct cmd_option repair_options[] = {
 	{ "yes", NULL, "agree to every question of the check" },
+	{ "no-start", NULL, "leave it stopped" },
 	{ 0 }
 };
 
@@ -164,7 +165,7 @@ const struct cmd cmd_table[] = {
 	{ "volume", "grow", "NAME V --size SIZE", "make a volume larger", volume_options, CMD_NAME, 1, 1, cmd_volume_grow },
 	{ "volume", "list", "[NAME] [--orphans]", "its volumes", volume_list_options, CMD_JSON, 0, 1, cmd_volume_list },
 	{ "adopt", NULL, "DEVICE…", "start a server from its volumes on this machine", adopt_options, CMD_JSON, 1, 64, cmd_adopt },
-	{ "repair", NULL, "NAME [--yes]", "check the volumes of a stopped server, and repair them", repair_options, CMD_NAME, 0, 0,
+	{ "repair", NULL, "NAME [--yes]", "check its volumes, repair them, and start it", repair_options, CMD_NAME, 0, 0,
 	  cmd_repair },
 	{ "destroy", NULL, "NAME [--purge]", "forget it; --purge deletes its data", destroy_options,
 	  CMD_NAME | CMD_ANY_NAME, 0, 0, cmd_destroy },

@@ -8,8 +8,10 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
+#include "psv/lifecycle.h"
 #include "psv/psv.h"
 #include "psv/volume.h"
+#include "vsv/health.h"
 
 enum { LOCK_WAIT_MS = 120 * 1000, RELEASE_WAIT_MS = 10 * 1000 };
 
@@ -22,8 +24,27 @@ static int check_stopped(const struct psv *psv, const char *name, struct err *er
 	state_free(&st);
 	if (!running)
 		return r;
-	(void)err_exit(err, VNAS_EXIT_IN_USE, -EBUSY, "it is running, and its volumes can be repaired only while it is not");
-	return err_hint(err, -EBUSY, "vnas stop %s", name);
+	(void)err_exit(err, VNAS_EXIT_IN_USE, -EBUSY, "it is running, and nothing is wrong with its volumes");
+	return err_hint(err, -EBUSY, "`vnas stop %s` first, to have them checked all the same", name);
+}
+
+/* What runs without harm goes on; what is degraded, or was interrupted, is stopped. */
+static int stop_what_failed(const struct psv *psv, const char *name, void (*notice)(const char *line), struct err *err)
+{
+	struct health_row rows[HEALTH_MAX];
+	struct state st = { 0 };
+	enum vsv_phase phase;
+	int r = state_read(psv, name, &st, err);
+
+	if (r < 0)
+		return r;
+	phase = st.phase == VSV_STOPPED ? VSV_STOPPED : state_phase(psv, name, &st);
+	if (phase == VSV_STOPPED || (phase == VSV_RUNNING && health_read(st.init_pid, rows, HEALTH_MAX) <= 0))
+		r = 0;
+	else
+		r = lifecycle_stop(psv, name, 0, notice, err);
+	state_free(&st);
+	return r < 0 ? r : 0;
 }
 
 static int repair_one(const struct psv *psv, const char *name, const struct conf_volume *v, const char *text,
@@ -60,7 +81,7 @@ static int repair_all(const struct psv *psv, const char *name, const struct conf
 	return first;
 }
 
-int server_repair(const struct psv *psv, const char *name, void (*notice)(const char *line), struct err *err)
+static int repair_stopped(const struct psv *psv, const char *name, void (*notice)(const char *line), struct err *err)
 {
 	_cleanup_close_ int lock = psv_lock(psv, name, "repair", LOCK_WAIT_MS, notice, err);
 	_cleanup_free_ char *text = NULL;
@@ -81,4 +102,17 @@ int server_repair(const struct psv *psv, const char *name, void (*notice)(const 
 		r = repair_all(psv, name, &c, text, notice, err);
 	conf_free(&c);
 	return r;
+}
+
+int server_repair(const struct psv *psv, const char *name, const struct repair_opts *opts, struct err *err)
+{
+	struct start_opts start = { .notice = opts->notice };
+	int r = stop_what_failed(psv, name, opts->notice, err);
+
+	if (r == 0)
+		r = repair_stopped(psv, name, opts->notice, err);
+	if (r < 0 || opts->no_start)
+		return r;
+	r = lifecycle_start(psv, name, &start, err);
+	return r < 0 ? err_wrap(err, r, "its volumes are in order, but it does not start") : 0;
 }

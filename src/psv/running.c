@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "psv/template.h"
 #include "psv/volume.h"
 #include "psv/walk.h"
+#include "vsv/health.h"
 
 int running_state(const struct psv *psv, const char *name, struct state *ret, struct err *err)
 {
@@ -58,11 +58,20 @@ static json_t *address_json(const struct conf_address *a)
 	return json_string(conf_address_str(a, buf, sizeof(buf)));
 }
 
-static void set_since(json_t *o, const struct state *st, enum vsv_phase phase)
+/* supervisor_complains: whether the supervisor has found something wrong.  One look, for a list of a thousand. */
+static bool supervisor_complains(const struct psv *psv, const char *name)
+{
+	char path[PATH_MAX];
+
+	return str_format(path, sizeof(path), "%s/%s/degraded", psv->run, name) && access(path, F_OK) == 0;
+}
+
+static void set_since(json_t *o, const struct psv *psv, const char *name, const struct state *st, enum vsv_phase phase)
 {
 	char buf[32];
 
-	json_object_set_new(o, "state", json_string(vsv_phase_name(phase)));
+	json_object_set_new(o, "state", json_string(phase == VSV_RUNNING && supervisor_complains(psv, name)
+							    ? "degraded" : vsv_phase_name(phase)));
 	json_object_set_new(o, "since", phase == VSV_STOPPED ? json_null()
 							     : json_string(time_rfc3339(st->since, buf, sizeof(buf))));
 }
@@ -80,7 +89,7 @@ static json_t *basic(const struct psv *psv, const char *name, struct conf *conf,
 		*ret_phase = state_phase(psv, name, st);
 	else
 		json_object_set_new(o, "problem", json_string(why.text));
-	set_since(o, st, *ret_phase);
+	set_since(o, psv, name, st, *ret_phase);
 	bad = conf_read(psv_conf_path(psv, name, path), name, conf, &why);
 	if (bad < 0)
 		json_object_set_new(o, "problem", json_string(why.text));
@@ -115,12 +124,25 @@ int status_list(const struct psv *psv, json_t **ret, struct err *err)
 	return 0;
 }
 
-static json_t *volumes_json(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st,
-			    bool running, json_t *warnings)
+/* What is wrong with the volume that lies on that device; NULL: nothing. */
+static const char *volume_problem(const struct state *st, const char *volume, const struct health_row *rows, int n)
 {
+	for (size_t i = 0; i < st->n_volumes; i++)
+		for (int k = 0; strcmp(st->volumes[i].name, volume) == 0 && k < n; k++)
+			if (rows[k].rdev == st->volumes[i].rdev)
+				return health_words(rows[k].what);
+	return NULL;
+}
+
+static json_t *volumes_json(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st,
+			    bool running, json_t *degraded)
+{
+	struct health_row rows[HEALTH_MAX];
+	int n = running ? health_read(st->init_pid, rows, HEALTH_MAX) : 0;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < conf->n_volumes; i++) {
+		const char *problem = volume_problem(st, conf->volumes[i].name, rows, n);
 		const struct conf_volume *v = &conf->volumes[i];
 		/* The root volume has no place of its own inside: its etc has. */
 		_cleanup_close_ int fd = running ? open_inside(st->init_pid, v->mount ? v->mount : "/etc") : -1;
@@ -136,11 +158,12 @@ static json_t *volumes_json(const struct psv *psv, const char *name, const struc
 
 			json_object_set_new(o, "used", json_integer((json_int_t)(total - block * fs.f_bfree)));
 			json_object_set_new(o, "free", json_integer((json_int_t)(block * fs.f_bavail)));
-			if (fs.f_flags & ST_RDONLY)
-				json_array_append_new(warnings, json_sprintf("volume %s is read-only: it met an error", v->name));
 		} else if (running) {
-			json_array_append_new(warnings, json_sprintf("volume %s is not mounted at %s", v->name,
-								     v->mount ? v->mount : "/"));
+			problem = problem ? problem : "it is not mounted";
+		}
+		if (problem) {
+			json_object_set_new(o, "problem", json_string(problem));
+			json_array_append_new(degraded, json_sprintf("volume %s: %s", v->name, problem));
 		}
 		json_array_append_new(list, o);
 	}
@@ -156,7 +179,7 @@ static json_t *last_exit_json(int status)
 	return json_sprintf("status %d", WEXITSTATUS(status));
 }
 
-static json_t *services_json(const struct state *st, json_t *warnings)
+static json_t *services_json(const struct state *st, json_t *degraded)
 {
 	static const char *const words[] = { [INSIDE_RUNNING] = "running", [INSIDE_WAITING] = "waiting",
 					     [INSIDE_STOPPED] = "stopped" };
@@ -168,7 +191,7 @@ static json_t *services_json(const struct state *st, json_t *warnings)
 
 	conn = inside_connect(st->init_pid, st->init_start, &why);
 	if (conn < 0 || inside_status(conn, &list, &n, &why) < 0) {
-		json_array_append_new(warnings, json_sprintf("PID 1 does not answer: %s", why.text));
+		json_array_append_new(degraded, json_sprintf("PID 1 does not answer: %s", why.text));
 		return ret;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -178,7 +201,7 @@ static json_t *services_json(const struct state *st, json_t *warnings)
 						     "uptime_seconds", (double)list[i].uptime_ms / 1000, "restarts",
 						     (int)list[i].restarts, "last_exit", last_exit_json(list[i].last_exit)));
 		if (list[i].state != INSIDE_RUNNING)
-			json_array_append_new(warnings, json_sprintf("service %s is %s", list[i].name, words[list[i].state]));
+			json_array_append_new(degraded, json_sprintf("service %s is %s", list[i].name, words[list[i].state]));
 	}
 	return ret;
 }
@@ -253,9 +276,16 @@ static void add_supervisor(const struct state *st, json_t *o, json_t *warnings)
 		json_array_append_new(warnings, json_string("it has no supervisor: `vnas start` gives it a new one"));
 }
 
+/* A running server that does less than it should is degraded, and says why. */
+static void set_degraded(json_t *o, json_t *degraded)
+{
+	json_object_set_new(o, "state", json_string(json_array_size(degraded) ? "degraded" : "running"));
+	json_object_set_new(o, "degraded", degraded);
+}
+
 int status_full(const struct psv *psv, const char *name, json_t **ret, struct err *err)
 {
-	json_t *warnings = json_array(), *o;
+	json_t *warnings = json_array(), *degraded = json_array(), *o;
 	struct conf conf = { 0 };
 	struct state st = { 0 };
 	enum vsv_phase phase;
@@ -264,16 +294,18 @@ int status_full(const struct psv *psv, const char *name, json_t **ret, struct er
 	(void)err;
 	o = basic(psv, name, &conf, &st, &phase);
 	running = phase == VSV_RUNNING;
-	json_object_set_new(o, "volumes", volumes_json(psv, name, &conf, &st, running, warnings));
+	json_object_set_new(o, "volumes", volumes_json(psv, name, &conf, &st, running, degraded));
 	if (running) {
 		json_object_set_new(o, "init_pid", json_integer(st.init_pid));
 		json_object_set_new(o, "generation", json_integer((json_int_t)st.generation));
-		json_object_set_new(o, "services", services_json(&st, warnings));
+		json_object_set_new(o, "services", services_json(&st, degraded));
 		add_usage(psv, name, &conf, o, warnings);
 		add_refusals(psv, st.id, o);
 		add_template(psv, &conf, &st, o, warnings);
 		add_supervisor(&st, o, warnings);
+		set_degraded(o, json_incref(degraded));
 	}
+	json_decref(degraded);
 	if (phase == VSV_FAILED && st.failure)
 		json_array_append_new(warnings, json_sprintf("it should run and cannot: %s", st.failure));
 	else if (phase == VSV_FAILED)

@@ -129,8 +129,8 @@ int volume_grow(const struct psv *psv, const char *server, const struct conf_vol
 
 /* volume_repair: of a stopped volume, on the administrator's word: checks the filesystem wholly and answers every question
  * with yes (e2fsck -f -y; xfs_repair, with the log thrown away if it cannot be replayed), so data can be lost; writes a
- * label that is lost anew, if the filesystem is the one that the configuration names.  VOLUME_REPAIRED; 0: nothing was
- * wrong; -errno. */
+ * label that is lost anew, if the filesystem is the one that the configuration names; and makes an image that was cut short
+ * as long again as its label says.  VOLUME_REPAIRED; 0: nothing was wrong; -errno. */
 int volume_repair(const struct psv *psv, const char *server, const struct conf_volume *v, const char *conf_text,
 		  struct err *err);
 

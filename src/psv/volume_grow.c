@@ -37,21 +37,20 @@ static int size_step_check(const struct label *l, uint64_t fs_bytes, struct err 
 	return 0;
 }
 
-static int extend_image(const struct psv *psv, const struct volume *v, uint64_t bytes, struct err *err)
+int image_extend(const struct psv *psv, const struct volume *v, uint64_t from, uint64_t bytes, struct err *err)
 {
-	uint64_t old = v->label.fs_offset + v->label.fs_bytes;
 	const struct conf_pool *p;
 	int r = pool_find(psv, v->conf, &p, err);
 
 	if (r == 0)
-		r = pool_admit(p, bytes - old, err);
+		r = pool_admit(p, bytes - from, err);
 	if (r < 0)
 		return r;
 	if (p->thin ? ftruncate(v->backing_fd, (off_t)bytes) == 0
-		    : fallocate(v->backing_fd, 0, (off_t)old, (off_t)(bytes - old)) == 0)
+		    : fallocate(v->backing_fd, 0, (off_t)from, (off_t)(bytes - from)) == 0)
 		return fsync(v->backing_fd) < 0 ? err_set(err, -errno, "cannot write %s: %m", v->path) : 0;
 	r = err_set(err, -errno, "cannot enlarge %s: %m", v->path);
-	if (ftruncate(v->backing_fd, (off_t)old) < 0)
+	if (ftruncate(v->backing_fd, (off_t)from) < 0)
 		(void)err_hint(err, r, "its next start cuts it back");
 	return r;
 }
@@ -160,7 +159,7 @@ static int grow_below(const struct psv *psv, struct volume *v, uint64_t size_byt
 	if (r == 0)
 		r = size_step_check(&v->label, fs_bytes, err);
 	if (r == 0 && !v->conf->device)
-		r = extend_image(psv, v, v->label.fs_offset + fs_bytes, err);
+		r = image_extend(psv, v, v->label.fs_offset + v->label.fs_bytes, v->label.fs_offset + fs_bytes, err);
 	if (r == 0)
 		r = relabel(v, fs_bytes, err);
 	if (r == 0 && v->device_fd >= 0) {

@@ -36,6 +36,10 @@ int image_lock(int fd, const char *path, int patience_ms, struct err *err);
 /* image_open: opens and locks it, and makes sure that it is still the file of that name. */
 int image_open(const char *path, struct err *err);
 
+/* image_extend: an opened image that ends at `from` has its space up to `bytes`, if its pool has it; durable.  As it was when
+ * it fails. */
+int image_extend(const struct psv *psv, const struct volume *v, uint64_t from, uint64_t bytes, struct err *err);
+
 /* volume_attach: the loop device of an image whose label is known. */
 int volume_attach(struct volume *v, struct err *err);
 

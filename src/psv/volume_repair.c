@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -57,7 +58,24 @@ static int make_label(const struct psv *psv, const char *server, struct volume *
 	return label_write(v->backing_fd, &l, err);
 }
 
-/* 0: the label is whole; VOLUME_REPAIRED: it was written anew. */
+/* An image that was cut short is as long again as its label says; what stood there is zero.  VOLUME_REPAIRED; 0. */
+static int make_whole(const struct psv *psv, const struct volume *v, struct err *err)
+{
+	uint64_t want = v->label.fs_offset + v->label.fs_bytes;
+	struct stat st;
+	int r;
+
+	if (v->conf->device)
+		return 0;
+	if (fstat(v->backing_fd, &st) < 0)
+		return err_set(err, -errno, "cannot look at %s: %m", v->path);
+	if ((uint64_t)st.st_size >= want)
+		return 0;
+	r = image_extend(psv, v, (uint64_t)st.st_size, want, err);
+	return r < 0 ? r : VOLUME_REPAIRED;
+}
+
+/* 0: label and length are right; VOLUME_REPAIRED: they are now. */
 static int repair_label(const struct psv *psv, const char *server, const struct conf_volume *v, const char *conf_text,
 			struct err *err)
 {
@@ -71,6 +89,8 @@ static int repair_label(const struct psv *psv, const char *server, const struct 
 		if (r == -EBADMSG || r == 1) {
 			r = make_label(psv, server, &vol, conf_text, err);
 			r = r < 0 ? r : VOLUME_REPAIRED;
+		} else if (r == 0 && strcmp(vol.label.server, server) == 0 && strcmp(vol.label.role, v->name) == 0) {
+			r = make_whole(psv, &vol, err);
 		}
 	}
 	volume_close(&vol);

@@ -7,8 +7,8 @@
  * /proc/PID/stat) name its PID 1; VNAS_BINARY is run as `VNAS_BINARY reassert NAME` and `VNAS_BINARY recover NAME`.  A byte
  * is written to READY_FD, if given, when it is attached.
  *
- * It keeps what PID 1 and the services say, has addresses, routes and rules that somebody flushed put back, and has a Vsv
- * whose PID 1 died recovered.  Nothing depends on it for longer than that: services run under PID 1, enforcement is the
+ * It keeps what PID 1 and the services say, has addresses, routes and rules that somebody flushed put back, tells when a
+ * volume fails, and has a Vsv whose PID 1 died recovered.  Nothing depends on it for longer than that: services run under PID 1, enforcement is the
  * kernel's, and when it is killed another one attaches and goes on where it stopped.  SIGTERM ends it and nothing else.
  *
  * Exit status: 0 it was told to end, or the Vsv has ended in order; 1 it could not begin; 5 there is one already. */
@@ -35,6 +35,7 @@ enum {
 	SETTLE_MS = 100, REASSERT_MAX_MS = 10 * 1000, QUIET_MS = 30 * 1000,
 	RECOVER_FIRST_MS = 1000, RECOVER_MAX_MS = 60 * 1000,
 	ATTACH_MS = 1000, RECORDS_MAX = 256,
+	HEALTH_MS = 5 * 1000,
 	WINDOW_MS = 1000, WINDOW_BYTES = 512 * 1024, /* of records, with their headers */
 };
 
@@ -52,6 +53,7 @@ struct supervisor {
 	int reassert_gap_ms;
 	int64_t recover_ms;
 	int recover_gap_ms;
+	int64_t health_ms;           /* when the volumes are looked at next */
 	int64_t window_ms;           /* when the present second of the log began */
 	size_t window_bytes;         /* what was taken in it */
 	int64_t rest_ms;             /* enough of the log until then; -1: not */
@@ -409,8 +411,14 @@ static int64_t tick(void)
 		sup.reassert_ms = -1;
 		run_vnas("reassert");
 	}
+	if (sup.attach_ms < 0 && !sup.recovering && sup.health_ms <= now) {
+		health_watch(&sup.files, sup.run_dir, sup.init_pid);
+		sup.health_ms = clock_ms() + HEALTH_MS;
+	}
 	if (sup.attach_ms >= 0)
 		next = sup.attach_ms;
+	else if (!sup.recovering)
+		next = sup.health_ms;
 	if (sup.child == 0 && sup.recovering && (next < 0 || sup.recover_ms < next))
 		next = sup.recover_ms;
 	if (sup.child == 0 && !sup.recovering && sup.reassert_ms >= 0 && (next < 0 || sup.reassert_ms < next))

@@ -55,3 +55,10 @@ int net_open(const char *run_dir, const char *server);
 bool net_read(int fd, const char *run_dir, const char *server);
 /* net_message_concerns: the same for one message, which the fuzzer calls. */
 bool net_message_concerns(const void *msg, size_t len, const struct state_view *v);
+
+/* ---- what becomes of its volumes (supervise_health.c) ---- */
+
+/* health_watch: looks at the file systems in the mount namespace of that PID 1.  What is wrong since the last look, or is
+ * not any more, becomes an event; all that is wrong now stands in RUN/NAME/degraded, a line each, which is not there
+ * while nothing is. */
+void health_watch(struct log_files *f, const char *run_dir, pid_t init_pid);

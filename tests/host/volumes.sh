@@ -79,15 +79,15 @@ vnas stop a
 
 # Repair, on the administrator's word.
 check_status "repair asks" 6 'agree' vnas repair a
-check "repair of what is in order" vnas repair a --yes
+check "repair of what is in order" vnas repair a --yes --no-start
 cp "$(image_of a data)" "$T/own"
 debugfs -w -R 'clri <2>' "$(image_of a data)?offset=1048576" >/dev/null 2>&1
 debugfs -w -R 'ssv state 2' "$(image_of a data)?offset=1048576" >/dev/null 2>&1
 check_status "a root folder that is lost needs a decision" 1 'vnas repair a' vnas start a
-check "repair makes it again" vnas repair a --yes
+check "repair makes it again" vnas repair a --yes --no-start
 dd if=/dev/zero of="$(image_of a data)" bs=1024 count=1024 conv=notrunc status=none
 check_status "a lost label" 1 'label' vnas start a
-check "repair writes it anew" vnas repair a --yes
+check "repair writes it anew" vnas repair a --yes --no-start
 cp "$T/own" "$(image_of a data)"
 check "start of the copy" vnas start a
 check_status "repair of a running one" 5 'stop' vnas repair a --yes
