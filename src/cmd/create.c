@@ -3,12 +3,15 @@
 #include "psv/create.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/fd.h"
 #include "lib/output.h"
 #include "psv/conf.h"
 #include "psv/psv.h"
@@ -95,6 +98,29 @@ static int compose(const struct call *c, struct strbuf *sb, struct err *err)
 	return 0;
 }
 
+/* from_file: the configuration as somebody wrote or saved it.  Errors name its lines. */
+static int from_file(const struct call *c, const char *path, struct strbuf *sb, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	struct conf conf;
+	size_t len;
+	int r;
+
+	for (size_t i = 0; i < c->opt_names.n; i++)
+		if (strcmp(c->opt_names.v[i], "from") != 0 && strcmp(c->opt_names.v[i], "force") != 0 &&
+		    strcmp(c->opt_names.v[i], "dry-run") != 0)
+			return usage_error(c, err, "--%s stands in the file that --from names", c->opt_names.v[i]);
+	r = file_read_at(AT_FDCWD, path, CONF_MAX_BYTES, &text, &len);
+	if (r < 0)
+		return err_set(err, r, "cannot read %s: %m", path);
+	r = conf_parse(text, len, path, c->name, &conf, err);
+	if (r < 0)
+		return r;
+	conf_free(&conf);
+	strbuf_addstr(sb, text);
+	return 0;
+}
+
 /* What is wrong with a value is said as for a configuration file, but there is none yet: without file and line. */
 static int check(const struct call *c, const struct strbuf *text, struct err *err)
 {
@@ -123,9 +149,10 @@ int cmd_create(struct call *c, struct err *err)
 		.ret_steps = &steps,
 		.notice = call_notice,
 	};
-	int r = compose(c, &text, err);
+	const char *from = call_option(c, "from");
+	int r = from ? from_file(c, from, &text, err) : compose(c, &text, err);
 
-	if (r == 0)
+	if (r == 0 && !from)
 		r = check(c, &text, err);
 	if (r == 0)
 		r = server_create(c->psv, c->name, strbuf_str(&text), &opts, err);

@@ -15,6 +15,7 @@ static const struct cmd_option create_options[] = {
 	{ "pool", "POOL", "pool of all volumes; default: default" },
 	{ "stack", "shared|private", "IP stack; default: shared" },
 	{ "memory", "SIZE", "memory limit" },
+	{ "from", "FILE", "with the configuration in that file, as a saved NAME.conf; its volumes are made new" },
 	{ "force", NULL, "overwrite a device that carries a foreign signature" },
 	{ "dry-run", NULL, "check everything, print the steps, change nothing" },
 	{ 0 }
