@@ -17,7 +17,7 @@ mkdir -p "$ETC" "$LIB/volumes" "$T/cwd" "$T/bin"
 printf '[pool default]\ntype = file\npath = %s\nthin = yes\n' "$LIB/volumes" >"$ETC/vnas.conf"
 ln -s "$VNAS" "$T/bin/vnas"
 PATH=$T/bin:$PATH
-cd "$T/cwd"
+cd "$T/cwd" || exit 1
 echo "a report" >report.txt
 # Beyond these the README's paths are those of an installation.
 localize() {
