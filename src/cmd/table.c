@@ -47,6 +47,7 @@ static const struct cmd_option exec_options[] = {
 static const struct cmd_option logs_options[] = {
 	{ "f", NULL, "follow" },
 	{ "lines", "N", "the last N lines; default: all" },
+	{ "since", "TIME", "from that time on: RFC 3339, a date, 10m, 2h, 3d, today, yesterday" },
 	{ 0 }
 };
 
@@ -142,7 +143,8 @@ const struct cmd cmd_table[] = {
 	{ "edit", NULL, "NAME", "its configuration in $EDITOR, checked before it is taken", NULL, CMD_NAME, 0, 0, cmd_edit },
 	{ "exec", NULL, "NAME [--] COMMAND…", "run a command inside", exec_options, CMD_NAME | CMD_REST, 1, ~0U, cmd_exec },
 	{ "shell", NULL, "NAME", "a shell inside", exec_options, CMD_NAME, 0, 0, cmd_shell },
-	{ "logs", NULL, "NAME [-f]", "what its services wrote", logs_options, CMD_NAME, 0, 0, cmd_logs },
+	{ "logs", NULL, "NAME [-f] [--since TIME]", "what its services wrote", logs_options,
+	  CMD_NAME | CMD_JSON, 0, 0, cmd_logs },
 	{ "events", NULL, "[NAME]", "what happened to it", NULL, CMD_JSON, 0, 1, cmd_events },
 	{ "share", "add", "NAME SHARE [--path P]", "share a folder", share_options, CMD_NAME, 1, 1, cmd_share_add },
 	{ "share", "set", "NAME SHARE", "change a share", share_options, CMD_NAME, 1, 1, cmd_share_set },

@@ -58,6 +58,8 @@ struct conf_limits cgroup_limits(const struct conf_limits *limits)
 		l.tasks = 2048;
 	if (!l.files)
 		l.files = 20000;
+	if (!l.log_bytes)
+		l.log_bytes = 64 * MIB;
 	return l;
 }
 

@@ -102,6 +102,7 @@ struct conf_limits { /* 0: the safe default of limits.c */
 	uint64_t memory_bytes;
 	uint32_t tasks;
 	uint32_t files; /* open files a process (RLIMIT_NOFILE) */
+	uint64_t log_bytes; /* on the Psv's disk */
 };
 
 struct conf {

@@ -60,7 +60,7 @@ struct conf_type {
 
 extern const struct conf_type conf_type_address, conf_type_bool, conf_type_client, conf_type_comment,
 	conf_type_device, conf_type_directory, conf_type_dns, conf_type_domain, conf_type_files, conf_type_fs,
-	conf_type_gateway, conf_type_hostname, conf_type_memory, conf_type_mount, conf_type_netbios, conf_type_param_server,
+	conf_type_gateway, conf_type_hostname, conf_type_log, conf_type_memory, conf_type_mount, conf_type_netbios, conf_type_param_server,
 	conf_type_param_share, conf_type_path, conf_type_peer, conf_type_pool, conf_type_pool_path, conf_type_pool_type,
 	conf_type_protocols, conf_type_size, conf_type_stack, conf_type_tasks, conf_type_template, conf_type_user,
 	conf_type_uuid, conf_type_workgroup;

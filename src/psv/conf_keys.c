@@ -57,6 +57,8 @@ const struct conf_key conf_keys[] = {
 	      .help = "Processes and threads."),
 	LIMIT("files", conf_type_files, files, .fallback = "a number that suffices for the file services",
 	      .help = "Open files of one process."),
+	LIMIT("log", conf_type_log, log_bytes, .fallback = "64M",
+	      .help = "What its services wrote, as the physical server keeps it."),
 
 	VOLUME("size", conf_type_size, size_bytes, .fallback = "4G for root",
 	       .help = "Its size; needed unless it is a device."),

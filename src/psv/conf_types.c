@@ -91,6 +91,11 @@ static int parse_memory(struct conf_value *v, void *target)
 	return parse_bytes(v, target, 16 * MIB, 1024 * TIB);
 }
 
+static int parse_log(struct conf_value *v, void *target)
+{
+	return parse_bytes(v, target, MIB, TIB);
+}
+
 static void print_bytes(struct strbuf *out, const char *key, const void *target)
 {
 	static const char units[] = "MGT";
@@ -113,6 +118,11 @@ const struct conf_type conf_type_size = {
 const struct conf_type conf_type_memory = {
 	.what = "size", .expected = "a number of bytes with an optional K, M, G or T, from 16M to 1024T, in whole M",
 	.parse = parse_memory, .print = print_bytes,
+};
+
+const struct conf_type conf_type_log = {
+	.what = "size", .expected = "a number of bytes with an optional K, M, G or T, from 1M to 1T, in whole M",
+	.parse = parse_log, .print = print_bytes,
 };
 
 static int parse_count(struct conf_value *v, void *target, uint32_t least, uint32_t most)

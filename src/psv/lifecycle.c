@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/process.h"
+#include "psv/cgroup.h"
 #include "psv/inside.h"
 #include "psv/net.h"
 #include "psv/supervise.h"
@@ -112,6 +113,7 @@ static int prepare_state(struct walk *w, struct err *err)
 		return r;
 	w->st.phase = VSV_STARTING;
 	w->st.since = time(NULL);
+	w->st.log_bytes = cgroup_limits(&w->conf.limits).log_bytes;
 	w->stop_timeout_ms = STOP_TIMEOUT_MS;
 	return running_conf_write(w->psv, w->name, w->conf_text, err);
 }

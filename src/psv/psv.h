@@ -85,6 +85,7 @@ struct state {
 	int64_t since;              /* seconds since the epoch */
 	uint32_t id;
 	uint64_t generation;
+	uint64_t log_bytes;         /* what the supervisor keeps of the log at most; 0: the default */
 	pid_t init_pid;             /* 0: none */
 	uint64_t init_start;        /* pid_start_time() of it */
 	pid_t supervisor_pid;

@@ -567,8 +567,9 @@ const struct step steps[] = {
 	{ "addresses", addresses_describe, addresses_up, addresses_down },
 	{ "root", root_describe, root_up, NULL },
 	{ "init", init_describe, init_up, init_down },
+	/* Before the services: what they write when they cannot start is what an administrator wants to read. */
+	{ "supervisor", supervisor_describe, supervisor_up, supervisor_down },
 	{ "services", services_describe, services_up, services_down },
 	{ "announce", announce_describe, announce_up, NULL },
-	{ "supervisor", supervisor_describe, supervisor_up, supervisor_down },
 };
 const size_t n_steps = sizeof(steps) / sizeof(*steps);

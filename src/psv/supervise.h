@@ -27,10 +27,12 @@ int supervise_end(const struct psv *psv, const char *name, struct err *err);
 
 struct supervise_log {
 	unsigned last;  /* so many lines of what there is; 0: all */
+	char since[32]; /* only lines of that time and later, as when_text() writes it; "": all */
 	bool follow;    /* and what comes, until line() returns 1 or the process is interrupted */
 	/* line: without its new line; safe to show on a terminal.  1: enough; negative: ends with that. */
 	int (*line)(const char *line, size_t len, void *arg);
 	void *arg;
 };
-/* supervise_log_read: the lines of LIB/servers/NAME/log, oldest first: "TIME SERVICE: TEXT". */
+/* supervise_log_read: the lines of LIB/servers/NAME/log, oldest first: "TIME SERVICE: TEXT", or
+ * "TIME TAG[PID] FACILITY.SEVERITY: TEXT" of what came over /dev/log. */
 int supervise_log_read(const struct psv *psv, const char *name, const struct supervise_log *l, struct err *err);

@@ -23,10 +23,19 @@ enum { LINE_MAX_BYTES = 16 * 1024, WAIT_MS = 1000 };
 
 struct reader {
 	const struct supervise_log *l;
-	uint64_t skip; /* lines that are older than wanted */
+	uint64_t skip;      /* lines that are older than wanted */
+	const char *since;  /* lines with an earlier time are; NULL: none, or we follow already */
 	size_t len;
 	char buf[LINE_MAX_BYTES];
 };
+
+/* too_old: all times are written with the same digits, so they compare as text. */
+static bool too_old(const struct reader *r, const char *line, size_t len)
+{
+	size_t n = r->since ? strlen(r->since) : 0;
+
+	return n && (len < n || memcmp(line, r->since, n) < 0);
+}
 
 /* read_lines: all whole lines up to the present end.  0, line()'s answer or -errno. */
 static int read_lines(struct reader *r, int fd)
@@ -41,7 +50,8 @@ static int read_lines(struct reader *r, int fd)
 			return n < 0 ? -errno : 0;
 		r->len += (size_t)n;
 		while ((nl = memchr(p, '\n', r->len - (size_t)(p - r->buf)))) {
-			int ret = r->skip ? 0 : r->l->line(p, (size_t)(nl - p), r->l->arg);
+			bool old = r->skip > 0 || too_old(r, p, (size_t)(nl - p));
+			int ret = old ? 0 : r->l->line(p, (size_t)(nl - p), r->l->arg);
 
 			r->skip -= r->skip > 0;
 			if (ret)
@@ -66,6 +76,13 @@ static uint64_t count_lines(int fd)
 			lines++;
 	(void)lseek(fd, 0, SEEK_SET);
 	return lines;
+}
+
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return a >= 0 && b >= 0 && fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino;
 }
 
 static int open_log(int folder, const char *name)
@@ -94,6 +111,7 @@ static int follow(struct reader *r, int folder, const char *path, int *fd, struc
 	struct pollfd p = { .fd = watch, .events = POLLIN };
 	char events[4096];
 
+	r->since = NULL;
 	/* Without it (all instances in use) we look once a second. */
 	if (watch >= 0)
 		(void)inotify_add_watch(watch, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
@@ -130,8 +148,14 @@ int supervise_log_read(const struct psv *psv, const char *name, const struct sup
 	if (folder < 0)
 		return err_set(err, folder, "cannot open %s: %m", path);
 	r->l = l;
-	old = open_log(folder, "log.1");
+	r->since = *l->since ? l->since : NULL;
+	/* The newer one first: when it is renamed in between it is found twice, and nothing is left out. */
 	fd = open_log(folder, "log");
+	old = open_log(folder, "log.1");
+	if (same_file(old, fd)) {
+		cleanup_close(&old);
+		old = -1;
+	}
 	if (l->last) {
 		uint64_t lines = (old >= 0 ? count_lines(old) : 0) + (fd >= 0 ? count_lines(fd) : 0);
 

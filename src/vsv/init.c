@@ -25,10 +25,10 @@
 #include "vsv/confine.h"
 #include "vsv/small.h"
 
-enum { KILL_ROUNDS = 4, REAPS_MAX = 256, POLL_MAX = 1 + CONNECTIONS_MAX + SERVICES_MAX };
+enum { KILL_ROUNDS = 4, REAPS_MAX = 256, POLL_MAX = 2 + CONNECTIONS_MAX + SERVICES_MAX };
 
 uint64_t init_bounding;
-static int proc_fd = -1;
+static int proc_fd = -1, syslog_fd = -1;
 static bool stopping;
 static int64_t deadline_ms;
 
@@ -158,6 +158,7 @@ static void finish(void)
 		if (pid < 0 && errno != EINTR)
 			break;
 	}
+	init_syslog_read(syslog_fd);
 	conn_say_bye();
 	_exit(0);
 }
@@ -167,6 +168,7 @@ static size_t fill_poll(struct pollfd *p)
 	size_t n = 0;
 
 	p[n++] = (struct pollfd){ .fd = PROTO_FD_SERVER, .events = POLLIN };
+	p[n++] = (struct pollfd){ .fd = syslog_fd, .events = POLLIN };
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		if (connections[i].used)
 			p[n++] = (struct pollfd){ .fd = connections[i].fd,
@@ -187,6 +189,8 @@ static short events_of(const struct pollfd *p, size_t n, int fd)
 
 static void serve(const struct pollfd *p, size_t n)
 {
+	if (p[1].revents)
+		init_syslog_read(syslog_fd);
 	for (size_t i = 0; i < SERVICES_MAX; i++)
 		if (service_slots[i].used && events_of(p, n, service_slots[i].log_fds[0]))
 			service_read_log(&service_slots[i]);
@@ -301,6 +305,7 @@ static void boot(void)
 	r = confine_init(m.bounding, m.nofile, &step);
 	if (r < 0)
 		boot_failed(r, step);
+	syslog_fd = init_syslog_open();
 	/* From here on PID 1 outlives its starter; a starter that is dead already shows as a failed send. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		boot_failed(-errno, "prctl");

@@ -20,13 +20,29 @@ struct ring_cursor { /* a reader's place; {0}: after what was acknowledged last 
 };
 
 void log_add(enum proto_kind kind, const char *name, const char *text, size_t len);
+struct syslog_line;
+/* log_add_syslog: the same for what came over /dev/log, among the logs; pid is the sender's. */
+void log_add_syslog(const struct syslog_line *line, pid_t pid);
 /* log_event: "WORD detail". */
 void log_event(const char *name, const char *word, const char *detail);
 void log_begin(enum proto_kind kind, struct ring_cursor *c);
 void log_ack(enum proto_kind kind, uint64_t seq);
 bool log_pending(enum proto_kind kind, const struct ring_cursor *c);
-/* log_next: the record at the cursor into buf (a proto_record), which then points behind it.  Its size; 0: none. */
+union log_head {
+	struct proto_header header;
+	struct proto_record record;
+	struct proto_syslog syslog;
+};
+/* log_next: the record at the cursor into buf (a log_head and PROTO_TEXT_MAX bytes), which then points behind it.  Its
+ * size; 0: none. */
 size_t log_next(enum proto_kind kind, struct ring_cursor *c, void *buf, size_t size);
+
+/* ---- /dev/log (init_syslog.c) ---- */
+
+/* init_syslog_open: binds it.  The descriptor or -errno; a server lives without it. */
+int init_syslog_open(void);
+/* init_syslog_read: what is there, up to a bound, so that one who floods it leaves time for the others. */
+void init_syslog_read(int fd);
 
 /* ---- services (init_service.c) ---- */
 

@@ -194,8 +194,8 @@ void conn_read(struct connection *c)
 static void flush_records(struct connection *c)
 {
 	union {
-		struct proto_record record;
-		char bytes[sizeof(struct proto_record) + PROTO_TEXT_MAX];
+		union log_head head;
+		char bytes[sizeof(union log_head) + PROTO_TEXT_MAX];
 	} out;
 
 	for (unsigned kind = 0; kind < 2; kind++) {

@@ -6,10 +6,14 @@
 #include <string.h>
 
 #include "vsv/small.h"
+#include "vsv/syslog.h"
 
 struct record {
 	uint32_t size; /* with this header and the name */
-	uint32_t name_len;
+	uint16_t name_len;
+	bool syslog; /* and then: */
+	uint8_t priority;
+	uint32_t pid, zero;
 	uint64_t seq;
 	int64_t realtime_ns;
 };
@@ -54,11 +58,13 @@ static void ring_drop_oldest(struct ring *r)
 	r->first++;
 }
 
-void log_add(enum proto_kind kind, const char *name, const char *text, size_t len)
+/* add: rec says what the record is; the rest of it is filled in here. */
+static void add(struct ring *r, struct record rec, const char *name, const char *text, size_t len)
 {
-	struct ring *r = &rings[kind];
-	struct record rec = { .name_len = (uint32_t)strlen(name), .realtime_ns = clock_realtime_ns() };
 	size_t end;
+
+	rec.name_len = (uint16_t)strlen(name);
+	rec.realtime_ns = clock_realtime_ns();
 
 	if (len > PROTO_TEXT_MAX)
 		len = PROTO_TEXT_MAX;
@@ -72,6 +78,18 @@ void log_add(enum proto_kind kind, const char *name, const char *text, size_t le
 	ring_put(r, end + sizeof(rec) + rec.name_len, text, len);
 	r->used += rec.size;
 	r->next++;
+}
+
+void log_add(enum proto_kind kind, const char *name, const char *text, size_t len)
+{
+	add(&rings[kind], (struct record){ .syslog = false }, name, text, len);
+}
+
+void log_add_syslog(const struct syslog_line *line, pid_t pid)
+{
+	const struct record rec = { .syslog = true, .priority = line->priority, .pid = (uint32_t)pid };
+
+	add(&rings[PROTO_LOG], rec, line->tag, line->text, line->len);
 }
 
 void log_event(const char *name, const char *word, const char *detail)
@@ -111,12 +129,33 @@ bool log_pending(enum proto_kind kind, const struct ring_cursor *c)
 	return c->seq < rings[kind].next;
 }
 
+/* head_put: what stands before a record's text in its message, all but the name.  Where the name goes. */
+static char *head_put(const struct record *rec, enum proto_kind kind, size_t text_len, void *buf, size_t *ret_size)
+{
+	struct proto_record *m = buf;
+	struct proto_syslog *s = buf;
+
+	if (rec->syslog) {
+		*s = (struct proto_syslog){ .text_len = (uint32_t)text_len, .facility = rec->priority >> 3,
+					    .severity = rec->priority & 7, .seq = rec->seq,
+					    .realtime_ns = rec->realtime_ns, .pid = rec->pid };
+		*ret_size = sizeof(*s) + text_len;
+		proto_init(&s->h, PROTO_SYSLOG, *ret_size);
+		return s->tag;
+	}
+	*m = (struct proto_record){ .kind = kind, .text_len = (uint32_t)text_len, .seq = rec->seq,
+				    .realtime_ns = rec->realtime_ns };
+	*ret_size = sizeof(*m) + text_len;
+	proto_init(&m->h, PROTO_RECORD, *ret_size);
+	return m->name;
+}
+
 size_t log_next(enum proto_kind kind, struct ring_cursor *c, void *buf, size_t size)
 {
 	struct ring *r = &rings[kind];
-	struct proto_record *m = buf;
+	size_t text_len, len;
 	struct record rec;
-	size_t text_len;
+	char *name;
 
 	if (c->seq < r->first) { /* pushed out meanwhile */
 		c->seq = r->first;
@@ -126,14 +165,12 @@ size_t log_next(enum proto_kind kind, struct ring_cursor *c, void *buf, size_t s
 		return 0;
 	ring_get(r, c->offset, &rec, sizeof(rec));
 	text_len = rec.size - sizeof(rec) - rec.name_len;
-	if (size < sizeof(*m) + text_len || rec.name_len >= sizeof(m->name))
+	if (size < sizeof(union log_head) + text_len || rec.name_len >= PROTO_NAME_MAX)
 		return 0;
-	*m = (struct proto_record){ .kind = kind, .text_len = (uint32_t)text_len, .seq = rec.seq,
-				    .realtime_ns = rec.realtime_ns };
-	proto_init(&m->h, PROTO_RECORD, sizeof(*m) + text_len);
-	ring_get(r, c->offset + sizeof(rec), m->name, rec.name_len);
-	ring_get(r, c->offset + sizeof(rec) + rec.name_len, m + 1, text_len);
+	name = head_put(&rec, kind, text_len, buf, &len);
+	ring_get(r, c->offset + sizeof(rec), name, rec.name_len);
+	ring_get(r, c->offset + sizeof(rec) + rec.name_len, (char *)buf + len - text_len, text_len);
 	c->offset = (c->offset + rec.size) % r->size;
 	c->seq++;
-	return sizeof(*m) + text_len;
+	return len;
 }

@@ -134,6 +134,14 @@ static bool check_record(const void *msg, size_t len)
 	       ended(m->name, sizeof(m->name)) && proto_name_ok(m->name);
 }
 
+static bool check_syslog(const void *msg, size_t len)
+{
+	const struct proto_syslog *m = msg;
+
+	return m->text_len == len - sizeof(*m) && m->seq > 0 && m->zero == 0 && m->facility < SYSLOG_FACILITIES &&
+	       m->severity < SYSLOG_SEVERITIES && ended(m->tag, sizeof(m->tag)) && proto_name_ok(m->tag);
+}
+
 static bool check_stop(const void *msg, size_t len)
 {
 	const struct proto_stop *m = msg;
@@ -163,6 +171,7 @@ static const struct rule rules[] = {
 	[PROTO_EXEC_EXIT] = { sizeof(struct proto_exec_exit), 0, check_exec_exit },
 	[PROTO_RECORD] = { sizeof(struct proto_record), PROTO_TEXT_MAX, check_record },
 	[PROTO_BYE] = { sizeof(struct proto_header), 0, NULL },
+	[PROTO_SYSLOG] = { sizeof(struct proto_syslog), PROTO_TEXT_MAX, check_syslog },
 };
 
 int proto_check(const void *msg, size_t len)

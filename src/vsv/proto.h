@@ -59,6 +59,7 @@ enum proto_type {
 	PROTO_EXEC_EXIT = 36,     /* proto_exec_exit */
 	PROTO_RECORD = 37,        /* proto_record */
 	PROTO_BYE = 38,           /* proto_header */
+	PROTO_SYSLOG = 39,        /* proto_syslog, between the records of PROTO_LOG */
 };
 
 struct proto_header {
@@ -147,6 +148,8 @@ struct proto_ack {
 	uint64_t log_seq, event_seq; /* everything up to these is safe */
 };
 
+enum { SYSLOG_FACILITIES = 24, SYSLOG_SEVERITIES = 8 }; /* syslog(3) */
+
 enum proto_kind { PROTO_LOG = 0, PROTO_EVENT = 1 };
 
 struct proto_record {
@@ -157,6 +160,19 @@ struct proto_record {
 	int64_t realtime_ns;
 	char name[PROTO_NAME_MAX];
 	/* then text_len bytes of any value; an event's is "WORD detail" */
+};
+
+/* What somebody sent to /dev/log; counted together with PROTO_LOG.  All but pid and time is the sender's word. */
+struct proto_syslog {
+	struct proto_header h;
+	uint32_t text_len;
+	uint16_t facility, severity; /* syslog(3): at most 23 and 7 */
+	uint64_t seq;
+	int64_t realtime_ns;
+	uint32_t pid; /* in the Vsv's numbers; 0: unknown */
+	uint32_t zero;
+	char tag[PROTO_NAME_MAX]; /* proto_name_ok() */
+	/* then text_len bytes of any value */
 };
 
 struct proto_stop {

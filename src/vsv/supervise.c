@@ -353,7 +353,8 @@ static bool read_records(void)
 	union {
 		struct proto_header header;
 		struct proto_record record;
-		char bytes[sizeof(struct proto_record) + PROTO_TEXT_MAX];
+		struct proto_syslog syslog;
+		char bytes[sizeof(struct proto_syslog) + PROTO_TEXT_MAX];
 	} m;
 
 	for (unsigned i = 0; i < RECORDS_MAX && sup.rest_ms < 0; i++) {
@@ -373,6 +374,8 @@ static bool read_records(void)
 		type = proto_check(&m, (size_t)n);
 		if (type == PROTO_RECORD)
 			keep_record(&sup.files, &m.record);
+		if (type == PROTO_SYSLOG)
+			keep_syslog(&sup.files, &m.syslog);
 		if (type == PROTO_BYE)
 			sup.bye = true;
 	}
@@ -509,6 +512,7 @@ static void open_folder(void)
 	text_add(&t, "/servers/");
 	text_add(&t, sup.name);
 	sup.files.server = sup.name;
+	sup.files.run_dir = sup.run_dir;
 	sup.files.log = -1;
 	sup.files.folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (sup.files.folder < 0)

@@ -11,13 +11,19 @@
 
 /* ---- what it keeps (supervise_log.c) ---- */
 
-enum { LOG_MAX_BYTES = 8 * 1024 * 1024, EVENTS_MAX_BYTES = 1024 * 1024 };
+enum {
+	LOG_DEFAULT_BYTES = 64 * 1024 * 1024, LOG_LEAST_BYTES = 1024 * 1024, /* of log and log.1 together */
+	LOG_LOOK_BYTES = 256 * 1024, /* looks again at its bound after so many */
+	EVENTS_MAX_BYTES = 1024 * 1024,
+};
 
 struct log_files {
-	const char *server;
+	const char *server, *run_dir;
 	int folder; /* LIB/servers/NAME */
 	int log;    /* its file "log", or -1 */
 	uint64_t log_bytes;
+	uint64_t max_bytes;    /* 0: not known yet */
+	uint64_t looked_bytes; /* written since it was looked at */
 	uint64_t next[2]; /* the number that is expected, by proto_kind; 0: any */
 	char out[4096];   /* lines not written yet */
 	size_t out_len;
@@ -25,6 +31,8 @@ struct log_files {
 
 /* keep_record: a checked PROTO_RECORD.  Nothing that fails here may stop the supervisor: a full disk loses lines. */
 void keep_record(struct log_files *f, const struct proto_record *m);
+/* keep_syslog: a checked PROTO_SYSLOG. */
+void keep_syslog(struct log_files *f, const struct proto_syslog *m);
 /* keep_flush: writes out what was gathered. */
 void keep_flush(struct log_files *f);
 /* keep_own: a line or an event of the supervisor's. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* LIB/servers/NAME/log and events.jsonl.  What comes from inside is hostile: nothing of it may act on a terminal that shows
  * it, and none of it may fill the Psv's disk.  So control characters and what is no UTF-8 are written as \xNN, and the log
- * is two files of LOG_MAX_BYTES at most.  events.jsonl is shared with event_log(): whoever writes holds its lock and looks
+ * is two files of half its bound each; the bound stands in the state file, because it can change while we run.  events.jsonl is shared with event_log(): whoever writes holds its lock and looks
  * whether it is still the file of that name. */
 #include "vsv/supervise.h"
 
@@ -56,26 +56,91 @@ static void open_log(struct log_files *f)
 		(void)!write(f->log, "\n", 1);
 }
 
+/* keep_newest: the end of a file, from the beginning of a line at or after `from`, and a line more, under the same name. */
+static void keep_newest(int folder, const char *name, int old, off_t from, off_t size, const char *line, size_t len)
+{
+	_cleanup_close_ int fd = -1;
+	char path[32], c = '\0';
+	struct text t = TEXT(path);
+
+	text_add(&t, ".");
+	text_add(&t, name);
+	text_add(&t, ".new");
+	(void)unlinkat(folder, path, 0);
+	fd = openat(folder, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	while (from < size && c != '\n')
+		if (pread(old, &c, 1, from++) != 1)
+			return;
+	while (from < size)
+		if (sendfile(fd, old, &from, (size_t)(size - from)) <= 0)
+			return;
+	if (fd_write_all(fd, line, len) == 0 && fsync(fd) == 0)
+		(void)renameat(folder, path, folder, name);
+}
+
+/* trim: log.1 after the bound was lowered. */
+static void trim(const struct log_files *f)
+{
+	_cleanup_close_ int fd = openat(f->folder, "log.1", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+	off_t half = (off_t)(f->max_bytes / 2);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > half)
+		keep_newest(f->folder, "log.1", fd, st.st_size - half, st.st_size, "", 0);
+}
+
+static void look_at_bound(struct log_files *f)
+{
+	struct state_view v;
+	uint64_t max = 0;
+
+	f->looked_bytes = 0;
+	if (state_open(f->run_dir, f->server, &v) == 0) {
+		(void)state_number(&v, "log_bytes", &max);
+		state_close(&v);
+	}
+	/* No more than that is lost by a file that is damaged. */
+	if (max < LOG_LEAST_BYTES)
+		max = f->max_bytes ? f->max_bytes : LOG_DEFAULT_BYTES;
+	if (max == f->max_bytes)
+		return;
+	f->max_bytes = max;
+	trim(f);
+}
+
+static void rotate(struct log_files *f)
+{
+	(void)renameat(f->folder, "log", f->folder, "log.1");
+	(void)close(f->log);
+	f->log = -1;
+	if (f->log_bytes > f->max_bytes / 2)
+		trim(f);
+}
+
 void keep_flush(struct log_files *f)
 {
 	if (f->out_len == 0)
 		return;
-	if (f->log >= 0 && f->log_bytes + f->out_len > LOG_MAX_BYTES) {
-		(void)renameat(f->folder, "log", f->folder, "log.1");
-		(void)close(f->log);
-		f->log = -1;
-	}
 	if (f->log < 0)
 		open_log(f);
+	if (f->max_bytes == 0 || f->looked_bytes > LOG_LOOK_BYTES)
+		look_at_bound(f);
+	if (f->log >= 0 && f->log_bytes + f->out_len > f->max_bytes / 2) {
+		rotate(f);
+		open_log(f);
+	}
 	if (f->log >= 0 && fd_write_all(f->log, f->out, f->out_len) == 0)
 		f->log_bytes += f->out_len;
+	f->looked_bytes += f->out_len;
 	f->out_len = 0;
 }
 
-static void keep_line(struct log_files *f, int64_t when_ns, const char *name, const char *text, size_t len)
+static void keep_line(struct log_files *f, int64_t when_ns, const char *who, const char *text, size_t len)
 {
 	struct text t = { .buf = f->out, .size = sizeof(f->out), .len = f->out_len };
-	enum { HEAD = 80 }; /* time and name */
+	enum { HEAD = 128 }; /* time and name */
 
 	if (t.len && t.size - t.len < HEAD + 4 * len + 2) {
 		keep_flush(f);
@@ -83,7 +148,7 @@ static void keep_line(struct log_files *f, int64_t when_ns, const char *name, co
 	}
 	text_time(&t, when_ns);
 	text_add(&t, " ");
-	text_add(&t, name);
+	text_add(&t, who);
 	text_add(&t, ": ");
 	add_safe(&t, text, len, false);
 	if (t.len > t.size - 2)
@@ -113,27 +178,6 @@ static int open_events(int folder)
 	}
 }
 
-/* halve: the newer half, from the beginning of a line, with one more line, under the same name. */
-static void halve(int folder, int old, off_t size, const char *line, size_t len)
-{
-	_cleanup_close_ int fd = -1;
-	off_t from = size / 2;
-	char c = '\0';
-
-	(void)unlinkat(folder, ".events.jsonl.new", 0);
-	fd = openat(folder, ".events.jsonl.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return;
-	while (from < size && c != '\n')
-		if (pread(old, &c, 1, from++) != 1)
-			return;
-	while (from < size)
-		if (sendfile(fd, old, &from, (size_t)(size - from)) <= 0)
-			return;
-	if (fd_write_all(fd, line, len) == 0 && fsync(fd) == 0)
-		(void)renameat(folder, ".events.jsonl.new", folder, "events.jsonl");
-}
-
 static void keep_event(struct log_files *f, int64_t when_ns, const char *name, const char *text, size_t len)
 {
 	_cleanup_close_ int fd = open_events(f->folder);
@@ -159,7 +203,7 @@ static void keep_event(struct log_files *f, int64_t when_ns, const char *name, c
 	add_safe(&t, text + len - rest, rest > 128 ? 128 : rest, true);
 	text_add(&t, "\"}\n");
 	if (st.st_size + (off_t)t.len > EVENTS_MAX_BYTES) {
-		halve(f->folder, fd, st.st_size, line, t.len);
+		keep_newest(f->folder, "events.jsonl", fd, st.st_size / 2, st.st_size, line, t.len);
 		return;
 	}
 	if (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n')
@@ -182,17 +226,48 @@ void keep_own(struct log_files *f, enum proto_kind kind, const char *text)
 	keep_flush(f);
 }
 
-void keep_record(struct log_files *f, const struct proto_record *m)
+/* count: what a gap in the numbers says. */
+static void count(struct log_files *f, enum proto_kind kind, uint64_t seq)
 {
-	uint64_t *next = &f->next[m->kind];
+	uint64_t *next = &f->next[kind];
 	char buf[96];
 	struct text t = TEXT(buf);
 
-	if (*next && m->seq > *next) {
-		text_u64(&t, m->seq - *next);
-		text_add(&t, m->kind == PROTO_EVENT ? " events were lost" : " lines were lost");
+	if (*next && seq > *next) {
+		text_u64(&t, seq - *next);
+		text_add(&t, kind == PROTO_EVENT ? " events were lost" : " lines were lost");
 		keep_own(f, PROTO_LOG, buf);
 	}
-	*next = m->seq + 1;
+	*next = seq + 1;
+}
+
+void keep_record(struct log_files *f, const struct proto_record *m)
+{
+	count(f, m->kind, m->seq);
 	keep(f, m->kind, m->realtime_ns, m->name, (const char *)(m + 1), m->text_len);
+}
+
+/* "TAG[PID] FACILITY.SEVERITY": no service has a space in its name, so no sender can pass for one. */
+void keep_syslog(struct log_files *f, const struct proto_syslog *m)
+{
+	static const char *const facilities[SYSLOG_FACILITIES] = {
+		"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+		"ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6",
+		"local7",
+	};
+	static const char *const severities[SYSLOG_SEVERITIES] = {
+		"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+	};
+	char who[96];
+	struct text t = TEXT(who);
+
+	text_add(&t, m->tag);
+	text_add(&t, "[");
+	text_u64(&t, m->pid);
+	text_add(&t, "] ");
+	text_add(&t, facilities[m->facility]);
+	text_add(&t, ".");
+	text_add(&t, severities[m->severity]);
+	count(f, PROTO_LOG, m->seq);
+	keep_line(f, m->realtime_ns, who, (const char *)(m + 1), m->text_len);
 }

@@ -59,10 +59,10 @@ static void write_file(int root_fd, const char *path, const char *text)
 void tiny_root(struct root *root)
 {
 	static const char *const dirs[] = { "dev", "dev/pts", "proc", "etc", "root", "tmp", "srv", "bin", "home",
-					    "home/alice", "usr", "usr/bin", "usr/lib", "usr/lib/vnas" };
+					    "home/alice", "run", "usr", "usr/bin", "usr/lib", "usr/lib/vnas" };
 	static const char *const tools[] = { "sh", "cat", "head", "yes", "id", "sleep", "kill", "ls", "seq", "dd",
 					     "stty", "tty", "ps", "setsid", "env", "readlink", "hostname", "mount",
-					     "true", "false", "touch", "wc", "pwd", "grep", "stat", "killall" };
+					     "true", "false", "touch", "wc", "pwd", "grep", "stat", "killall", "logger" };
 	int fd;
 
 	if (geteuid() != 0)
@@ -77,6 +77,7 @@ void tiny_root(struct root *root)
 	CHECK_INT(mknodat(fd, "dev/null", S_IFCHR | 0666, makedev(1, 3)), 0);
 	CHECK_INT(mknodat(fd, "dev/zero", S_IFCHR | 0666, makedev(1, 5)), 0);
 	CHECK_INT(fchmodat(fd, "dev/null", 0666, 0), 0);
+	CHECK_INT(symlinkat("/run/log", fd, "dev/log"), 0);
 	copy_file(BUSYBOX, fd, "usr/bin/busybox");
 	copy_file(TEST_VNAS_INIT, fd, "usr/lib/vnas/vnas-init");
 	copy_file(TEST_CALLS, fd, "usr/bin/calls");
