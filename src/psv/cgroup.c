@@ -7,12 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -20,12 +18,13 @@
 #include "lib/fd.h"
 #include "lib/str.h"
 #include "psv/cgroup_layout.h"
+#include "psv/cgroup_tree.h"
 #include "psv/psv.h"
 
 #define MIB (1024ULL * 1024)
 
 /* KERNFS handles are the number itself: include/linux/exportfs.h, FILEID_KERNFS. */
-enum { MAKE_TRIES = 100, REMOVE_TRIES = 50, KILL_AGAIN_MS = 100, FILEID_KERNFS_TYPE = 0xfe };
+enum { FILEID_KERNFS_TYPE = 0xfe };
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -66,21 +65,13 @@ struct conf_limits cgroup_limits(const struct conf_limits *limits)
 /* What one control group may use; 0: no limit. */
 struct bounds {
 	uint64_t memory_bytes, swap_bytes, tasks;
-	bool throttle; /* slow it down a little before the end */
 };
 
 static struct bounds bounds_of_vsv(const struct conf_limits *limits)
 {
 	struct conf_limits l = cgroup_limits(limits);
-	uint64_t ram, swap;
 
-	machine_memory(&ram, &swap);
-	return (struct bounds){
-		.memory_bytes = l.memory_bytes,
-		.swap_bytes = min_u64(l.memory_bytes / 2, swap / 8),
-		.tasks = l.tasks,
-		.throttle = true,
-	};
+	return (struct bounds){ .memory_bytes = l.memory_bytes, .tasks = l.tasks };
 }
 
 static uint64_t read_number(int dirfd, const char *path, uint64_t otherwise)
@@ -127,9 +118,6 @@ static int set_memory_v2(int fd, const struct bounds *b, struct err *err)
 {
 	int r = set_limit(fd, "memory.max", b->memory_bytes, err);
 
-	/* From here on it reclaims its own page cache, so that the end is met only by what cannot be reclaimed. */
-	if (r == 0 && b->throttle)
-		r = set_limit(fd, "memory.high", b->memory_bytes - b->memory_bytes / 16, err);
 	return r < 0 ? r : set_limit(fd, "memory.swap.max", b->swap_bytes, err);
 }
 
@@ -159,34 +147,6 @@ static int set_bounds(int fd, enum cgroup_controller which, bool v2, const struc
 	return 0;
 }
 
-/* Opens MOUNT/TAG and MOUNT/TAG/NAME, which are made if they are missing. */
-static int make_pair(const char *mount, const char *tag, const char *name, int *ret_tag, int *ret_name, struct err *err)
-{
-	_cleanup_close_ int root = dir_open(AT_FDCWD, mount);
-
-	if (root < 0)
-		return err_set(err, root, "cannot open %s: %m", mount);
-	for (int i = 0; i < MAKE_TRIES; i++) {
-		_cleanup_close_ int tag_fd = -1, name_fd = -1;
-
-		if (mkdirat(root, tag, 0755) < 0 && errno != EEXIST)
-			return err_set(err, -errno, "cannot make the control group %s/%s: %m", mount, tag);
-		tag_fd = dir_open(root, tag);
-		if (tag_fd >= 0 && (mkdirat(tag_fd, name, 0755) == 0 || errno == EEXIST))
-			name_fd = dir_open(tag_fd, name);
-		else if (tag_fd >= 0 && errno != ENOENT)
-			return err_set(err, -errno, "cannot make the control group %s/%s/%s: %m", mount, tag, name);
-		if (name_fd >= 0) {
-			*ret_tag = steal_fd(&tag_fd);
-			*ret_name = steal_fd(&name_fd);
-			return 0;
-		}
-		/* Another Vsv that was the last one took TAG away meanwhile. */
-	}
-	return err_set(err, -EAGAIN, "cannot make the control group %s/%s/%s: it is taken away again and again", mount, tag,
-		       name);
-}
-
 /* Hands a controller from a v2 group to its children.  false: refused (processes in it, or real-time tasks for cpu): the
  * limit is not real then, and cgroup_usage() says so. */
 static bool enable(int parent, const char *child, const char *controller)
@@ -208,7 +168,7 @@ static int up_v2(const struct cgroup_layout *l, const char *tag, const char *nam
 
 	if (root < 0)
 		return err_set(err, root, "cannot open %s: %m", l->v2);
-	r = make_pair(l->v2, tag, name, &tag_fd, &name_fd, err);
+	r = cgroup_tree_make(l->v2, tag, name, &tag_fd, &name_fd, err);
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS && r == 0; c++) {
 		if (!l->in_v2[c] || !enable(root, tag, cgroup_controller_names[c]))
 			continue;
@@ -237,7 +197,7 @@ int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits 
 
 		if (!l.v1[c][0])
 			continue;
-		r = make_pair(l.v1[c], psv->tag, name, &tag_fd, &name_fd, err);
+		r = cgroup_tree_make(l.v1[c], psv->tag, name, &tag_fd, &name_fd, err);
 		if (r == 0)
 			r = set_bounds(tag_fd, c, false, &all, err);
 		if (r == 0)
@@ -246,16 +206,6 @@ int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits 
 			return r;
 	}
 	return steal_fd(&v2);
-}
-
-/* Opens MOUNT/TAG/NAME: -ENOENT if it never came up. */
-static int open_existing(const char *mount, const char *tag, const char *name)
-{
-	char path[CGROUP_PATH_MAX + 64 + VSV_NAME_MAX];
-
-	if (!str_format(path, sizeof(path), "%s/%s/%s", mount, tag, name))
-		return -ENAMETOOLONG;
-	return dir_open(AT_FDCWD, path);
 }
 
 int cgroup_enter_v1(const struct psv *psv, const char *name, pid_t pid, struct err *err)
@@ -273,7 +223,7 @@ int cgroup_enter_v1(const struct psv *psv, const char *name, pid_t pid, struct e
 
 		if (!l.v1[i][0])
 			continue;
-		fd = open_existing(l.v1[i], psv->tag, name);
+		fd = cgroup_tree_open(l.v1[i], psv->tag, name);
 		r = fd < 0 ? fd : file_write_at(fd, "cgroup.procs", text);
 		if (r < 0)
 			return err_set(err, r, "cannot put process %d into %s/%s/%s: %m", pid, l.v1[i], psv->tag, name);
@@ -281,109 +231,12 @@ int cgroup_enter_v1(const struct psv *psv, const char *name, pid_t pid, struct e
 	return 0;
 }
 
-static bool is_populated(int events_fd)
-{
-	char text[256];
-	ssize_t n = pread(events_fd, text, sizeof(text) - 1, 0);
-
-	if (n < 0)
-		return false; /* -ENODEV: removed meanwhile */
-	text[n] = '\0';
-	return strstr(text, "populated 1") != NULL;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int cgroup_kill(const struct psv *psv, const char *name, int timeout_ms, struct err *err)
 {
-	_cleanup_close_ int fd = -1, events = -1;
-	int64_t end = now_ms() + timeout_ms;
 	struct cgroup_layout l;
-	int r;
+	int r = cgroup_layout(&l, err);
 
-	r = cgroup_layout(&l, err);
-	if (r < 0)
-		return r;
-	fd = open_existing(l.v2, psv->tag, name);
-	if (fd == -ENOENT)
-		return 0;
-	if (fd < 0)
-		return err_set(err, fd, "cannot open the control group of %s: %m", name);
-	events = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
-	if (events < 0)
-		return errno == ENOENT ? 0 : err_set(err, -errno, "cannot open cgroup.events: %m");
-	while (is_populated(events)) {
-		struct pollfd p = { .fd = events, .events = POLLPRI };
-		int64_t left = end - now_ms();
-
-		if (left < 0)
-			return err_set(err, -ETIME, "processes of %s do not end", name);
-		/* Again and again: a process may have been cloned into it just now. */
-		r = file_write_at(fd, "cgroup.kill", "1");
-		if (r < 0 && r != -ENOENT && r != -ENODEV)
-			return err_set(err, r, "cannot kill the processes of %s: %m", name);
-		(void)poll(&p, 1, left < KILL_AGAIN_MS ? (int)left + 1 : KILL_AGAIN_MS);
-	}
-	return 0;
-}
-
-/* Removes a group and those below it (which a Vsv cannot make: no cgroup file system is inside).  0; -EBUSY; -errno. */
-static int remove_group(int parent, const char *name)
-{
-	_cleanup_closedir_ DIR *d = NULL;
-	struct dirent *e;
-	int fd, r;
-
-	fd = dir_open(parent, name);
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	d = fdopendir(fd);
-	if (!d) {
-		r = -errno;
-		(void)close(fd);
-		return r;
-	}
-	while ((e = readdir(d))) {
-		if (e->d_type != DT_DIR || strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		r = remove_group(dirfd(d), e->d_name);
-		if (r < 0)
-			return r;
-	}
-	/* A process that has just ended counts for a moment longer. */
-	for (int i = 0; i < REMOVE_TRIES; i++) {
-		if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-			return 0;
-		if (errno != EBUSY)
-			return -errno;
-		(void)usleep(1000);
-	}
-	return -EBUSY;
-}
-
-static int down_below(const char *mount, const char *tag, const char *name, struct err *err)
-{
-	_cleanup_close_ int root = dir_open(AT_FDCWD, mount), tag_fd = -1;
-	int r;
-
-	if (root < 0)
-		return root == -ENOENT ? 0 : err_set(err, root, "cannot open %s: %m", mount);
-	tag_fd = dir_open(root, tag);
-	if (tag_fd == -ENOENT)
-		return 0;
-	r = tag_fd < 0 ? tag_fd : remove_group(tag_fd, name);
-	if (r < 0)
-		return err_set(err, r, "cannot remove the control group %s/%s/%s: %s", mount, tag, name,
-			       r == -EBUSY ? "a process is in it" : strerror(-r));
-	/* Refused as long as another Vsv has one. */
-	(void)unlinkat(root, tag, AT_REMOVEDIR);
-	return 0;
+	return r < 0 ? r : cgroup_tree_kill(l.v2, psv->tag, name, timeout_ms, err);
 }
 
 int cgroup_down(const struct psv *psv, const char *name, struct err *err)
@@ -395,10 +248,10 @@ int cgroup_down(const struct psv *psv, const char *name, struct err *err)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < CGROUP_CONTROLLERS; i++) {
-		r = l.v1[i][0] ? down_below(l.v1[i], psv->tag, name, first ? NULL : err) : 0;
+		r = l.v1[i][0] ? cgroup_tree_remove(l.v1[i], psv->tag, name, first ? NULL : err) : 0;
 		first = first ? first : r;
 	}
-	r = down_below(l.v2, psv->tag, name, first ? NULL : err);
+	r = cgroup_tree_remove(l.v2, psv->tag, name, first ? NULL : err);
 	return first ? first : r;
 }
 
@@ -410,6 +263,23 @@ static uint64_t read_limit(int fd, const char *file)
 	return v >= (uint64_t)INT64_MAX / 2 ? 0 : v;
 }
 
+/* A line "KEY NUMBER" of such a file; 0 if there is none. */
+static uint64_t read_count(int fd, const char *file, const char *key)
+{
+	char text[512], *save = NULL;
+	uint64_t v;
+
+	if (file_read_small(fd, file, text, sizeof(text)) < 0)
+		return 0;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		size_t n = strlen(key);
+
+		if (strncmp(line, key, n) == 0 && line[n] == ' ' && parse_u64(line + n + 1, UINT64_MAX, &v) == 0)
+			return v;
+	}
+	return 0;
+}
+
 static void usage_of(int fd, enum cgroup_controller which, bool v2, struct cgroup_usage *u)
 {
 	switch (which) {
@@ -417,6 +287,7 @@ static void usage_of(int fd, enum cgroup_controller which, bool v2, struct cgrou
 		u->memory_bytes = read_number(fd, v2 ? "memory.current" : "memory.usage_in_bytes", 0);
 		u->memory_max_bytes = read_limit(fd, v2 ? "memory.max" : "memory.limit_in_bytes");
 		u->memory_real = u->memory_max_bytes != 0;
+		u->memory_kills = read_count(fd, v2 ? "memory.events" : "memory.oom_control", "oom_kill");
 		break;
 	case CGROUP_PIDS:
 		u->tasks = read_number(fd, "pids.current", 0);
@@ -443,11 +314,11 @@ int cgroup_usage(const struct psv *psv, const char *name, struct cgroup_usage *r
 	r = cgroup_layout(&l, err);
 	if (r < 0)
 		return r;
-	v2 = open_existing(l.v2, psv->tag, name);
+	v2 = cgroup_tree_open(l.v2, psv->tag, name);
 	if (v2 < 0 && v2 != -ENOENT)
 		return err_set(err, v2, "cannot open the control group of %s: %m", name);
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS && v2 >= 0; c++) {
-		_cleanup_close_ int v1 = l.v1[c][0] ? open_existing(l.v1[c], psv->tag, name) : -1;
+		_cleanup_close_ int v1 = l.v1[c][0] ? cgroup_tree_open(l.v1[c], psv->tag, name) : -1;
 
 		if (l.in_v2[c] || v1 >= 0)
 			usage_of(l.in_v2[c] ? v2 : v1, c, l.in_v2[c], &u);

@@ -7,10 +7,17 @@
  *
  * Safe defaults, for a Vsv whose configuration says nothing: memory, page cache included, a quarter of the machine's (at
  * least 128 MiB); tasks, 2,048 (smbd takes one a client and up to 100 threads for each busy one); open files a process,
- * 20,000 (above the 16,404 that smbd wants).  Swap beyond the memory: half as much again, but at most an eighth of the
- * machine's.  All Vsv together: the memory less a tenth (at least 256 MiB), and three quarters of what pid_max and
- * threads-max allow.  Processor time is shared by Vsv, not by process, and who writes faster than the disk waits for himself
- * (v2).  When memory runs out, the kernel ends the largest process of that Vsv, not all of them. */
+ * 20,000 (above the 16,404 that smbd wants).  All Vsv together: the memory less a tenth (at least 256 MiB), half of the
+ * machine's swap, and three quarters of what pid_max and threads-max allow.  Processor time is shared by Vsv, not by
+ * process, and who writes faster than the disk waits for himself (v2).
+ *
+ * Who needs more memory than the limit is ended, at once.  There is no memory.high, where the kernel has who passes it wait
+ * up to two seconds at each step instead, for minutes in all; and no swap, through which a hog would first push everything
+ * onto the disk that its neighbours use.  Page cache is given back before anybody is ended.  The kernel ends one process,
+ * the largest (memory.oom.group is off: smbd has one a client, and the others go on); PID 1 comes last (vsv/init.c).
+ *
+ * Supervisors are the Psv's, and so in a group of their own beside TAG, TAG-supervisors/NAME, v2 only: nobody but us starts
+ * and ends what is in it.  v1 controllers have them where their starter was; no service manager ends processes by those. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,6 +33,7 @@ struct psv;
 struct cgroup_usage {
 	bool memory_real, tasks_real, cpu_real;  /* a controller enforces it here */
 	uint64_t memory_bytes, memory_max_bytes; /* 0 max: none */
+	uint64_t memory_kills;                   /* processes that were ended for lack of it */
 	uint64_t tasks, tasks_max;
 	uint64_t cpu_usec;
 };
@@ -44,5 +52,9 @@ int cgroup_usage(const struct psv *psv, const char *name, struct cgroup_usage *r
 uint64_t cgroup_root_id(const struct psv *psv);
 /* cgroup_id_is_below: the v2 control group of that number is the one with number root_id, or below it. */
 bool cgroup_id_is_below(uint64_t id, uint64_t root_id);
+/* cgroup_supervisor_up: makes the supervisor's group; a descriptor to clone it into.  cgroup_supervisor_down: kills what is
+ * left there and removes it; under the Vsv's lock.  Both accept that it is there, or never came up. */
+int cgroup_supervisor_up(const struct psv *psv, const char *name, struct err *err);
+int cgroup_supervisor_down(const struct psv *psv, const char *name, struct err *err);
 /* cgroup_limits: limits with the safe defaults filled in. */
 struct conf_limits cgroup_limits(const struct conf_limits *limits);

@@ -132,6 +132,17 @@ static void lo_up(int boot)
 		fail(boot, -errno, "cannot set up the loopback interface");
 }
 
+/* oom_reset: what the starter is to the kernel when memory runs out must be nothing to a Vsv; with a negative score from a
+ * unit or a daemon nothing inside could be ended.  Where it may not be set, it stays. */
+static void oom_reset(void)
+{
+	_cleanup_close_ int fd = sys_openat2(AT_FDCWD, "/proc/1/oom_score_adj", O_WRONLY | O_CLOEXEC, 0,
+					     RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+
+	if (fd >= 0)
+		(void)!write(fd, "0", 1);
+}
+
 /* place_fds: those of vsv/proto.h and nothing else.  Each is moved up first, so that none overwrites another. */
 static int place_fds(int boot, int conf_fd)
 {
@@ -186,6 +197,7 @@ static void child(const struct inside_spawn *s, int boot)
 	if (s->new_net)
 		lo_up(boot);
 	enter_root(boot, s->root);
+	oom_reset();
 	if (sethostname(s->hostname, strlen(s->hostname)) < 0)
 		fail(boot, -errno, "cannot set the host name");
 	if (setdomainname(s->domainname ? s->domainname : "", s->domainname ? strlen(s->domainname) : 0) < 0)

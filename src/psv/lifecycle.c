@@ -237,8 +237,10 @@ static int stop_under_lock(const struct psv *psv, const char *name, int timeout_
 	if (r < 0)
 		return r;
 	if (phase == VSV_STOPPED) {
-		/* A kill may have come between the state file's end and its folder's. */
-		r = state_remove(psv, name, err);
+		/* A kill may have come between the state file's end and its folder's; a recovery that ended without its
+		 * supervisor leaves the control group that it ran in. */
+		r = supervise_end(psv, name, err);
+		r = r < 0 ? r : state_remove(psv, name, err);
 		return r < 0 ? r : LIFECYCLE_ALREADY;
 	}
 	walk_init(&w, psv, name, &opts);

@@ -224,6 +224,11 @@ static void add_usage(const struct psv *psv, const char *name, const struct conf
 				      limit_json(u.memory_bytes, u.memory_max_bytes, u.memory_real), "tasks",
 				      limit_json(u.tasks, u.tasks_max, u.tasks_real), "files", "max", (json_int_t)l.files,
 				      "enforced", true));
+	json_object_set_new(json_object_get(json_object_get(o, "limits"), "memory"), "killed",
+			    json_integer((json_int_t)u.memory_kills));
+	if (u.memory_kills)
+		json_array_append_new(warnings, json_sprintf("out of its memory, the kernel ended %llu of its processes",
+							     (unsigned long long)u.memory_kills));
 	json_object_set_new(o, "cpu_seconds", json_real((double)u.cpu_usec / 1e6));
 	if (!u.memory_real)
 		json_array_append_new(warnings, json_string("no controller enforces the memory limit here"));

@@ -23,6 +23,7 @@
 #include "lib/fd.h"
 #include "lib/process.h"
 #include "lib/sys.h"
+#include "psv/cgroup.h"
 #include "psv/psv.h"
 
 enum { READY_MS = 10 * 1000, END_MS = 5 * 1000, READY_FD = 3, EXIT_IN_USE = 5 };
@@ -164,7 +165,8 @@ static int wait_ready(pid_t pid, int ready, const char *path, struct err *err)
 
 int supervise_spawn(const struct psv *psv, const char *name, struct state *st, struct err *err)
 {
-	_cleanup_close_ int ready = -1, theirs = -1;
+	_cleanup_close_ int ready = -1, theirs = -1, group = -1;
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
 	struct command c;
 	int p[2], r;
 	pid_t pid;
@@ -176,9 +178,13 @@ int supervise_spawn(const struct psv *psv, const char *name, struct state *st, s
 		return err_set(err, -errno, "cannot make a pipe: %m");
 	ready = p[0];
 	theirs = p[1];
-	pid = fork();
+	group = cgroup_supervisor_up(psv, name, err);
+	if (group < 0)
+		return group;
+	args.cgroup = (uint64_t)group;
+	pid = sys_clone3(&args);
 	if (pid < 0)
-		return err_set(err, -errno, "cannot make a process: %m");
+		return err_set(err, -errno, "cannot make a process in its control group: %m");
 	if (pid == 0)
 		child(&c, theirs);
 	(void)close(steal_fd(&theirs));
@@ -194,7 +200,7 @@ int supervise_spawn(const struct psv *psv, const char *name, struct state *st, s
 		       err_set(err, -ESRCH, "the supervisor of %s has ended at once", name) : 0;
 }
 
-int supervise_end(const struct psv *psv, const char *name, struct err *err)
+static int end_process(const struct psv *psv, const char *name, struct err *err)
 {
 	_cleanup_close_ int pidfd = -1;
 	struct state st = { 0 };
@@ -220,6 +226,13 @@ int supervise_end(const struct psv *psv, const char *name, struct err *err)
 			       (int)st.supervisor_pid);
 	(void)waitpid(st.supervisor_pid, NULL, WNOHANG); /* if it is our own child */
 	return 0;
+}
+
+int supervise_end(const struct psv *psv, const char *name, struct err *err)
+{
+	int r = end_process(psv, name, err);
+
+	return r < 0 ? r : cgroup_supervisor_down(psv, name, err);
 }
 
 /* notify_ready: sd_notify(3) in a few lines: the server answers, and this process goes on as its supervisor. */

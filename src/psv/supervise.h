@@ -10,7 +10,7 @@ struct err;
 struct psv;
 struct state;
 
-/* supervise_spawn: starts it, detached from the caller, for the PID 1 that st names, and returns when it is attached; sets
+/* supervise_spawn: starts it, detached from the caller (its session, its control group), for the PID 1 that st names, and returns when it is attached; sets
  * st->supervisor_pid and supervisor_start (the caller writes the state).  One that is there already is taken over as it
  * is: after a recovery it follows the state file to the new PID 1 by itself, so a recovery need not end it. */
 int supervise_spawn(const struct psv *psv, const char *name, struct state *st, struct err *err);
@@ -22,7 +22,8 @@ int supervise_exec(const struct psv *psv, const char *name, struct state *st, st
 /* supervise_find: the one that is there, by its lock: 0 and st's two fields set; 1: there is none. */
 int supervise_find(const struct psv *psv, const char *name, struct state *st, struct err *err);
 
-/* supervise_end: ends the one that is there and waits for it; services go on.  0 also when there is none. */
+/* supervise_end: ends the one that is there, waits for it, and takes its control group away; services go on.  0 also when
+ * there is none. */
 int supervise_end(const struct psv *psv, const char *name, struct err *err);
 
 struct supervise_log {

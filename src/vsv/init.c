@@ -113,6 +113,16 @@ void init_kill_session(pid_t leader)
 		;
 }
 
+/* When memory runs out the kernel ends a child of ours before us: a twentieth of the limit counts as its own.  It can take
+ * that back, to its own harm.  No value below 0 for ourselves: a child would inherit the right to it. */
+static void end_me_first(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)!write(fd, "50", 2);
+}
+
 void spawn_reset(void)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
@@ -124,6 +134,7 @@ void spawn_reset(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)umask(022);
 	(void)!chdir("/");
+	end_me_first();
 }
 
 /* reap: a service's session is looked at before its leader is reaped, because only until then its number is its own.

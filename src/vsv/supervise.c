@@ -11,7 +11,8 @@
  * volume fails, and has a Vsv whose PID 1 died recovered.  Nothing depends on it for longer than that: services run under PID 1, enforcement is the
  * kernel's, and when it is killed another one attaches and goes on where it stopped.  SIGTERM ends it and nothing else.
  *
- * Exit status: 0 it was told to end, or the Vsv has ended in order; 1 it could not begin; 5 there is one already. */
+ * Exit status: 0 the Vsv has ended, or is being stopped; 1 it could not begin; 5 there is one already; 6 it was told to end
+ * and the Vsv runs on, so that a service manager starts another one. */
 #include "vsv/supervise.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@
 #include "vsv/small.h"
 
 enum {
-	EXIT_IN_USE = 5, EXIT_NOT_RUNNING = 3, EXIT_NO_SUCH = 4,
+	EXIT_IN_USE = 5, EXIT_NOT_RUNNING = 3, EXIT_NO_SUCH = 4, EXIT_LEFT = 6,
 	SETTLE_MS = 100, REASSERT_MAX_MS = 10 * 1000, QUIET_MS = 30 * 1000,
 	RECOVER_FIRST_MS = 1000, RECOVER_MAX_MS = 60 * 1000,
 	ATTACH_MS = 1000, RECORDS_MAX = 256,
@@ -263,6 +264,19 @@ static void init_is_gone(void)
 	sup.recover_ms = clock_ms();
 }
 
+/* runs_on: as the state file has it, where a stop writes its intention first. */
+static bool runs_on(void)
+{
+	struct state_view v;
+	bool running;
+
+	if (state_open(sup.run_dir, sup.name, &v) < 0)
+		return false;
+	running = state_is(&v, "phase", "running");
+	state_close(&v);
+	return running;
+}
+
 /* follow_state: after a recovery the state file names the new PID 1, or there is none to supervise. */
 static void follow_state(void)
 {
@@ -465,7 +479,7 @@ static void loop(void)
 		else if (p[1].revents && !p[0].revents)
 			init_is_gone();
 	}
-	end(0);
+	end(runs_on() ? EXIT_LEFT : 0);
 }
 
 static void set_signals(void)

@@ -25,7 +25,13 @@ psv_works() {
 check "before: the neighbour serves" serves
 check "before: the Psv works" psv_works
 
+init=
+ended_by_its_limit() {
+	[[ $(server_json a "[.limits.memory.killed > 0, .init_pid] | @text") == "[true,$init]" ]]
+}
+
 for kind in inotify epoll files pipes ptys processes queues signals shm sockets memory; do
+	init=$(server_json a .init_pid)
 	"$VNAS" exec a -- /root/probe "exhaust-$kind" >"$T/got" 2>"$T/errors" </dev/null &
 	pid=$!
 	eventually 5 grep -q . "$T/got" || true
@@ -33,6 +39,7 @@ for kind in inotify epoll files pipes ptys processes queues signals shm sockets 
 	check "$kind: the neighbour serves" serves
 	check "$kind: the Psv works" psv_works
 	check "$kind: the neighbour runs commands" vnas exec b -- true
+	[[ $kind != memory ]] || check "memory: the hog is ended, PID 1 is not, and status says so" eventually 20 ended_by_its_limit
 	kill -KILL $pid 2>/dev/null || true
 	wait $pid 2>/dev/null || true
 	check "$kind: it can be restarted" vnas restart a --no-probe

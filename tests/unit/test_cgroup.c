@@ -249,6 +249,49 @@ TEST(cgroup_numbers_tell_what_is_below)
 	OK(cgroup_down(&other, "a", &e));
 }
 
+/* A supervisor's group stands beside those of the Vsv, which it neither needs nor keeps. */
+TEST(cgroup_of_a_supervisor_is_emptied_and_goes)
+{
+	struct psv psv = own_psv();
+	struct cgroup_layout l;
+	struct err e = { 0 };
+	char path[1024];
+	int fd, status;
+	pid_t pid;
+
+	CHECK_INT(cgroup_layout(&l, NULL), 0);
+	CHECK(str_format(path, sizeof(path), "%s/%s-supervisors", l.v2, psv.tag));
+	OK(cgroup_supervisor_down(&psv, "a", &e));
+	OK(fd = cgroup_supervisor_up(&psv, "a", &e));
+	OK(cgroup_supervisor_up(&psv, "b", &e));
+	CHECK(!exists(&psv, ""));
+	pid = spawn_into(fd);
+	OK(cgroup_supervisor_down(&psv, "a", &e));
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	CHECK(access(path, F_OK) == 0);
+	OK(cgroup_supervisor_down(&psv, "b", &e));
+	CHECK(access(path, F_OK) < 0 && errno == ENOENT);
+}
+
+/* `vnas recover` may have outlived its supervisor: it does not end itself. */
+TEST(cgroup_of_a_supervisor_spares_who_asks)
+{
+	struct psv psv = own_psv();
+	struct err e = { 0 };
+	int fd, status;
+	pid_t pid;
+
+	OK(fd = cgroup_supervisor_up(&psv, "a", &e));
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)fd };
+	pid = sys_clone3(&args);
+	CHECK(pid >= 0);
+	if (pid == 0)
+		_exit(cgroup_supervisor_down(&psv, "a", &e) == 0 ? 7 : 1);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), 7);
+	OK(cgroup_supervisor_down(&psv, "a", &e));
+}
+
 TEST(cgroup_figures)
 {
 	enum { ROUNDS = 20 };

@@ -393,6 +393,7 @@ TEST(supervise_ends_with_the_server)
 	CHECK(wait_text(&psv, "events.jsonl", "service_stopped"));
 	CHECK(wait_gone(st.supervisor_pid, st.supervisor_start));
 	CHECK(!strstr(slurp(&psv, "events.jsonl"), "init_died"));
+	CHECK_INT(supervise_end(&psv, "tiny", &err), 0); /* its group */
 	psv_close(&psv);
 }
 
@@ -418,6 +419,7 @@ TEST(supervise_recovers)
 	CHECK(wait_gone(st.supervisor_pid, st.supervisor_start));
 	(void)close(t.conn);
 	t.conn = -1;
+	CHECK_INT(supervise_end(&psv, "tiny", &err), 0); /* its group */
 	tiny_stop(&t);
 	psv_close(&psv);
 }
