@@ -23,7 +23,11 @@ struct create_opts {
 int server_create(const struct psv *psv, const char *name, const char *conf_text, const struct create_opts *opts,
 		  struct err *err);
 
-/* server_destroy: of a stopped Vsv (-EBUSY: it runs).  Its volumes stay as orphans that can be adopted; purge deletes
- * them. */
-int server_destroy(const struct psv *psv, const char *name, bool purge, void (*notice)(const char *line),
+/* server_destroy: of a stopped Vsv (-EBUSY: it runs).  Its volumes stay as orphans that can be adopted; purge_too deletes
+ * them.  Its configuration need not parse. */
+int server_destroy(const struct psv *psv, const char *name, bool purge_too, void (*notice)(const char *line),
 		   struct err *err);
+
+/* server_finish_interrupted: what a kill left of a create is undone, of a destroy is done.  The caller holds the locks of
+ * that name and of the registry. */
+int server_finish_interrupted(const struct psv *psv, const char *name, struct err *err);

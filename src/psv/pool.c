@@ -153,6 +153,27 @@ static int orphan_look(int dirfd, const struct conf_pool *p, const char *name, s
 	return label_read(fd, &o->label, NULL) == 0 ? 0 : 1;
 }
 
+int volume_find_conf(const struct psv *psv, const char *server, char **ret)
+{
+	for (size_t i = 0; i < psv->conf.n_pools; i++) {
+		const struct conf_pool *p = &psv->conf.pools[i];
+		_cleanup_close_ int dir = p->type == CONF_POOL_FILE ? dir_open(AT_FDCWD, p->path) : -1;
+		char name[NAME_MAX + 1];
+		struct orphan o;
+
+		if (dir < 0 || pool_image_name(server, "root", name, sizeof(name), NULL) < 0 ||
+		    orphan_look(dir, p, name, &o) != 0)
+			continue;
+		if (strcmp(o.label.server, server) == 0 && strcmp(o.label.role, "root") == 0) {
+			*ret = steal_ptr(&o.label.conf);
+			label_free(&o.label);
+			return 0;
+		}
+		label_free(&o.label);
+	}
+	return 1;
+}
+
 /* Its Vsv is here and has it.  One whose configuration cannot be read may have it. */
 static bool is_at_home(const struct psv *psv, const struct strlist *known, const struct label *l)
 {

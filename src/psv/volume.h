@@ -142,5 +142,7 @@ struct orphan {
 	struct label label;
 	uint64_t size_bytes;
 };
+/* volume_find_conf: the copy of the configuration on the server's root volume, if that is an image in a pool.  0; 1: none. */
+int volume_find_conf(const struct psv *psv, const char *server, char **ret);
 int volume_orphans(const struct psv *psv, struct orphan **ret, size_t *ret_n, struct err *err);
 void orphans_free(struct orphan *o, size_t n);

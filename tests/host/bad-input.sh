@@ -116,6 +116,38 @@ check_status "an address that answers on the network" 5 "$NET4.15" vnas start d
 sed -i "s/$NET4.15/$NET4.14/" "$ETC/d.conf"
 check "its own address again" vnas start d
 
+# A configuration that does not parse ends no server's life: it can be put right, and destroyed.
+plain_vsv broken 16 --volume data=16M
+plain_vsv keeps 17
+vnas start broken --no-probe
+cp "$ETC/broken.conf" "$T/broken.conf"
+echo '[nonsense]' >>"$ETC/broken.conf"
+check_status "broken: status" 0 'nonsense' vnas status broken
+check_status "broken: restart" 1 'broken.conf:[0-9]+.*nonsense' vnas restart broken --no-probe
+check_eq "broken: and it runs on" "$(vnas exec broken -- echo here)" here
+check_status "broken: restart with a template that is not there" 1 'nonsense|template' \
+	vnas restart broken --no-probe --template 0123456789
+check_status "broken: stop" 0 '' vnas stop broken
+check_status "broken: edit that leaves it so" 1 'nonsense' env EDITOR="sed -i s/16M/17M/" "$VNAS" edit broken
+check_status "broken: edit" 0 '' env EDITOR="sed -i /nonsense/d" "$VNAS" edit broken
+rm -f "$RUN"/broken.conf.* # what the first one kept
+check_eq "broken: it is put right" "$(cat "$ETC/broken.conf")" "$(cat "$T/broken.conf")"
+check "broken: start" vnas start broken --no-probe
+vnas stop broken
+echo '[nonsense]' >"$ETC/broken.conf"
+check_status "broken: destroy --purge goes by the copy on its root volume" 0 '' vnas destroy broken --purge
+check_eq "broken: nothing of it is left" "$(find "$ETC" "$LIB" -name 'broken*')" ""
+echo '[nonsense]' >"$ETC/keeps.conf"
+check_status "broken: destroy" 0 '' vnas destroy keeps
+check_json "broken: its volume is an orphan" '.volumes | map(.server) == ["keeps"]' vnas volume list --orphans --json
+check_status "broken: which can be adopted" 0 '' vnas adopt --yes "$LIB/volumes/keeps.root.img"
+dd if=/dev/zero of="$LIB/volumes/keeps.root.img" bs=1M count=1 conv=notrunc 2>/dev/null
+echo '[nonsense]' >"$ETC/keeps.conf"
+check_status "broken, and no copy: destroy --purge" 1 'nonsense.*|without --purge' vnas destroy keeps --purge
+check "broken, and no copy: nothing is changed" test -e "$ETC/keeps.conf" -a -e "$LIB/volumes/keeps.root.img"
+check_status "broken, and no copy: destroy" 0 '' vnas destroy keeps
+rm "$LIB/volumes/keeps.root.img"
+
 # What cannot be written is said.
 check_status "standard output is full" 1 'output|space' bash -c "'$VNAS' list --json >/dev/full"
 check_status "and closed" 1 'output' bash -c "'$VNAS' list --json >&-"
