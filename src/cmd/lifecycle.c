@@ -71,10 +71,8 @@ int cmd_stop(struct call *c, struct err *err)
 int cmd_restart(struct call *c, struct err *err)
 {
 	struct start_opts opts = start_opts(c);
-	int r = lifecycle_stop(c->psv, c->name, 0, call_notice, err);
+	int r = lifecycle_restart(c->psv, c->name, &opts, err);
 
-	if (r >= 0)
-		r = lifecycle_start(c->psv, c->name, &opts, err);
 	return r < 0 ? r : 0;
 }
 

@@ -17,6 +17,7 @@
 #include "psv/inside.h"
 #include "psv/net.h"
 #include "psv/supervise.h"
+#include "psv/template.h"
 #include "psv/walk.h"
 
 enum { LOCK_WAIT_MS = 120 * 1000, STOP_TIMEOUT_MS = 20 * 1000 };
@@ -249,10 +250,10 @@ static int stop_under_lock(const struct psv *psv, const char *name, int timeout_
 	if (r == 0) {
 		w.st.phase = VSV_STOPPING;
 		w.st.since = time(NULL);
-		r = state_write(psv, name, &w.st, err);
-	}
-	if (r == 0)
+		/* A full /run stops no stop: what stands in the file names all that is there, and a kill leaves it as failed. */
+		(void)state_write(psv, name, &w.st, NULL);
 		r = clean_up(&w, err);
+	}
 	walk_end(&w);
 	if (r == 0)
 		event_log(psv, name, "stopped", "%s", phase == VSV_RUNNING ? "by command" : "after a failure");
@@ -265,6 +266,19 @@ int lifecycle_stop(const struct psv *psv, const char *name, int timeout_ms, void
 	_cleanup_close_ int lock = psv_lock(psv, name, "stop", LOCK_WAIT_MS, notice, err);
 
 	return lock < 0 ? lock : stop_under_lock(psv, name, timeout_ms, err);
+}
+
+int lifecycle_restart(const struct psv *psv, const char *name, const struct start_opts *opts, struct err *err)
+{
+	char template_name[65];
+	int r = psv_conf_load(psv, name, NULL, NULL, err);
+
+	/* What a start would refuse at once must not cost a server that runs. */
+	if (r == 0 && opts->template_name)
+		r = template_resolve(psv, opts->template_name, template_name, err);
+	if (r == 0)
+		r = lifecycle_stop(psv, name, 0, opts->notice, err);
+	return r < 0 ? r : lifecycle_start(psv, name, opts, err);
 }
 
 /* It should run and does not: said by status, and tried again by the supervisor. */

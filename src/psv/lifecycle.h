@@ -34,6 +34,10 @@ int lifecycle_describe(const struct psv *psv, const char *name, const struct sta
 int lifecycle_stop(const struct psv *psv, const char *name, int timeout_ms, void (*notice)(const char *line),
 		   struct err *err);
 
+/* lifecycle_restart: stop and start; stops nothing that could not be started again for want of a configuration or a
+ * template. */
+int lifecycle_restart(const struct psv *psv, const char *name, const struct start_opts *opts, struct err *err);
+
 /* lifecycle_recover: after PID 1's death or a killed command: takes away what is left, and starts again if it was running
  * (or is to be started, when the kill hit a restart).  LIFECYCLE_ALREADY: nothing was wrong. */
 int lifecycle_recover(const struct psv *psv, const char *name, void (*notice)(const char *line), struct err *err);

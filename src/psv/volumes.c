@@ -288,6 +288,11 @@ int server_volume_grow(const struct psv *psv, const char *name, const char *volu
 	if (r == 0) {
 		fs_fd = open_running_fs(psv, name, v);
 		r = volume_grow(psv, name, v, size_bytes, fs_fd, err);
+		/* A kill or a full disk came between the volume and what is written of it. */
+		if (r == -EALREADY && v->size_bytes != size_bytes) {
+			err_clear(err);
+			r = 0;
+		}
 	}
 	/* An outcome of volume_grow(), not an exit status of ours: all but the filesystem has its new size. */
 	if (r == VOLUME_GROW_AT_START) {
