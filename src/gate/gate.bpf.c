@@ -9,7 +9,7 @@
  * A wildcard bind is turned into a bind to the primary address, and the listener is put into a table from which
  * gate_lookup serves all of the Vsv's addresses: so the same port can be open in each Vsv and on the Psv's own
  * addresses.  The table is one for all, because making a map per Vsv waits for an RCU grace period (milliseconds of every start);
- * what keeps a tenant from filling it is a count of the Vsv's own (struct gate_stats), which follows each socket
+ * what keeps a tenant from filling it is a count of the Vsv's own (struct gate_identity), which follows each socket
  * to its release. */
 #include "gate_bind.bpf.h"
 #include "gate_listen.bpf.h"

@@ -18,6 +18,10 @@ enum { AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2, STATE_CLOSE 
 enum { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT = 15, SO_BINDTODEVICE = 25, SO_BINDTOIFINDEX = 62 };
 enum { OPT_TCP_REPAIR = 19, OPT_PORT_RANGE = 51 /* IP_LOCAL_PORT_RANGE, Linux 6.3 */ };
 enum { EPERM = 1, EADDRINUSE = 98, EADDRNOTAVAIL = 99, ENOBUFS = 105 };
+/* Addresses that nobody has, by which psv_listens asks for the Psv's wildcard listeners: the broadcast address of 127/8,
+ * and 100::1 of the discard prefix. */
+#define ASK4 0x7fffffffu
+#define ASK6_0 0x01000000u
 enum { REFUSE = 0, ALLOW = 1 };
 enum { LOOPBACK_IFINDEX = 1, NO_IFINDEX = 0x7fffffff };
 
@@ -91,14 +95,15 @@ struct sock_note {
 	__u16 port;               /* the port that its listener serves, where another holds it for the Psv; else 0 */
 	__u16 pad;
 	struct gate_addr wild_at; /* what it got for the wildcard address; another bind may have followed */
-	__u8 counted;  /* in gate_stats.sockets */
+	__u8 counted;  /* in gate_identity.sockets */
 	__u8 wild;     /* asked to be bound to the wildcard address */
-	__u8 listener; /* counted in gate_stats.listeners */
-	__u8 has_udp;  /* counted in gate_stats.udp, registered under `udp` */
+	__u8 listener; /* counted in gate_identity.listeners */
+	__u8 has_udp;  /* counted in gate_identity.udp, registered under `udp` */
 	__u8 reuse;    /* 1: SO_REUSEADDR, 2: SO_REUSEPORT, asked for before the bind */
-	__u8 pad2[3];
+	__u8 unlisted; /* UDP, bound where gate_lookup asks no table: a group, or the own stack */
+	__u8 pad2[2];
 };
-_Static_assert(GATE_LAYOUT == 2 && sizeof(struct sock_note) == 48, "a change of sock_note counts GATE_LAYOUT up");
+_Static_assert(GATE_LAYOUT == 3 && sizeof(struct sock_note) == 48, "a change of sock_note counts GATE_LAYOUT up");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

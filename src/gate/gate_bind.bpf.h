@@ -13,25 +13,12 @@ static __always_inline void switch_on(struct bpf_sock_addr *ctx, int option)
 	bpf_setsockopt(ctx, SOL_SOCKET, option, &one, sizeof(one));
 }
 
-static __always_inline bool note_wild(struct bpf_sock *sk, int wild, const struct gate_addr *at)
-{
-	struct sock_note *n = note_make(sk);
-
-	if (!n)
-		return false;
-	n->wild = wild;
-	n->wild_at = *at;
-	return true;
-}
-
 /* What SO_REUSEADDR and SO_REUSEPORT were asked for on a UDP socket, and gate_setsockopt held back. */
-static __always_inline void apply_reuse(struct bpf_sock_addr *ctx, struct bpf_sock *sk)
+static __always_inline void apply_reuse(struct bpf_sock_addr *ctx, const struct sock_note *n)
 {
-	struct sock_note *n = bpf_sk_storage_get(&notes, sk, NULL, 0);
-
-	if (n && n->reuse & 1)
+	if (n->reuse & 1)
 		switch_on(ctx, SO_REUSEADDR);
-	if (n && n->reuse & 2)
+	if (n->reuse & 2)
 		switch_on(ctx, SO_REUSEPORT);
 }
 
@@ -78,7 +65,8 @@ static __always_inline bool judge_bind(const struct asker *me, struct gate_addr 
 }
 
 /* Whether a listener of the Psv stands on that port of the wildcard address.  Asked by way of addresses that nobody has,
- * so that no listener on one address answers, nor a Vsv's. */
+ * so that no listener on one address answers, nor a Vsv's.  This is what makes a bind to a given port dearer than one to
+ * port 0: the kernel goes through all its look-up, gate_lookup included. */
 static __always_inline bool psv_listens(struct bpf_sock_addr *ctx, const struct gate_addr *a)
 {
 	struct bpf_sock_tuple to = {};
@@ -86,14 +74,14 @@ static __always_inline bool psv_listens(struct bpf_sock_addr *ctx, const struct 
 	bool wild;
 
 	if (is_mapped(a)) {
-		to.ipv4.daddr = bpf_htonl(0x7fffffff);
+		to.ipv4.daddr = bpf_htonl(ASK4);
 		to.ipv4.dport = ctx->user_port;
-		found = bpf_sk_lookup_tcp(ctx, &to, sizeof(to.ipv4), BPF_F_CURRENT_NETNS, 0);
+		found = bpf_skc_lookup_tcp(ctx, &to, sizeof(to.ipv4), BPF_F_CURRENT_NETNS, 0);
 	} else {
-		to.ipv6.daddr[0] = bpf_htonl(0x01000000); /* 100::, the discard prefix */
+		to.ipv6.daddr[0] = bpf_htonl(ASK6_0);
 		to.ipv6.daddr[3] = bpf_htonl(1);
 		to.ipv6.dport = ctx->user_port;
-		found = bpf_sk_lookup_tcp(ctx, &to, sizeof(to.ipv6), BPF_F_CURRENT_NETNS, 0);
+		found = bpf_skc_lookup_tcp(ctx, &to, sizeof(to.ipv6), BPF_F_CURRENT_NETNS, 0);
 	}
 	if (!found)
 		return false;
@@ -115,15 +103,12 @@ static __always_inline bool is_served(const struct gate_listener *key)
 /* The Psv's wildcard listener (its sshd, its rpcbind) would take the port from every Vsv.  But gate_lookup finds a
  * listener by what the table says, so it can stand on any port of the Vsv's address; the kernel chooses one.  A second
  * listener gets the kernel's answer, and a port below 1024 is root's.  0, or the errno to refuse with. */
-static __always_inline int step_aside(struct bpf_sock_addr *ctx, struct bpf_sock *sk, const struct gate_addr *a,
+static __always_inline int step_aside(struct bpf_sock_addr *ctx, struct sock_note *n, const struct gate_addr *a,
 				      __u32 id, int wild)
 {
 	struct gate_listener key = { .id = id, .port = bpf_ntohs(ctx->user_port), .scope = GATE_EXACT };
-	struct sock_note *n = note_make(sk);
 	const struct gate_vsv *v;
 
-	if (!n)
-		return EADDRNOTAVAIL;
 	n->port = 0;
 	if (!key.port || (key.port < 1024 && (__u32)bpf_get_current_uid_gid() != 0) || !psv_listens(ctx, a))
 		return 0;
@@ -147,26 +132,37 @@ static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock 
 	bool udp = ctx->protocol == IPPROTO_UDP, group = false;
 	__u32 id = identified->id, *owner;
 	int wild = WILD_NONE, error;
+	struct sock_note *n;
 	struct asker me;
 
 	/* The common case first.  Where an address is in the table, its owner has a configuration (see gate_set). */
 	owner = bpf_map_lookup_elem(&addresses, a);
+	/* What an earlier bind left in the note, if it failed after it stepped aside, is left there. */
+	if (owner && id && *owner == id && !udp && !ctx->user_port)
+		return ALLOW;
+	n = note_make(sk);
+	if (!n)
+		return refuse(id, KIND_BIND, EADDRNOTAVAIL);
+	n->unlisted = 0;
 	if (!owner || !id || *owner != id) {
 		me = who();
 		if (!me.v || !judge_bind(&me, a, udp, v6only, &wild, &group))
 			return refuse(me.id, KIND_BIND, EADDRNOTAVAIL);
+		n->unlisted = group || me.v->flags & GATE_F_OWN_STACK;
 	}
-	if (wild && !note_wild(sk, wild, a))
-		return refuse(id, KIND_BIND, EADDRNOTAVAIL);
+	if (wild) {
+		n->wild = wild;
+		n->wild_at = *a;
+	}
 	if (!udp) {
-		error = step_aside(ctx, sk, a, id, wild);
+		error = step_aside(ctx, n, a, id, wild);
 		if (error) {
 			bpf_set_retval(-error);
 			return REFUSE;
 		}
+		return ALLOW;
 	}
-	if (udp)
-		apply_reuse(ctx, sk);
+	apply_reuse(ctx, n);
 	/* Else the first Vsv of a subnet would keep its broadcast address from the others. */
 	if (group)
 		switch_on(ctx, SO_REUSEADDR);
@@ -211,39 +207,39 @@ int gate_bind6(struct bpf_sock_addr *ctx)
 
 /* --- UDP: which ports gate_lookup lets through --- */
 
-static __always_inline void udp_forget(struct sock_note *n, struct gate_stats *s)
+static __always_inline void udp_forget(struct sock_note *n, struct gate_identity *counts)
 {
 	struct gate_udp_use *u = bpf_map_lookup_elem(&udp_ports, &n->udp);
 
 	n->has_udp = 0;
-	if (s && s->udp > 0)
-		__sync_fetch_and_add(&s->udp, -1);
+	if (counts->udp > 0)
+		__sync_fetch_and_add(&counts->udp, -1);
 	if (u && __sync_fetch_and_add(&u->sockets, -1) <= 1)
 		bpf_map_delete_elem(&udp_ports, &n->udp);
 }
 
 /* Two sockets of one Vsv on one address and port that come and go at the same moment can lose the entry between them:
  * then its datagrams are refused, never another's let in. */
-static __always_inline bool udp_register(struct sock_note *n, __u32 id, const struct gate_udp *key)
+static __always_inline bool udp_register(struct sock_note *n, struct gate_identity *counts, const struct gate_udp *key)
 {
-	struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);
-	struct gate_udp_use fresh = { .id = id, .sockets = 1 };
+	struct gate_udp_use fresh = { .id = counts->id, .sockets = 1 };
 	struct gate_udp_use *u;
 
-	if (!s)
-		return false;
 	if (n->has_udp) {
 		if (n->udp.port == key->port && same(&n->udp.addr, &key->addr))
 			return true;
-		udp_forget(n, s);
+		udp_forget(n, counts);
 	}
-	if (s->udp >= GATE_UDP_MAX)
+	if (counts->udp >= GATE_UDP_MAX)
 		return false;
-	u = bpf_map_lookup_elem(&udp_ports, key);
-	if (!u || u->id != id || __sync_fetch_and_add(&u->sockets, 1) <= 0)
-		if (bpf_map_update_elem(&udp_ports, key, &fresh, BPF_ANY))
-			return false;
-	__sync_fetch_and_add(&s->udp, 1);
+	/* Mostly it is the first socket there. */
+	if (bpf_map_update_elem(&udp_ports, key, &fresh, BPF_NOEXIST)) {
+		u = bpf_map_lookup_elem(&udp_ports, key);
+		if (!u || u->id != fresh.id || __sync_fetch_and_add(&u->sockets, 1) <= 0)
+			if (bpf_map_update_elem(&udp_ports, key, &fresh, BPF_ANY))
+				return false;
+	}
+	__sync_fetch_and_add(&counts->udp, 1);
 	n->udp = *key;
 	n->has_udp = 1;
 	return true;
@@ -252,21 +248,20 @@ static __always_inline bool udp_register(struct sock_note *n, __u32 id, const st
 static __always_inline int post_bind(struct bpf_sock *ctx, const struct gate_addr *a)
 {
 	struct gate_udp key = { .addr = *a, .port = ctx->src_port };
+	struct gate_identity *me;
 	struct sock_note *n;
-	struct asker me;
 
 	if (ctx->protocol != IPPROTO_UDP)
 		return ALLOW;
-	me = who();
-	if (!me.v)
+	/* Without a number, or a note of bind_hook's, nothing was judged. */
+	me = bpf_get_local_storage(&identity, 0);
+	n = bpf_sk_storage_get(&notes, ctx, NULL, 0);
+	if (!n || !me->id)
 		return REFUSE;
 	/* A group's datagrams go to every socket of it and ask no look-up. */
-	if (me.v->flags & GATE_F_OWN_STACK || owner_of(a) != me.id)
+	if (n->unlisted || udp_register(n, me, &key))
 		return ALLOW;
-	n = note_make(ctx);
-	if (n && udp_register(n, me.id, &key))
-		return ALLOW;
-	count(me.id, KIND_BIND);
+	count(me->id, KIND_BIND);
 	return REFUSE;
 }
 
@@ -291,20 +286,16 @@ int gate_sock_release(struct bpf_sock *ctx)
 {
 	struct sock_note *n = bpf_sk_storage_get(&notes, ctx, NULL, 0);
 	struct gate_identity *me;
-	struct gate_stats *s;
-	__u32 id;
 
 	if (!n || !(n->counted | n->listener | n->has_udp))
 		return ALLOW;
 	me = bpf_get_local_storage(&identity, 0);
-	id = me->id;
-	s = bpf_map_lookup_elem(&stats, &id);
-	if (n->counted && s && s->sockets > 0)
-		__sync_fetch_and_add(&s->sockets, -1);
-	if (n->listener && s && s->listeners > 0)
-		__sync_fetch_and_add(&s->listeners, -1);
+	if (n->counted && me->sockets > 0)
+		__sync_fetch_and_add(&me->sockets, -1);
+	if (n->listener && me->listeners > 0)
+		__sync_fetch_and_add(&me->listeners, -1);
 	n->counted = n->listener = 0;
 	if (n->has_udp)
-		udp_forget(n, s);
+		udp_forget(n, me);
 	return ALLOW;
 }

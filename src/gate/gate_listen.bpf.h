@@ -22,20 +22,15 @@ static __always_inline void shut(struct bpf_sock_ops *ctx)
 	bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof(nowhere));
 }
 
-static __always_inline bool count_listener(struct sock_note *n, __u32 id)
+static __always_inline bool count_listener(struct sock_note *n, const struct asker *me)
 {
-	struct gate_stats *s;
-
 	if (n->listener)
 		return true;
-	s = bpf_map_lookup_elem(&stats, &id);
-	if (!s)
-		return false;
-	if (s->listeners >= GATE_LISTENERS_MAX) {
-		__sync_fetch_and_add(&s->refused[KIND_BIND], 1);
+	if (me->counts->listeners >= GATE_LISTENERS_MAX) {
+		count(me->id, KIND_BIND);
 		return false;
 	}
-	__sync_fetch_and_add(&s->listeners, 1);
+	__sync_fetch_and_add(&me->counts->listeners, 1);
 	n->listener = 1;
 	return true;
 }
@@ -62,7 +57,7 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock 
 		return;
 	}
 	n = note_make(sk);
-	if (!n || !count_listener(n, me.id))
+	if (!n || !count_listener(n, &me))
 		return;
 	key.id = me.id;
 	if (n->port)
@@ -163,10 +158,14 @@ int gate_lookup(struct bpf_sk_lookup *ctx)
 
 	if (ctx->family == AF_INET) {
 		to = mapped(ctx->local_ip4);
+		if (to.w[3] == bpf_htonl(ASK4)) /* psv_listens asks */
+			return SK_PASS;
 		from = mapped(ctx->remote_ip4);
 	} else {
 		to = ADDR_LOAD(ctx, local_ip6);
 		from = ADDR_LOAD(ctx, remote_ip6);
+		if (to.w[0] == bpf_htonl(ASK6_0) && is_any6(&from))
+			return SK_PASS;
 	}
 	owner = owner_of(&to);
 	sender = owner_of(&from);

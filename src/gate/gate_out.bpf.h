@@ -155,7 +155,7 @@ static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, 
 	/* Bound by the kernel to the wildcard address, for want of a bind: the answers come to `from`. */
 	key = (struct gate_udp){ .addr = *from, .port = sk->src_port };
 	n = note_make(sk);
-	if (!n || !udp_register(n, me.id, &key))
+	if (!n || !udp_register(n, me.counts, &key))
 		return refuse(me.id, KIND_SEND, EPERM);
 	return ALLOW;
 }

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 enum {
-	GATE_LAYOUT = 2,
+	GATE_LAYOUT = 3,
 	GATE_NETS = 64,             /* addresses of a Vsv */
 	GATE_PEERS = 64,
 	GATE_DEVICES = 64,
@@ -69,12 +69,13 @@ enum { GATE_N_KINDS = 6 };
 
 struct gate_stats {
 	__u64 refused[GATE_N_KINDS]; /* by enum gate_kind */
-	__s32 sockets, listeners, udp, pad; /* what the limits above count */
 };
 
-/* On the cgroup: the number of the Vsv that the programs there serve; 0 until gate_attach is through. */
+/* On the cgroup: the number of the Vsv that the programs there serve; 0 until gate_attach is through.  And what the limits
+ * above count: the programs find it without a look-up, and it ends with the cgroup whose sockets it counts. */
 struct gate_identity {
-	__u32 id, pad;
+	__u32 id;
+	__s32 sockets, listeners, udp;
 };
 
 /* A listener's place in the socket table. */

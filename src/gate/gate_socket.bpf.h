@@ -9,18 +9,17 @@
 /* A socket that was made here, and not accepted, can hold a port of its own without a hook seeing it (a send
  * without a bind takes one on the wildcard address), and a machine has some 28,000 for all.  So each is counted
  * until its release. */
-static __always_inline bool count_socket(struct bpf_sock *ctx, __u32 id)
+static __always_inline bool count_socket(struct bpf_sock *ctx, struct gate_identity *counts)
 {
-	struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);
 	struct sock_note *n;
 
-	if (!s || s->sockets >= GATE_SOCKETS_MAX)
+	if (counts->sockets >= GATE_SOCKETS_MAX)
 		return false;
 	n = note_make(ctx);
 	if (!n)
 		return false;
 	n->counted = 1;
-	__sync_fetch_and_add(&s->sockets, 1);
+	__sync_fetch_and_add(&counts->sockets, 1);
 	return true;
 }
 
@@ -33,7 +32,7 @@ int gate_sock_create(struct bpf_sock *ctx)
 	if (!me.v || !((ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP) ||
 		       (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)))
 		return refuse(me.id, KIND_SOCKET, EPERM);
-	if (!count_socket(ctx, me.id))
+	if (!count_socket(ctx, me.counts))
 		return refuse(me.id, KIND_SOCKET, ENOBUFS);
 	return ALLOW;
 }

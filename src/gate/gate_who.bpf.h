@@ -40,6 +40,7 @@ static __always_inline struct gate_addr bound_to(struct bpf_sock *sk)
 /* --- who asks --- */
 
 struct asker {
+	struct gate_identity *counts;
 	__u32 id;
 	const struct gate_vsv *v; /* NULL: unknown, refuse */
 };
@@ -47,7 +48,7 @@ struct asker {
 static __always_inline struct asker who(void)
 {
 	struct gate_identity *me = bpf_get_local_storage(&identity, 0);
-	struct asker a = { .id = me->id };
+	struct asker a = { .counts = me, .id = me->id };
 
 	if (a.id)
 		a.v = bpf_map_lookup_elem(&vsv, &a.id);
