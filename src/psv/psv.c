@@ -81,9 +81,9 @@ static int make_folders(const struct psv *psv, struct err *err)
 	return 0;
 }
 
-int psv_open(struct psv *ret, struct err *err)
+int psv_paths(struct psv *ret, struct err *err)
 {
-	char prefix[PREFIX_MAX_BYTES], path[PATH_MAX];
+	char prefix[PREFIX_MAX_BYTES];
 	struct psv psv = { 0 };
 	int r = read_prefix(prefix, sizeof(prefix), err);
 
@@ -95,6 +95,18 @@ int psv_open(struct psv *ret, struct err *err)
 	(void)str_copy(psv.tag, sizeof(psv.tag), "vnas");
 	if (*prefix)
 		(void)str_format(psv.tag, sizeof(psv.tag), "vnas-%08x", hash(prefix));
+	*ret = psv;
+	return 0;
+}
+
+int psv_open(struct psv *ret, struct err *err)
+{
+	char path[PATH_MAX];
+	struct psv psv;
+	int r = psv_paths(&psv, err);
+
+	if (r < 0)
+		return r;
 	if (geteuid() == 0) {
 		r = make_folders(&psv, err);
 		if (r < 0)

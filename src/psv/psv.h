@@ -24,6 +24,8 @@ struct psv {
 /* psv_open: reads VNAS_PREFIX (absolute) and vnas.conf; makes the folders (0700; etc 0755) if root.  0 or -errno. */
 int psv_open(struct psv *ret, struct err *err);
 void psv_close(struct psv *psv);
+/* psv_paths: the paths and the tag alone, for who reads only; nothing to close. */
+int psv_paths(struct psv *ret, struct err *err);
 
 /* psv_conf_path: the path of NAME.conf. */
 char *psv_conf_path(const struct psv *psv, const char *name, char buf[PATH_MAX]);
