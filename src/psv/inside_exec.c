@@ -452,8 +452,11 @@ static int wait_streams(struct relay *r, const struct inside_exec *e, struct err
 
 static int finish(const struct relay *r, const struct inside_exec *e, struct err *err)
 {
-	if (r->error)
-		return err_set(err, r->error, "cannot run '%s': %s: %s", e->argv[0], r->words, strerror(-r->error));
+	if (r->error) {
+		(void)err_set(err, r->error, "cannot run '%s': %s: %s", e->argv[0], r->words, strerror(-r->error));
+		return r->error != -EAGAIN ? r->error :
+			       err_hint(err, r->error, "it has as many processes as `tasks` in [limits] allows, or the machine has");
+	}
 	if (r->status == 0 && r->flows[FLOW_OUT].error)
 		return err_set(err, r->flows[FLOW_OUT].error, "cannot write what the command said: %m");
 	return WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -11,7 +12,20 @@
 #include "psv/inside.h"
 #include "psv/psv.h"
 
-enum { COMMAND_MS = 60 * 1000 };
+enum { VERB_MS = 30 * 1000 };
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct inside_ref inside_ref(pid_t pid, uint64_t start)
+{
+	return (struct inside_ref){ .pid = pid, .start = start, .until_ms = now_ms() + VERB_MS };
+}
 
 int inside_find(const struct psv *psv, const char *name, struct inside_ref *ret, struct err *err)
 {
@@ -25,7 +39,7 @@ int inside_find(const struct psv *psv, const char *name, struct inside_ref *ret,
 		return r;
 	r = 1;
 	if (state_phase(psv, name, &st) == VSV_RUNNING && st.init_pid > 0) {
-		*ret = (struct inside_ref){ .pid = st.init_pid, .start = st.init_start };
+		*ret = inside_ref(st.init_pid, st.init_start);
 		r = 0;
 	}
 	state_free(&st);
@@ -46,14 +60,21 @@ int inside_run(const struct inside_ref *ref, const char *const argv[], const cha
 	       struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf ignored = { 0 };
-	_cleanup_close_ int conn = inside_connect(ref->pid, ref->start, err);
-	const struct inside_exec e = {
-		.argv = argv, .input = input ? input : "", .output = output ? output : &ignored, .timeout_ms = COMMAND_MS,
-	};
+	int64_t left_ms = ref->until_ms - now_ms();
+	struct inside_exec e = { .argv = argv, .input = input ? input : "", .output = output ? output : &ignored };
+	_cleanup_close_ int conn = -1;
+	int r;
 
+	if (left_ms <= 0)
+		return err_set(err, -ETIME, "%s was not run: the programs before it took %d s", argv[0], VERB_MS / 1000);
+	e.timeout_ms = (int)left_ms;
+	conn = inside_connect(ref->pid, ref->start, err);
 	if (conn < 0)
 		return conn;
-	return inside_exec(conn, &e, err);
+	r = inside_exec(conn, &e, err);
+	if (r == -ETIME)
+		return err_hint(err, r, "%s inside does not end; a look from there: vnas shell", argv[0]);
+	return r;
 }
 
 /* last_line: what a command said last, made harmless: it is a tenant's word that goes to an administrator's terminal. */

@@ -10,11 +10,16 @@ struct err;
 struct psv;
 struct strbuf;
 
-/* Which PID 1 is meant. */
+/* Which PID 1 is meant, and until when (CLOCK_MONOTONIC) what is run there may take: one limit for all that a verb runs,
+ * because it holds the server's lock, and a tenant can keep each of its programs from ending. */
 struct inside_ref {
 	pid_t pid;
 	uint64_t start;
+	int64_t until_ms;
 };
+
+/* inside_ref: with the time that a verb has, from now on. */
+struct inside_ref inside_ref(pid_t pid, uint64_t start);
 
 /* inside_find: the PID 1 of a running Vsv.  0; 1: it does not run; -errno. */
 int inside_find(const struct psv *psv, const char *name, struct inside_ref *ret, struct err *err);

@@ -472,7 +472,7 @@ static int service_start(struct walk *w, const struct service *s, struct err *er
 
 static int services_up(struct walk *w, struct err *err)
 {
-	const struct inside_ref ref = { .pid = w->st.init_pid, .start = w->st.init_start };
+	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
 	int r;
 
 	w->conn = inside_connect(w->st.init_pid, w->st.init_start, err);

@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What stands still or hits about itself: processes of a Vsv stopped by signals, everything inside killed, the task limit
+# reached, an inside that answers nothing. Each verb ends in time, says what is wrong, and the next command repairs.
+. "$(dirname "$0")/../lib.sh"
+
+host_add client1 101
+vsv a 11 --volume data=64M
+echo $'[limits]\ntasks = 64' >>"$ETC/a.conf"
+vnas start a
+vnas user add a tanaka --password-stdin <<<secret
+vnas share add a docs --path /srv/data/docs --smb --write tanaka
+
+state_value() { jq -r ".$2" "$RUN/$1/state.json"; }
+service_pid() { server_json "$1" '.services[] | select(.name == "smbd") | .pid'; }
+serves() { smb client1 "$NET4.11" docs tanaka secret ls; }
+check "it serves" eventually 5 serves
+
+# timed NAME SECONDS COMMAND…: ends within that time, whatever its status is.
+timed() {
+	local name=$1 limit=$2 begin=$SECONDS status=0 out
+
+	shift 2
+	out=$(timeout -k 1 $((limit + 30)) "$@" 2>&1 </dev/null) || status=$?
+	if ((SECONDS - begin <= limit)); then
+		ok "$name ($((SECONDS - begin)) s, status $status: $(head -n 1 <<<"$out"))"
+	else
+		not_ok "$name" "$* took $((SECONDS - begin)) s; status $status"$'\n'"$out"
+	fi
+}
+
+# A supervisor that is stopped.
+supervisor=$(state_value a supervisor_pid)
+kill -STOP "$supervisor"
+check "supervisor stopped: it serves" serves
+timed "supervisor stopped: status" 5 "$VNAS" status a
+timed "supervisor stopped: exec" 5 "$VNAS" exec a -- true
+timed "supervisor stopped: restart" 30 "$VNAS" restart a --no-probe
+check "  and it serves" eventually 5 serves
+refute "  the stopped one is gone" test -d "/proc/$supervisor"
+
+# PID 1 that is stopped.
+init=$(state_value a init_pid)
+kill -STOP "$init"
+timed "PID 1 stopped: status" 15 "$VNAS" status a
+timed "PID 1 stopped: list" 5 "$VNAS" list
+timed "PID 1 stopped: exec" 15 "$VNAS" exec a -- true
+timed "PID 1 stopped: user add" 35 bash -c "'$VNAS' user add a suzuki --password-stdin <<<geheim"
+timed "PID 1 stopped: stop" 45 "$VNAS" stop a
+check_eq "PID 1 stopped: it is stopped" "$(server_json a .state)" stopped
+check "  and starts" vnas start a --no-probe
+
+# smbd that is stopped.
+kill -STOP "$(service_pid a)"
+timed "smbd stopped: status" 5 "$VNAS" status a
+timed "smbd stopped: share add" 45 "$VNAS" share add a more --path /srv/data/more
+timed "smbd stopped: restart" 45 "$VNAS" restart a --no-probe
+check "  and it serves" eventually 5 serves
+
+# Everything inside that it can kill: PID 1 stays, and services come back.
+init=$(state_value a init_pid)
+vnas exec a -- sh -c 'kill -9 -1' >/dev/null 2>&1 || true
+check "kill -9 -1 inside: it serves again" eventually 10 serves
+check_eq "  under the same PID 1" "$(state_value a init_pid)" "$init"
+
+# The task limit.
+vnas exec a -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
+"$VNAS" exec a -- /root/probe exhaust-processes >"$T/got" 2>&1 </dev/null &
+pid=$!
+check "task limit: it is reached" eventually 5 grep -q . "$T/got"
+limit='as many processes as .tasks. in .limits.'
+check_status "task limit: exec" 1 "$limit" timeout 20 "$VNAS" exec a -- true
+check_status "task limit: user add" 1 "$limit" bash -c "timeout 50 '$VNAS' user add a suzuki --password-stdin <<<geheim"
+check_status "task limit: share add" 1 "$limit" timeout 50 "$VNAS" share add a third --path /srv/data/third
+check_status "task limit: the share is not there" 1 '' vnas share list a third
+timed "task limit: status" 10 "$VNAS" status a
+kill -KILL $pid 2>/dev/null || true
+wait $pid 2>/dev/null || true
+timed "task limit: restart" 45 "$VNAS" restart a --no-probe
+check "  and it serves" eventually 5 serves
+
+# An inside whose programs never end: a verb that must run one holds its lock for seconds, not for a minute.
+vnas exec a -- sh -c 'mkdir -p /root/x; rm -f /etc/passwd; mkfifo /etc/passwd'
+timed "passwd is a pipe: user list" 35 "$VNAS" user list a
+timed "passwd is a pipe: user add" 35 bash -c "'$VNAS' user add a suzuki --password-stdin <<<geheim"
+timed "passwd is a pipe: share add" 45 "$VNAS" share add a fourth --path /srv/data/fourth
+timed "passwd is a pipe: stop" 30 "$VNAS" stop a
+
+hosts_remove
+done_testing
