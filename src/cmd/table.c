@@ -68,6 +68,7 @@ static const struct cmd_option volume_options[] = {
 	{ "fs", "ext4|xfs", "filesystem; default: ext4" },
 	{ "mount", "PATH", "where it is inside; default: /srv/V" },
 	{ "force", NULL, "overwrite a device that carries a foreign signature" },
+	{ "orphan", NULL, "the one of this name that was removed before, with its data" },
 	{ 0 }
 };
 
@@ -162,7 +163,7 @@ const struct cmd cmd_table[] = {
 	  cmd_address_add },
 	{ "address", "remove", "NAME ADDR[/PREFIX]", "take an address away", NULL, CMD_NAME, 1, 1, cmd_address_remove },
 	{ "address", "list", "NAME", "its addresses", NULL, CMD_NAME | CMD_JSON, 0, 0, cmd_address_list },
-	{ "volume", "add", "NAME V --size SIZE | --device PATH", "give it one more volume", volume_options, CMD_NAME, 1, 1,
+	{ "volume", "add", "NAME V --size SIZE | --device PATH | --orphan", "give it one more volume", volume_options, CMD_NAME, 1, 1,
 	  cmd_volume_add },
 	{ "volume", "remove", "NAME V", "take a volume away", volume_remove_options, CMD_NAME, 1, 1, cmd_volume_remove },
 	{ "volume", "grow", "NAME V --size SIZE", "make a volume larger", volume_options, CMD_NAME, 1, 1, cmd_volume_grow },

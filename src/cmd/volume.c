@@ -37,6 +37,7 @@ int cmd_volume_add(struct call *c, struct err *err)
 		.fs = call_option(c, "fs"),
 		.mount = call_option(c, "mount"),
 		.force = call_flag(c, "force"),
+		.orphan = call_flag(c, "orphan"),
 		.notice = call_notice,
 	};
 	uint64_t size_bytes;
@@ -44,7 +45,9 @@ int cmd_volume_add(struct call *c, struct err *err)
 
 	if (r < 0)
 		return r;
-	if (!opts.size == !opts.device)
+	if (opts.orphan && (opts.size || opts.fs))
+		return usage_error(c, err, "--orphan: its size and filesystem are what they are");
+	if (!opts.orphan && !opts.size == !opts.device)
 		return usage_error(c, err, "either --size or --device is needed");
 	return server_volume_add(c->psv, c->name, c->words.v[0], &opts, err);
 }
@@ -55,7 +58,7 @@ int cmd_volume_remove(struct call *c, struct err *err)
 	int r = server_volume_remove(c->psv, c->name, c->words.v[0], purge, call_notice, err);
 
 	if (r == 0 && !purge)
-		call_notice("the volume stays where it is; --purge would have deleted it");
+		call_notice("the volume stays where it is: `volume add --orphan` takes it back; --purge would have deleted it");
 	return r;
 }
 

@@ -93,6 +93,18 @@ static int load(const char *path, struct adopt_volume *v, struct err *err)
 	return r < 0 ? r : check_filesystem(fd, v, err);
 }
 
+int adopt_look(const char *path, struct adopt_volume *ret, struct err *err)
+{
+	struct adopt_volume v = { 0 };
+	int r = load(path, &v, err);
+
+	if (r < 0)
+		label_free(&v.label);
+	else
+		*ret = v;
+	return r;
+}
+
 static bool is_root(const struct adopt_volume *v)
 {
 	return strcmp(v->label.role, "root") == 0;

@@ -44,6 +44,9 @@ struct adopt {
 int adopt_read(const struct psv *psv, const char *const *paths, size_t n_paths, bool force, struct adopt *ret,
 	       struct err *err);
 
+/* adopt_look: one of them alone, by the same rules.  Its label is the caller's to free.  0 or -errno. */
+int adopt_look(const char *path, struct adopt_volume *ret, struct err *err);
+
 /* adopt_register: what was agreed to.  Images move into their pool (one in a pool stays there), NAME.conf is written last.
  * Fails if anything has changed since adopt_read().  A failure or a kill before the end leaves no NAME.conf and every
  * image whole, in its old place or in its pool, to be adopted again.  The caller holds the locks of that name and of the

@@ -62,7 +62,8 @@ static int check_image(const struct psv *psv, const char *server, const struct c
 		return r;
 	if (lstat(path, &st) == 0) {
 		(void)err_set(err, -EEXIST, "there is a file %s already", path);
-		return err_hint(err, -EEXIST, "an image that a server left can be adopted: vnas adopt %s", path);
+		return err_hint(err, -EEXIST, "what a server left can be had again: `vnas volume add %s %s --orphan`, `vnas adopt`",
+				server, v->name);
 	}
 	return pool_admit(p, round_up_mib(v->size_bytes), err);
 }

@@ -11,6 +11,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
+#include "psv/adopt.h"
 #include "psv/attach.h"
 #include "psv/change.h"
 #include "psv/psv.h"
@@ -160,6 +161,76 @@ static int add_locked(const struct psv *psv, const char *name, const char *volum
 	return 0;
 }
 
+/* Where it was mounted, by the copy of the configuration that it carries; NULL: it does not say. */
+static char *mount_before(const char *name, const char *volume, const char *text)
+{
+	const struct conf_volume *v;
+	struct conf conf = { 0 };
+	char *mount = NULL;
+
+	if (conf_parse(text, strlen(text), NULL, name, &conf, NULL) < 0)
+		return NULL;
+	v = conf_volume_find(&conf, volume);
+	if (v && v->mount)
+		mount = xstrdup(v->mount);
+	conf_free(&conf);
+	return mount;
+}
+
+static int find_orphan(const struct psv *psv, const char *name, const char *volume, const struct volume_add_opts *opts,
+		       struct adopt_volume *ret, struct err *err)
+{
+	struct conf_volume v = { .device = (char *)(uintptr_t)opts->device };
+	char path[PATH_MAX];
+	int r;
+
+	if (!str_copy(v.name, sizeof(v.name), volume) ||
+	    (opts->pool && strcmp(opts->pool, "default") != 0 && !str_copy(v.pool, sizeof(v.pool), opts->pool)))
+		return err_set(err, -ENAMETOOLONG, "no volume or pool has a name so long");
+	r = volume_path(psv, name, &v, path, sizeof(path), err);
+	if (r == 0)
+		r = adopt_look(path, ret, err);
+	if (r < 0)
+		return err_hint(err, r, "`vnas volume list --orphans` shows those that there are");
+	if (strcmp(ret->label.server, name) == 0 && strcmp(ret->label.role, volume) == 0)
+		return 0;
+	r = err_set(err, -EINVAL, "%s is volume %s of server %s", path, ret->label.role, ret->label.server);
+	label_free(&ret->label);
+	return r;
+}
+
+/* One that was taken away and not purged.  Until the configuration names it, it stays the orphan that it was. */
+static int take_back(const struct psv *psv, const char *name, const char *volume, const struct volume_add_opts *opts,
+		     const char *old, struct err *err)
+{
+	struct change_opts change = { .verb = "volume add", .no_probe = true, .notice = opts->notice };
+	struct volume_add_opts words = *opts;
+	_cleanup_free_ char *mount = NULL, *text = NULL, *with_uuid = NULL;
+	char section[VOLUME_NAME_MAX + 16], size[24];
+	struct adopt_volume found;
+	struct conf conf = { 0 };
+	int r = find_orphan(psv, name, volume, opts, &found, err);
+
+	if (r < 0)
+		return r;
+	(void)str_format(section, sizeof(section), "volume %s", volume);
+	(void)str_format(size, sizeof(size), "%llu", (unsigned long long)(found.label.fs_offset + found.label.fs_bytes));
+	mount = opts->mount ? NULL : mount_before(name, volume, found.label.conf);
+	words.size = found.device ? NULL : size;
+	words.fs = conf_fs_name(found.fs);
+	words.mount = mount ? mount : opts->mount;
+	text = add_section(old, volume, &words);
+	with_uuid = confedit_set(text, section, "uuid", found.label.uuid);
+	label_free(&found.label);
+	r = conf_parse(with_uuid, strlen(with_uuid), NULL, name, &conf, err);
+	if (r == 0)
+		r = bring_to_generation(psv, name, conf_volume_find(&conf, volume), with_uuid, err);
+	if (r == 0)
+		r = server_change_locked(psv, name, take_text, with_uuid, &change, err);
+	conf_free(&conf);
+	return r;
+}
+
 int server_volume_add(const struct psv *psv, const char *name, const char *volume, const struct volume_add_opts *opts,
 		      struct err *err)
 {
@@ -175,13 +246,15 @@ int server_volume_add(const struct psv *psv, const char *name, const char *volum
 		r = psv_conf_load(psv, name, &old, &now, err);
 	if (r == 0 && conf_volume_find(&now, volume))
 		r = err_exit(err, VNAS_EXIT_IN_USE, -EEXIST, "it has a volume %s already", volume);
-	if (r == 0) {
+	if (r == 0 && opts->orphan)
+		r = take_back(psv, name, volume, opts, old, err);
+	if (r == 0 && !opts->orphan) {
 		text = add_section(old, volume, opts);
 		r = conf_parse(text, strlen(text), NULL, name, &conf, err);
 	}
-	if (r == 0 && !conf_volume_find(&conf, volume))
+	if (r == 0 && !opts->orphan && !conf_volume_find(&conf, volume))
 		r = err_set(err, -EINVAL, "'%s' is no name for a volume", volume);
-	if (r == 0) {
+	if (r == 0 && !opts->orphan) {
 		dir = psv_server_dir(psv, name, err);
 		r = dir < 0 ? dir : add_locked(psv, name, volume, opts, &text, &conf, dir, err);
 	}

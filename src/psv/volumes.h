@@ -12,6 +12,7 @@ struct psv;
 struct volume_add_opts { /* words of the configuration; NULL: its default */
 	const char *size, *device, *pool, *fs, *mount;
 	bool force;
+	bool orphan; /* not a new one: the one of this name that server_volume_remove left; size and fs are what it has */
 	void (*notice)(const char *line);
 };
 

@@ -43,6 +43,20 @@ refute "it is gone inside" vnas exec a -- test -e /srv/more/file
 check_status "the root volume stays" 2 'root' vnas volume remove a root
 check_json "the removed one is an orphan" '[.volumes[] | select(.name == "more" or .role == "more")] | length == 1' \
 	vnas volume list --orphans --json
+check_status "a new one of that name" 1 'volume add a more --orphan' vnas volume add a more --size 64M
+check_status "of a server that is not there" 4 'no such' vnas volume add nobody more --orphan
+check_status "no orphan of that name" 1 'nothing' vnas volume add a nothing --orphan
+check_status "an orphan has its size" 2 'size' vnas volume add a more --orphan --size 1G
+check "volume add --orphan takes it back" vnas volume add a more --orphan
+check_eq "with its data, where it was" "$(vnas exec a -- cat /srv/more/file)" x
+check_eq "it is no orphan any more" "$(vnas volume list --orphans --json | jq '.volumes | length')" 0
+vnas restart a
+check_eq "and after a restart" "$(vnas exec a -- cat /srv/more/file)" x
+vnas volume remove a more
+vnas restart a
+check "an older generation of its own is taken too, at another place" vnas volume add a more --orphan --mount /srv/again
+check_eq "there it is" "$(vnas exec a -- cat /srv/again/file)" x
+check "volume remove" vnas volume remove a more
 
 # A Vsv that fills its disk fails alone.
 plain_vsv b 12 --volume data=64M
