@@ -62,13 +62,14 @@ int net_loopback_up(uint32_t id, struct err *err);
 int net_loopback_down(uint32_t id, struct err *err);
 
 /* net_announce: gratuitous ARP (RFC 5944 section 4.6), unsolicited neighbour advertisement (RFC 4861 section 7.2.6),
- * so that switches and clients learn the new place.  Once; a network can lose it, so do it again a second or two later.
+ * so that switches and clients learn the new place.  Once; a network can lose it, so the supervisor does it again (vsv/supervise.c).
  * One socket serves all of net_announce_all; a process of its own closes it, which takes the kernel some 10 ms. */
 int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size_t n, struct err *err);
 int net_announce(const struct conf_address *a, uint32_t ifindex, struct err *err);
 
-/* A listener of the Psv (not of a Vsv's cgroup) on the wildcard address of a port. */
+/* A socket of the Psv (not of a Vsv's cgroup) on the wildcard address of a port, or on an address asked for. */
 struct net_listener {
+	bool wildcard;
 	uint8_t family;
 	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP */
 	uint16_t port;
@@ -76,8 +77,8 @@ struct net_listener {
 	pid_t pid;        /* 0: not found; the kernel's own have none */
 	char comm[17];
 };
-/* net_listeners: wildcard listeners (TCP) and unconnected wildcard sockets (UDP) on those ports in this network namespace
- * (sock_diag(7)), with their process.  Sockets of the v2 control group with number vsv_cgroup_root (cgroup_root_id()) and
+/* net_listeners: listeners (TCP) and unconnected sockets (UDP) on those ports in this network namespace (sock_diag(7)) that
+ * stand on the wildcard address or on one of addrs, with their process.  Sockets of the v2 control group with number vsv_cgroup_root (cgroup_root_id()) and
  * below are left out (0: none are).  The caller frees *ret. */
-int net_listeners(const uint16_t *ports, size_t n_ports, uint64_t vsv_cgroup_root, struct net_listener **ret, size_t *ret_n,
-		  struct err *err);
+int net_listeners(const uint16_t *ports, size_t n_ports, const struct conf_address *addrs, size_t n_addrs,
+		  uint64_t vsv_cgroup_root, struct net_listener **ret, size_t *ret_n, struct err *err);

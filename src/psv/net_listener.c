@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who listens on the wildcard address of a port: sock_diag(7), filtered by the kernel, so that it costs the same beside a
+/* Who listens on the wildcard address of a port, or on a given one: sock_diag(7), filtered by the kernel, so that it costs the same beside a
  * thousand Vsv.  Only a hit makes the slow search through /proc for the process. */
 #include <dirent.h>
 #include <errno.h>
@@ -32,6 +32,8 @@ struct found {
 struct search {
 	const uint16_t *ports;
 	size_t n_ports;
+	const struct conf_address *addrs;
+	size_t n_addrs;
 	uint64_t vsv_cgroup_root;
 	uint8_t protocol;
 	struct found *v;
@@ -66,6 +68,25 @@ static bool is_wanted(const struct search *s, uint16_t port)
 	return false;
 }
 
+/* src: of a socket of that family; an IPv6 one can stand on an IPv4 address. */
+static bool is_asked_address(const struct search *s, uint8_t family, const __be32 src[4])
+{
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const unsigned char *bytes = (const unsigned char *)src;
+
+	if (family == AF_INET6 && memcmp(bytes, mapped, sizeof(mapped)) == 0) {
+		family = AF_INET;
+		bytes += sizeof(mapped);
+	}
+	for (size_t i = 0; i < s->n_addrs; i++) {
+		const struct ipaddr *a = &s->addrs[i].addr;
+
+		if (a->family == family && memcmp(a->bytes, bytes, ipaddr_len(a)) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int on_socket(const struct nlmsghdr *h, void *arg)
 {
 	static const struct inet_diag_sockid none;
@@ -75,8 +96,10 @@ static int on_socket(const struct nlmsghdr *h, void *arg)
 	struct found f = { .l = { .family = m->idiag_family, .protocol = s->protocol, .port = ntohs(m->id.idiag_sport) },
 			   .inode = m->idiag_inode };
 
-	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m) || !is_wanted(s, f.l.port) ||
-	    memcmp(m->id.idiag_src, none.idiag_src, sizeof(none.idiag_src)) != 0 || m->id.idiag_dport)
+	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m) || !is_wanted(s, f.l.port) || m->id.idiag_dport)
+		return 0;
+	f.l.wildcard = memcmp(m->id.idiag_src, none.idiag_src, sizeof(none.idiag_src)) == 0;
+	if (!f.l.wildcard && !is_asked_address(s, f.l.family, m->id.idiag_src))
 		return 0;
 	netlink_attrs(h, sizeof(*m), a, INET_DIAG_MAX);
 	if (s->vsv_cgroup_root && a[INET_DIAG_CGROUP_ID] &&
@@ -185,10 +208,11 @@ static void find_owners(struct search *s)
 	}
 }
 
-int net_listeners(const uint16_t *ports, size_t n_ports, uint64_t vsv_cgroup_root, struct net_listener **ret, size_t *ret_n,
-		  struct err *err)
+int net_listeners(const uint16_t *ports, size_t n_ports, const struct conf_address *addrs, size_t n_addrs,
+		  uint64_t vsv_cgroup_root, struct net_listener **ret, size_t *ret_n, struct err *err)
 {
-	struct search s = { .ports = ports, .n_ports = n_ports, .vsv_cgroup_root = vsv_cgroup_root };
+	struct search s = { .ports = ports, .n_ports = n_ports, .addrs = addrs, .n_addrs = n_addrs,
+			    .vsv_cgroup_root = vsv_cgroup_root };
 	struct net_listener *list;
 	int r;
 

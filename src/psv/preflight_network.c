@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses that this machine has already, interfaces that cannot carry one, and processes of the Psv that take a needed
- * port from every Vsv by listening on the wildcard address. */
+/* Addresses that this machine has already, interfaces that cannot carry one, and processes of the Psv that hold a port which
+ * the Vsv's services need. */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -175,9 +175,31 @@ static const char *hint_for(const struct net_listener *l)
 	return "let it listen on the machine's own address only, or stop it";
 }
 
-static bool concerns(const struct conf *conf, const struct net_listener *l)
+static bool needs_port(const struct preflight_run *run, uint8_t protocol, uint16_t port)
 {
-	if (l->protocol != IPPROTO_TCP)
+	for (const struct service *const *s = run->opts->services; *s; s++) {
+		const uint16_t *p = protocol == IPPROTO_TCP ? (*s)->ports : (*s)->udp_ports;
+
+		if (!p || !(*s)->wanted(run->conf))
+			continue;
+		for (; *p; p++)
+			if (*p == port)
+				return true;
+	}
+	return false;
+}
+
+/* To a TCP listener on the wildcard address the gate steps aside (gate_bind.bpf.h).  UDP has no listen(), by which a socket
+ * on another port could be found, and what it sends would leave from that other port: there the kernel's answer stands. */
+static bool concerns(const struct preflight_run *run, const struct net_listener *l)
+{
+	const struct conf *conf = run->conf;
+
+	if (!needs_port(run, l->protocol, l->port))
+		return false;
+	if (!l->wildcard)
+		return true;
+	if (l->protocol == IPPROTO_TCP)
 		return false;
 	for (size_t i = 0; i < conf->n_addresses; i++)
 		if (conf->addresses[i].addr.family == l->family || (l->family == AF_INET6 && !l->v6_only))
@@ -187,19 +209,30 @@ static bool concerns(const struct conf *conf, const struct net_listener *l)
 
 static void report_listener(struct preflight_run *run, const struct net_listener *l)
 {
+	const char *kind = l->protocol == IPPROTO_UDP ? "UDP port" : "port";
+	const char *where = l->wildcard ? "all addresses" : "an address of the server";
 	struct preflight_problem *p;
 
 	if (l->pid)
-		p = preflight_obstacle(run, VNAS_EXIT_IN_USE, "port %u: %s of this machine (process %d) listens on all addresses",
-				       l->port, l->comm, l->pid);
+		p = preflight_obstacle(run, VNAS_EXIT_IN_USE, "%s %u: %s of this machine (process %d) listens on %s", kind,
+				       l->port, l->comm, l->pid, where);
 	else
-		p = preflight_obstacle(run, VNAS_EXIT_IN_USE, "port %u: this machine listens on all addresses, by no process",
-				       l->port);
+		p = preflight_obstacle(run, VNAS_EXIT_IN_USE, "%s %u: this machine listens on %s, by no process", kind, l->port,
+				       where);
 	preflight_hint(p, "%s", hint_for(l));
+}
+
+static void add_ports(const uint16_t *more, uint16_t **ports, size_t *n)
+{
+	for (; more && *more; more++) {
+		*ports = xrealloc(*ports, *n + 1, sizeof(**ports));
+		(*ports)[(*n)++] = *more;
+	}
 }
 
 int preflight_listeners(struct preflight_run *run, struct err *err)
 {
+	const struct conf *conf = run->conf;
 	_cleanup_free_ struct net_listener *found = NULL;
 	_cleanup_free_ uint16_t *ports = NULL;
 	size_t n_ports = 0, n = 0;
@@ -208,27 +241,26 @@ int preflight_listeners(struct preflight_run *run, struct err *err)
 	if (run->conf->stack != CONF_STACK_SHARED || !run->opts->services)
 		return 0;
 	for (const struct service *const *s = run->opts->services; *s; s++) {
-		if (!(*s)->ports || !(*s)->wanted(run->conf))
+		if (!(*s)->wanted(conf))
 			continue;
-		for (const uint16_t *port = (*s)->ports; *port; port++) {
-			ports = xrealloc(ports, n_ports + 1, sizeof(*ports));
-			ports[n_ports++] = *port;
-		}
+		add_ports((*s)->ports, &ports, &n_ports);
+		add_ports((*s)->udp_ports, &ports, &n_ports);
 	}
 	/* Mostly there is nobody, and then nobody's control group need be looked at. */
-	r = net_listeners(ports, n_ports, 0, &found, &n, err);
+	r = net_listeners(ports, n_ports, conf->addresses, conf->n_addresses, 0, &found, &n, err);
 	if (r == 0 && n) {
 		free(found);
 		found = NULL;
-		r = net_listeners(ports, n_ports, cgroup_root_id(run->psv), &found, &n, err);
+		r = net_listeners(ports, n_ports, conf->addresses, conf->n_addresses, cgroup_root_id(run->psv), &found, &n, err);
 	}
 	for (size_t i = 0; i < n && r == 0; i++) {
 		bool told = false;
 
 		/* IPv4 and IPv6 of one process are one problem. */
 		for (size_t j = 0; j < i; j++)
-			told |= found[j].port == found[i].port && found[j].pid == found[i].pid && concerns(run->conf, &found[j]);
-		if (!told && concerns(run->conf, &found[i]))
+			told |= found[j].port == found[i].port && found[j].protocol == found[i].protocol &&
+				found[j].pid == found[i].pid && concerns(run, &found[j]);
+		if (!told && concerns(run, &found[i]))
 			report_listener(run, &found[i]);
 	}
 	return r;

@@ -17,7 +17,7 @@ struct service {
 	const char *name;                   /* "smbd" */
 	const char *const *packages;        /* Debian packages that the template needs, NULL-terminated */
 	uint64_t capabilities;              /* bit mask of CAP_…: its bounding set */
-	const uint16_t *ports;              /* TCP ports that must be free on the Psv's wildcard, 0-terminated */
+	const uint16_t *ports, *udp_ports;  /* that it listens on, each 0-terminated; NULL: none */
 	bool (*wanted)(const struct conf *conf);
 	/* argv: appends the argument array; an absolute path inside first. */
 	void (*argv)(const struct conf *conf, struct strlist *ret);

@@ -65,11 +65,22 @@ check "user remove" vnas user remove s11 suzuki
 check "the neighbour serves all the time" smb client2 "$NET4.12" docs tanaka secret-12 ls
 refute "a Psv's port 445" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.1/445"
 
-# The Psv's own listener on the wildcard address would take the port.
+# The Psv's own listener on the wildcard address takes the port from no server.
 vnas stop s11 s12
-socat TCP4-LISTEN:445,bind=0.0.0.0,reuseaddr,fork - </dev/null &
+socat TCP6-LISTEN:445,ipv6only=0,reuseaddr,fork - </dev/null &
 listener=$!
 check "a listener of the Psv on the wildcard address" eventually 2 bash -c "ss -lnt | grep -q ':445 '"
+check "start beside it" vnas start s11
+check "a share again" vnas share add s11 docs --path /srv/data/docs --smb --write tanaka
+check "its clients reach the server" eventually 5 smb client1 "$NET4.11" docs tanaka changed ls
+check "and others the Psv's listener" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.1/445"
+kill $listener
+wait $listener 2>/dev/null || true
+vnas stop s11
+# One that has the server's very address does.
+socat TCP4-LISTEN:445,bind="$NET4.11",ip-freebind,reuseaddr,fork - </dev/null &
+listener=$!
+check "a listener of the Psv on the server's address" eventually 2 bash -c "ss -lnt | grep -q '$NET4.11:445 '"
 check_status "start names its process" 5 "445.*socat|socat.*445" vnas start s11
 kill $listener
 wait $listener 2>/dev/null || true

@@ -50,7 +50,7 @@ TEST(net_listeners_are_named)
 
 	hosts_begin();
 	(void)host_new();
-	CHECK_INT(net_listeners(ports, 4, 0, &l, &n, &e), 0);
+	CHECK_INT(net_listeners(ports, 4, NULL, 0, 0, &l, &n, &e), 0);
 	CHECK_INT(n, 0);
 	free(l);
 	(void)prctl(PR_SET_NAME, "a-listener");
@@ -60,7 +60,7 @@ TEST(net_listeners_are_named)
 	(void)open_socket(AF_INET6, SOCK_STREAM, "::1", 2049);
 	(void)open_socket(AF_INET, SOCK_STREAM, "0.0.0.0", 80);       /* another port */
 	(void)open_socket(AF_INET, SOCK_DGRAM, "0.0.0.0", 22);
-	CHECK_INT(net_listeners(ports, 4, 0, &l, &n, &e), 0);
+	CHECK_INT(net_listeners(ports, 4, NULL, 0, 0, &l, &n, &e), 0);
 	CHECK_INT(n, 3);
 	CHECK(find(l, n, AF_INET, IPPROTO_TCP, 445) && find(l, n, AF_INET6, IPPROTO_TCP, 139) &&
 	      find(l, n, AF_INET, IPPROTO_UDP, 22));
@@ -69,8 +69,34 @@ TEST(net_listeners_are_named)
 		CHECK_STR(l[i].comm, "a-listener");
 	}
 	free(l);
-	CHECK_INT(net_listeners(ports, 0, 0, &l, &n, &e), 0);
+	CHECK_INT(net_listeners(ports, 0, NULL, 0, 0, &l, &n, &e), 0);
 	CHECK_INT(n, 0);
+	free(l);
+}
+
+/* A socket that stood on an address before the server got it: with IP_FREEBIND, or by the address's earlier life. */
+TEST(net_listeners_on_a_given_address)
+{
+	static const uint16_t port = 445;
+	struct conf_address asked[2] = { 0 };
+	struct net_listener *l;
+	struct err e = { 0 };
+	size_t n;
+
+	hosts_begin();
+	(void)host_new();
+	CHECK_INT(ipaddr_parse_prefix("127.0.0.2/8", &asked[0].addr, &asked[0].prefix), 0);
+	CHECK_INT(ipaddr_parse_prefix("::1/128", &asked[1].addr, &asked[1].prefix), 0);
+	(void)open_socket(AF_INET, SOCK_STREAM, "127.0.0.1", port);
+	CHECK_INT(net_listeners(&port, 1, asked, 2, 0, &l, &n, &e), 0);
+	CHECK_INT(n, 0);
+	free(l);
+	(void)open_socket(AF_INET, SOCK_STREAM, "127.0.0.2", port);
+	(void)open_socket(AF_INET6, SOCK_DGRAM, "::1", port);
+	CHECK_INT(net_listeners(&port, 1, asked, 2, 0, &l, &n, &e), 0);
+	CHECK_INT(n, 2);
+	CHECK(find(l, n, AF_INET, IPPROTO_TCP, port) && find(l, n, AF_INET6, IPPROTO_UDP, port));
+	CHECK(!l[0].wildcard && !l[1].wildcard);
 	free(l);
 }
 
@@ -87,7 +113,7 @@ TEST(net_listeners_of_many_ports)
 		ports[i] = (uint16_t)(1000 + i);
 	for (uint16_t i = 990; i < 1210; i++)
 		(void)open_socket(AF_INET, SOCK_STREAM, "0.0.0.0", i);
-	CHECK_INT(net_listeners(ports, 200, 0, &l, &n, &e), 0);
+	CHECK_INT(net_listeners(ports, 200, NULL, 0, 0, &l, &n, &e), 0);
 	CHECK_INT(n, 200);
 	CHECK(find(l, n, AF_INET, IPPROTO_TCP, 1000) && find(l, n, AF_INET, IPPROTO_TCP, 1199));
 	free(l);
@@ -124,11 +150,11 @@ TEST(net_listeners_of_a_vsv_are_left_out)
 			(void)pause();
 	}
 	CHECK(read(pipe_fds[0], &byte, 1) == 1);
-	CHECK_INT(net_listeners(&port, 1, 0, &l, &n, &e), 0);
+	CHECK_INT(net_listeners(&port, 1, NULL, 0, 0, &l, &n, &e), 0);
 	CHECK_INT(n, 1);
 	CHECK_INT(l[0].pid, pid);
 	free(l);
-	CHECK_INT(net_listeners(&port, 1, cgroup_root_id(&psv), &l, &n, &e), 0);
+	CHECK_INT(net_listeners(&port, 1, NULL, 0, cgroup_root_id(&psv), &l, &n, &e), 0);
 	CHECK_INT(n, 0);
 	free(l);
 	CHECK_INT(cgroup_kill(&psv, "a", 5000, &e), 0);

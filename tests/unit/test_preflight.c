@@ -35,7 +35,8 @@ static bool never(const struct conf *conf)
 
 static const uint16_t smb_ports[] = { 445, 0 }, web_ports[] = { 80, 0 };
 static const char *const no_such_packages[] = { "libc6", "vnas-no-such-package", NULL };
-static const struct service smb = { .name = "smbd", .ports = smb_ports, .wanted = always, .packages = no_such_packages };
+static const uint16_t nmb_ports[] = { 137, 0 };
+static const struct service smb = { .name = "smbd", .ports = smb_ports, .udp_ports = nmb_ports, .wanted = always, .packages = no_such_packages };
 static const struct service web = { .name = "web", .ports = web_ports, .wanted = never, .packages = no_such_packages };
 static const struct service *const fake_services[] = { &smb, &web, NULL };
 static const struct preflight_opts opts = { .services = fake_services };
@@ -165,17 +166,20 @@ TEST(preflight_address_of_a_running_server)
 	CHECK_INT(check("a", &opts, NULL, &e), 0);
 }
 
-static void listen_on(int family, uint16_t port, bool v6_only)
+static void listen_on(int family, int type, const char *text, uint16_t port, bool v6_only)
 {
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = v6_only;
+	int fd = socket(family, type | SOCK_CLOEXEC, 0), one = v6_only, freebind = 1;
 
 	CHECK(fd >= 0);
+	CHECK(inet_pton(family, text, family == AF_INET ? (void *)&in.sin_addr : (void *)&in6.sin6_addr) == 1);
 	if (family == AF_INET6)
 		CHECK(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) == 0);
+	CHECK(setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &freebind, sizeof(freebind)) == 0);
 	CHECK(bind(fd, family == AF_INET ? (void *)&in : (void *)&in6, family == AF_INET ? sizeof(in) : sizeof(in6)) == 0);
-	CHECK(listen(fd, 1) == 0);
+	if (type == SOCK_STREAM)
+		CHECK(listen(fd, 1) == 0);
 }
 
 TEST(preflight_names_who_takes_a_port)
@@ -187,14 +191,18 @@ TEST(preflight_names_who_takes_a_port)
 	begin();
 	write_conf("a", "[server]\naddress = 192.0.2.11/24\n" VOLUMES);
 	(void)prctl(PR_SET_NAME, "smbd");
-	listen_on(AF_INET, 80, false);   /* a service that is not wanted */
-	listen_on(AF_INET6, 445, true);  /* a has no IPv6 address */
+	listen_on(AF_INET, SOCK_STREAM, "192.0.2.11", 80, false); /* a service that is not wanted */
+	listen_on(AF_INET, SOCK_DGRAM, "0.0.0.0", 445, false);    /* another protocol */
+	listen_on(AF_INET6, SOCK_DGRAM, "::", 137, true);         /* a has no IPv6 address */
+	/* The gate steps aside to this one. */
+	listen_on(AF_INET, SOCK_STREAM, "0.0.0.0", 445, false);
+	listen_on(AF_INET6, SOCK_STREAM, "::", 445, true);
 	CHECK_INT(check("a", &opts, NULL, &e), 0);
-	listen_on(AF_INET, 445, false);
+	listen_on(AF_INET, SOCK_DGRAM, "0.0.0.0", 137, false);
 	CHECK_INT(check("a", &opts, &p, &e), -EBUSY);
 	CHECK_INT(p.n_obstacles, 1);
 	CHECK_INT(e.exit, VNAS_EXIT_IN_USE);
-	CHECK(str_format(want, sizeof(want), "port 445: smbd of this machine (process %d) listens on all addresses", getpid()));
+	CHECK(str_format(want, sizeof(want), "UDP port 137: smbd of this machine (process %d) listens on all addresses", getpid()));
 	CHECK_STR(e.text, want);
 	CHECK(strstr(e.hint, "interfaces = ADDR lo") && strstr(e.hint, "bind interfaces only = yes"));
 	preflight_free(&p);
@@ -206,6 +214,26 @@ TEST(preflight_names_who_takes_a_port)
 	conf.stack = CONF_STACK_PRIVATE;
 	CHECK_INT(preflight(&psv, "a", &conf, &opts, NULL, &e), 0);
 	conf_free(&conf);
+}
+
+TEST(preflight_names_who_has_the_very_address)
+{
+	struct preflight p;
+	struct err e = { 0 };
+	char want[128];
+
+	begin();
+	write_conf("a", "[server]\naddress = 192.0.2.11/24\n" VOLUMES);
+	(void)prctl(PR_SET_NAME, "squatter");
+	listen_on(AF_INET, SOCK_STREAM, "192.0.2.12", 445, false);
+	CHECK_INT(check("a", &opts, NULL, &e), 0);
+	listen_on(AF_INET6, SOCK_STREAM, "::ffff:192.0.2.11", 445, false);
+	CHECK_INT(check("a", &opts, &p, &e), -EBUSY);
+	CHECK_INT(p.n_obstacles, 1);
+	CHECK(str_format(want, sizeof(want), "port 445: squatter of this machine (process %d) listens on an address of the "
+			 "server", getpid()));
+	CHECK_STR(e.text, want);
+	preflight_free(&p);
 }
 
 TEST(preflight_settings_of_the_interface)
