@@ -78,6 +78,7 @@ int cmd_restart(struct call *c, struct err *err);
 int cmd_reload(struct call *c, struct err *err);
 int cmd_recover(struct call *c, struct err *err);
 int cmd_reassert(struct call *c, struct err *err);
+int cmd_announce(struct call *c, struct err *err);
 int cmd_run(struct call *c, struct err *err);
 int cmd_list(struct call *c, struct err *err);
 int cmd_status(struct call *c, struct err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* start, stop, restart, reload, run, and the supervisor's own recover and reassert. */
+/* start, stop, restart, reload, run, and the supervisor's own recover, reassert and announce. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -116,4 +116,9 @@ int cmd_recover(struct call *c, struct err *err)
 int cmd_reassert(struct call *c, struct err *err)
 {
 	return lifecycle_reassert(c->psv, c->name, err);
+}
+
+int cmd_announce(struct call *c, struct err *err)
+{
+	return lifecycle_announce(c->psv, c->name, err);
 }

@@ -180,5 +180,7 @@ const struct cmd cmd_table[] = {
 	{ "run", NULL, "NAME", "start, and be its supervisor in the foreground", run_options, CMD_NAME, 0, 0, cmd_run },
 	{ "recover", NULL, "NAME", "repair after a crash", NULL, CMD_NAME | CMD_ANY_NAME | CMD_INTERNAL, 0, 0, cmd_recover },
 	{ "reassert", NULL, "NAME", "put flushed addresses back", NULL, CMD_NAME | CMD_INTERNAL, 0, 0, cmd_reassert },
+	{ "announce", NULL, "NAME", "tell the network again where the addresses are", NULL, CMD_NAME | CMD_INTERNAL, 0, 0,
+	  cmd_announce },
 	{ 0 }
 };

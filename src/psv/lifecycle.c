@@ -20,7 +20,7 @@
 #include "psv/template.h"
 #include "psv/walk.h"
 
-enum { LOCK_WAIT_MS = 120 * 1000, STOP_TIMEOUT_MS = 20 * 1000 };
+enum { LOCK_WAIT_MS = 120 * 1000, ANNOUNCE_WAIT_MS = 1000, STOP_TIMEOUT_MS = 20 * 1000 };
 
 /* For tests alone, hence only below a prefix: VNAS_FAIL_STEP=NAME makes that step fail after its up. */
 static bool must_fail(const char *step)
@@ -392,4 +392,31 @@ int lifecycle_reassert(const struct psv *psv, const char *name, struct err *err)
 		r = reassert_all(&w, err);
 	walk_end(&w);
 	return r < 0 ? r : 0;
+}
+
+int lifecycle_announce(const struct psv *psv, const char *name, struct err *err)
+{
+	/* Under the lock, so that no address is announced that a stop has just taken away; but what holds it for long is a
+	 * change, after which there is more to say. */
+	_cleanup_close_ int lock = psv_lock(psv, name, "announce", ANNOUNCE_WAIT_MS, NULL, err);
+	_cleanup_free_ struct conf_address *addresses = NULL;
+	_cleanup_free_ uint32_t *ifindexes = NULL;
+	enum vsv_phase phase, written;
+	struct state st = { 0 };
+	int r = lock < 0 ? lock : phase_now(psv, name, &phase, &written, err);
+
+	if (r < 0 || phase != VSV_RUNNING)
+		return r;
+	r = state_read(psv, name, &st, err);
+	if (r < 0)
+		return r;
+	addresses = xcalloc(st.n_addresses, sizeof(*addresses));
+	ifindexes = xcalloc(st.n_addresses, sizeof(*ifindexes));
+	for (size_t i = 0; i < st.n_addresses; i++) {
+		addresses[i] = st.addresses[i].a;
+		ifindexes[i] = st.addresses[i].ifindex;
+	}
+	r = net_announce_all(addresses, ifindexes, st.n_addresses, err);
+	state_free(&st);
+	return r;
 }

@@ -45,5 +45,8 @@ int lifecycle_recover(const struct psv *psv, const char *name, void (*notice)(co
 /* lifecycle_reassert: puts addresses, rules and routes of a running Vsv back that somebody flushed, and announces them. */
 int lifecycle_reassert(const struct psv *psv, const char *name, struct err *err);
 
+/* lifecycle_announce: tells the network again where the addresses of a running Vsv are.  -EWOULDBLOCK: a command has it. */
+int lifecycle_announce(const struct psv *psv, const char *name, struct err *err);
+
 /* lifecycle_supervisor: starts a supervisor for a running Vsv that has none.  LIFECYCLE_ALREADY: it has one. */
 int lifecycle_supervisor(const struct psv *psv, const char *name, struct err *err);

@@ -4,8 +4,8 @@
  *     vnas-supervise NAME RUN_DIR LIB_DIR INIT_PID INIT_START VNAS_BINARY [READY_FD]
  *
  * NAME is the Vsv's; RUN_DIR and LIB_DIR are the Psv's run/vnas and var/lib/vnas; INIT_PID and INIT_START (field 22 of
- * /proc/PID/stat) name its PID 1; VNAS_BINARY is run as `VNAS_BINARY reassert NAME` and `VNAS_BINARY recover NAME`.  A byte
- * is written to READY_FD, if given, when it is attached.
+ * /proc/PID/stat) name its PID 1; VNAS_BINARY is run as `VNAS_BINARY reassert NAME`, `… announce NAME` and `… recover NAME`.
+ * A byte is written to READY_FD, if given, when it is attached.
  *
  * It keeps what PID 1 and the services say, has addresses, routes and rules that somebody flushed put back, tells when a
  * volume fails, and has a Vsv whose PID 1 died recovered.  Nothing depends on it for longer than that: services run under PID 1, enforcement is the
@@ -34,6 +34,7 @@
 enum {
 	EXIT_IN_USE = 5, EXIT_NOT_RUNNING = 3, EXIT_NO_SUCH = 4, EXIT_LEFT = 6,
 	SETTLE_MS = 100, REASSERT_MAX_MS = 10 * 1000, QUIET_MS = 30 * 1000,
+	ANNOUNCE_FIRST_MS = 1000, ANNOUNCE_NEXT_MS = 2000, ANNOUNCEMENTS = 2, /* after the one that a command made */
 	RECOVER_FIRST_MS = 1000, RECOVER_MAX_MS = 60 * 1000,
 	ATTACH_MS = 1000, RECORDS_MAX = 256,
 	HEALTH_MS = 5 * 1000,
@@ -47,11 +48,13 @@ struct supervisor {
 	int lock, pidfd, conn, net;
 	bool bye;                    /* PID 1 said that it ends in order */
 	int64_t attach_ms;           /* try again to attach; -1: attached */
-	pid_t child;                 /* vnas reassert or recover */
-	bool recovering;
+	pid_t child;                 /* vnas reassert, announce or recover */
+	bool recovering, announcing;
 	int64_t reassert_ms;         /* due; -1: not */
 	int64_t reassert_last_ms;
 	int reassert_gap_ms;
+	int64_t announce_ms;         /* due; -1: not */
+	int announcements;           /* still to be made */
 	int64_t recover_ms;
 	int recover_gap_ms;
 	int64_t health_ms;           /* when the volumes are looked at next */
@@ -225,6 +228,13 @@ static int attach(void)
 
 /* ---- running vnas ---- */
 
+/* want_announce: a network can lose what was said once, or have been in the middle of a change. */
+static void want_announce(void)
+{
+	sup.announcements = ANNOUNCEMENTS;
+	sup.announce_ms = clock_ms() + ANNOUNCE_FIRST_MS;
+}
+
 static void run_vnas(const char *verb)
 {
 	const char *argv[] = { sup.vnas, verb, sup.name, NULL };
@@ -234,8 +244,10 @@ static void run_vnas(const char *verb)
 
 	keep_flush(&sup.files);
 	sup.child = fork();
-	if (sup.child < 0)
+	if (sup.child < 0) {
 		sup.child = 0;
+		sup.announcing = false;
+	}
 	if (sup.child != 0)
 		return;
 	(void)sigaction(SIGCHLD, &dfl, NULL);
@@ -296,6 +308,7 @@ static void follow_state(void)
 	sup.init_start = start;
 	sup.files.next[PROTO_LOG] = sup.files.next[PROTO_EVENT] = 0;
 	sup.attach_ms = clock_ms();
+	want_announce();
 }
 
 static void child_ended(int status)
@@ -305,8 +318,13 @@ static void child_ended(int status)
 	struct text t = TEXT(buf);
 
 	sup.child = 0;
+	if (sup.announcing) {
+		sup.announcing = false;
+		return;
+	}
 	if (!sup.recovering) {
 		sup.reassert_last_ms = now;
+		want_announce();
 		return;
 	}
 	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == EXIT_NOT_RUNNING ||
@@ -428,6 +446,11 @@ static int64_t tick(void)
 		sup.reassert_ms = -1;
 		run_vnas("reassert");
 	}
+	if (sup.child == 0 && !sup.recovering && sup.announce_ms >= 0 && sup.announce_ms <= now) {
+		sup.announce_ms = --sup.announcements > 0 ? now + ANNOUNCE_NEXT_MS : -1;
+		sup.announcing = true;
+		run_vnas("announce");
+	}
 	if (sup.attach_ms < 0 && !sup.recovering && sup.health_ms <= now) {
 		health_watch(&sup.files, sup.run_dir, sup.init_pid);
 		sup.health_ms = clock_ms() + HEALTH_MS;
@@ -440,6 +463,8 @@ static int64_t tick(void)
 		next = sup.recover_ms;
 	if (sup.child == 0 && !sup.recovering && sup.reassert_ms >= 0 && (next < 0 || sup.reassert_ms < next))
 		next = sup.reassert_ms;
+	if (sup.child == 0 && !sup.recovering && sup.announce_ms >= 0 && (next < 0 || sup.announce_ms < next))
+		next = sup.announce_ms;
 	if (sup.rest_ms >= 0 && (next < 0 || sup.rest_ms < next))
 		next = sup.rest_ms;
 	return next;
@@ -453,6 +478,7 @@ static void loop(void)
 	(void)sigemptyset(&none);
 	while (!told_to_end) {
 		int64_t next, left;
+		unsigned heard;
 		struct timespec ts;
 		struct pollfd p[3];
 
@@ -466,8 +492,11 @@ static void loop(void)
 		p[2] = (struct pollfd){ .fd = sup.net, .events = POLLIN };
 		if (ppoll(p, 3, next < 0 ? NULL : &ts, &none) <= 0)
 			continue;
-		if (p[2].revents && net_read(sup.net, sup.run_dir, sup.name))
+		heard = p[2].revents ? net_read(sup.net, sup.run_dir, sup.name) : 0;
+		if (heard & NET_GONE)
 			want_reassert();
+		if (heard & NET_NEW)
+			want_announce();
 		if (p[0].revents && !read_records()) {
 			cleanup_close(&sup.conn);
 			sup.conn = -1;
@@ -540,6 +569,7 @@ int main(int argc, char **argv)
 	sup.lock = sup.pidfd = sup.conn = sup.net = -1;
 	sup.attach_ms = sup.reassert_ms = sup.rest_ms = -1;
 	sup.reassert_gap_ms = SETTLE_MS;
+	want_announce();
 	parse(argc, argv, &ready);
 	set_signals();
 	take_lock();

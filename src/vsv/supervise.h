@@ -56,13 +56,15 @@ bool state_has_ifindex(const struct state_view *v, uint32_t ifindex);
 
 /* ---- what the network says (supervise_net.c) ---- */
 
-/* net_open: a socket that hears of addresses, routes and rules (of this server's table) that go, and of links that come.
- * -errno. */
+/* What a message can mean for this server. */
+enum { NET_GONE = 1 /* something of its own may be gone */, NET_NEW = 2 /* an address was put on: its rule came */ };
+/* net_open: a socket that hears of addresses, routes and rules (of this server's table) that go, of links that come, and of
+ * its rules that come.  -errno. */
 int net_open(const char *run_dir, const char *server);
-/* net_read: true if something of this server's may be gone. */
-bool net_read(int fd, const char *run_dir, const char *server);
+/* net_read: what was heard since the last time, as bits. */
+unsigned net_read(int fd, const char *run_dir, const char *server);
 /* net_message_concerns: the same for one message, which the fuzzer calls. */
-bool net_message_concerns(const void *msg, size_t len, const struct state_view *v);
+unsigned net_message_concerns(const void *msg, size_t len, const struct state_view *v);
 
 /* ---- what becomes of its volumes (supervise_health.c) ---- */
 

@@ -32,9 +32,10 @@ static void filter(int fd, uint32_t table)
 	_Static_assert(sizeof(struct rtmsg) == sizeof(struct fib_rule_hdr) && (int)RTA_TABLE == (int)FRA_TABLE, "alike");
 	const struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELADDR), 9, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWLINK), 8, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELADDR), 10, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWLINK), 9, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWRULE), 1, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELRULE), 0, 7),
 		/* Where the attribute with the table is. */
 		BPF_STMT(BPF_LD | BPF_IMM, NLMSG_HDRLEN + sizeof(struct rtmsg)),
@@ -151,39 +152,46 @@ static bool link_came(const char *p, size_t len, const struct state_view *v)
 	return (m.ifi_flags & IFF_UP) && (m.ifi_change & IFF_UP) && state_has_ifindex(v, (uint32_t)m.ifi_index);
 }
 
-bool net_message_concerns(const void *msg, size_t len, const struct state_view *v)
+static unsigned if_gone(bool concerned)
+{
+	return concerned ? NET_GONE : 0;
+}
+
+unsigned net_message_concerns(const void *msg, size_t len, const struct state_view *v)
 {
 	const struct nlmsghdr *h = msg;
 	const char *p = (const char *)msg + NLMSG_HDRLEN;
 
 	if (len < NLMSG_HDRLEN || h->nlmsg_len < NLMSG_HDRLEN || h->nlmsg_len > len)
-		return false;
+		return 0;
 	len = h->nlmsg_len - NLMSG_HDRLEN;
 	switch (h->nlmsg_type) {
 	case RTM_DELADDR:
-		return concerns(p, len, sizeof(struct ifaddrmsg), IFA_ADDRESS, IFA_LOCAL, -1, v);
+		return if_gone(concerns(p, len, sizeof(struct ifaddrmsg), IFA_ADDRESS, IFA_LOCAL, -1, v));
 	case RTM_DELROUTE:
-		return concerns(p, len, sizeof(struct rtmsg), RTA_DST, RTA_PREFSRC, RTA_TABLE, v);
+		return if_gone(concerns(p, len, sizeof(struct rtmsg), RTA_DST, RTA_PREFSRC, RTA_TABLE, v));
 	case RTM_DELRULE:
-		return concerns(p, len, sizeof(struct fib_rule_hdr), FRA_SRC, FRA_DST, FRA_TABLE, v);
+		return if_gone(concerns(p, len, sizeof(struct fib_rule_hdr), FRA_SRC, FRA_DST, FRA_TABLE, v));
+	case RTM_NEWRULE:
+		return concerns(p, len, sizeof(struct fib_rule_hdr), -1, -1, FRA_TABLE, v) ? NET_NEW : 0;
 	case RTM_NEWLINK:
-		return link_came(p, len, v);
+		return if_gone(link_came(p, len, v));
 	default:
-		return false;
+		return 0;
 	}
 }
 
-static bool packet_concerns(const char *p, size_t len, const char *run_dir, const char *server)
+static unsigned packet_concerns(const char *p, size_t len, const char *run_dir, const char *server)
 {
 	struct state_view v = { .text = NULL };
-	bool found = false;
+	unsigned found = 0;
 
 	if (state_open(run_dir, server, &v) < 0)
-		return false;
-	while (!found && len >= NLMSG_HDRLEN) {
+		return 0;
+	while (len >= NLMSG_HDRLEN) {
 		size_t step = NLMSG_ALIGN((size_t)((const struct nlmsghdr *)(const void *)p)->nlmsg_len);
 
-		found = net_message_concerns(p, len, &v);
+		found |= net_message_concerns(p, len, &v);
 		if (step < NLMSG_HDRLEN || step > len)
 			break;
 		p += step;
@@ -193,13 +201,13 @@ static bool packet_concerns(const char *p, size_t len, const char *run_dir, cons
 	return found;
 }
 
-bool net_read(int fd, const char *run_dir, const char *server)
+unsigned net_read(int fd, const char *run_dir, const char *server)
 {
 	union {
 		struct nlmsghdr align;
 		char bytes[BUFFER];
 	} buf;
-	bool found = false;
+	unsigned found = 0;
 
 	for (unsigned i = 0; i < READS_MAX; i++) {
 		struct sockaddr_nl from;
@@ -207,11 +215,11 @@ bool net_read(int fd, const char *run_dir, const char *server)
 		ssize_t n = recvfrom(fd, &buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&from, &from_len);
 
 		if (n < 0 && errno == ENOBUFS)
-			found = true; /* some were lost: look */
+			found |= NET_GONE; /* some were lost: look */
 		else if (n < 0 && errno != EINTR)
 			break;
 		else if (n > 0 && from.nl_pid == 0)
-			found = packet_concerns(buf.bytes, (size_t)n, run_dir, server) || found;
+			found |= packet_concerns(buf.bytes, (size_t)n, run_dir, server);
 	}
 	return found;
 }

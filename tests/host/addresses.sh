@@ -67,6 +67,18 @@ check_eq "an announced address is learnt" "$new" "lladdr $(cat /sys/class/net/la
 	ip -o link show lan | grep -oE 'ether [0-9a-f:]+' | cut -d' ' -f2)"
 refute "it was another before" test "$old" = "$new"
 
+# Who missed it hears it again: the supervisor says it twice more, also of an address that is added.
+mac=$(ip -o link show lan | grep -oE 'ether [0-9a-f:]+' | cut -d' ' -f2)
+learns() { on client1 ip neigh show "$1" | grep -qF "$mac"; }
+misses() { on client1 ip neigh replace "$1" lladdr 02:00:00:00:00:01 dev eth0 nud stale; }
+vnas address add b "$NET4.22/24"
+vnas address add b "$NET6:22/64"
+for address in "$NET4.22" "$NET6:22"; do
+	misses "$address"
+	refute "it missed $address" learns "$address"
+	check "and hears it again" eventually 4 learns "$address"
+done
+
 # Two Vsv in two subnets behind two routers.
 ip link add lan2 type bridge forward_delay 0
 ip link set lan2 up

@@ -16,6 +16,7 @@
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/process.h"
+#include "psv/net.h"
 #include "psv/psv.h"
 #include "psv/supervise.h"
 #include "test.h"
@@ -430,6 +431,41 @@ static void ip(const char *a, const char *b, const char *c, const char *d, const
 	struct err err = { 0 };
 
 	CHECK_INT(run(argv, NULL, &err), 0);
+}
+
+/* After the command's own announcement come two more, at the start and whenever an address is put on. */
+TEST(supervise_announces_again)
+{
+	struct state_address address = { .ifindex = 1, .added = true };
+	struct state st = { .phase = VSV_RUNNING, .id = 7, .addresses = &address, .n_addresses = 1 };
+	struct err err = { 0 };
+	char calls[4096];
+	struct psv psv;
+	struct tiny t;
+
+	make_psv(&psv);
+	CHECK_INT(unshare(CLONE_NEWNET), 0);
+	ip("link", "set", "lo", "up", NULL);
+	tiny_start(&t, 0);
+	st.init_pid = t.pid;
+	st.init_start = t.start;
+	CHECK_INT(ipaddr_parse("192.0.2.1", &address.a.addr), 0);
+	address.a.prefix = 32;
+	CHECK_INT(state_write(&psv, "tiny", &st, &err), 0);
+	CHECK_INT(supervise_spawn(&psv, "tiny", &st, &err), 0);
+	CHECK(wait_calls("announce tiny\n"));
+	CHECK(wait_calls("announce tiny\nannounce tiny\n"));
+	(void)snprintf(calls, sizeof(calls), "%s/calls", test_dir());
+	CHECK_INT(unlink(calls), 0);
+	CHECK_INT(net_address_up(&address.a, 1, 8, NULL, 0, &err), 1); /* another's */
+	sleep_ms(1300);
+	CHECK(access(calls, F_OK) < 0);
+	CHECK_INT(net_down_all(8, &err), 0);
+	CHECK_INT(net_address_up(&address.a, 1, 7, NULL, 0, &err), 1);
+	CHECK(wait_calls("announce tiny\n"));
+	CHECK_INT(supervise_end(&psv, "tiny", &err), 0);
+	tiny_stop(&t);
+	psv_close(&psv);
 }
 
 TEST(supervise_sees_what_is_flushed)
