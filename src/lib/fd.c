@@ -140,6 +140,11 @@ int dir_make_path(const char *path, mode_t mode)
 
 	if (len == 0 || len >= sizeof(buf) || path[0] != '/')
 		return -EINVAL;
+	/* Nearly always it is there, or its parent is. */
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
 	memcpy(buf, path, len + 1);
 	for (char *p = buf + 1;; p++) {
 		if (*p != '/' && *p != '\0')

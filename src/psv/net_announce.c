@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <net/if_arp.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,23 +35,25 @@ static int announce_one(int fd, const struct conf_address *a, uint32_t ifindex, 
 }
 
 /* The kernel waits for an RCU grace period, 6 to 16 ms, when the last descriptor of a packet socket is closed: let that be
- * a grandchild's, which holds nothing else (no lock, no pipe that somebody reads to its end) and leaves no zombie here. */
+ * a child's, which holds nothing else (no lock, no pipe that somebody reads to its end).  It is reaped by the next one's
+ * maker, by what this process becomes, or, when this process has ended, by who takes its children over. */
 static void close_aside(int fd)
 {
-	struct clone_args args = { 0 };
-	pid_t pid = sys_clone3(&args);
+	struct clone_args args = { .exit_signal = SIGCHLD };
+	static pid_t before;
+	pid_t pid;
 
+	if (before > 0)
+		(void)waitpid(before, NULL, WNOHANG);
+	pid = sys_clone3(&args);
 	if (pid == 0) {
-		if (sys_clone3(&args) == 0) {
-			if (fd > 0)
-				(void)sys_close_range(0, (unsigned)fd - 1, 0);
-			(void)sys_close_range((unsigned)fd + 1, UINT_MAX, 0);
-		}
+		if (fd > 0)
+			(void)sys_close_range(0, (unsigned)fd - 1, 0);
+		(void)sys_close_range((unsigned)fd + 1, UINT_MAX, 0);
 		_exit(0);
 	}
+	before = pid;
 	(void)close(fd);
-	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
 }
 
 int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size_t n, struct err *err)

@@ -77,7 +77,8 @@ static int preflight_up(struct walk *w, struct err *err)
 		if (found.v[i].warning)
 			walk_notice(w, "%s", found.v[i].text);
 	preflight_free(&found);
-	return r < 0 ? r : walk_find_addresses(&w->conf, &w->st, err);
+	/* A start has found them before it wrote its state. */
+	return r < 0 || w->st.n_addresses ? r : walk_find_addresses(&w->conf, &w->st, err);
 }
 
 /* probe */
