@@ -36,11 +36,13 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* Asked once: the kernel counts the pages of every block device for its answer, of which a thousand Vsv have a thousand. */
 static void machine_memory(uint64_t *ret_ram_bytes, uint64_t *ret_swap_bytes)
 {
-	struct sysinfo si = { 0 };
+	static struct sysinfo si;
 
-	(void)sysinfo(&si);
+	if (!si.mem_unit)
+		(void)sysinfo(&si);
 	*ret_ram_bytes = (uint64_t)si.totalram * si.mem_unit;
 	*ret_swap_bytes = (uint64_t)si.totalswap * si.mem_unit;
 }

@@ -60,7 +60,7 @@ static int take(struct netlink *nl, struct netlink_msg *m, struct err *err)
 	return r < 0 ? r : 1;
 }
 
-static void address_msg(struct netlink_msg *m, uint16_t type, const struct ipaddr *a, uint32_t ifindex)
+static void address_msg(struct netlink_msg *m, uint16_t type, const struct ipaddr *a, uint32_t ifindex, uint32_t table)
 {
 	struct ifaddrmsg *ifa = netlink_begin(m, type, 0, sizeof(*ifa));
 
@@ -75,6 +75,9 @@ static void address_msg(struct netlink_msg *m, uint16_t type, const struct ipadd
 		return;
 	mnl_attr_put(&m->h, IFA_ADDRESS, ipaddr_len(a), a->bytes);
 	mnl_attr_put_u8(&m->h, ATTR_IFA_PROTO, NET_PROTOCOL);
+	/* The metric of a prefix route that a whole address has none of: here it says whose address it is, so that its end
+	 * wakes one supervisor and not a thousand. */
+	mnl_attr_put_u32(&m->h, IFA_RT_PRIORITY, table);
 	if (a->family == AF_INET6) {
 		struct ifa_cacheinfo life = { .ifa_prefered = 0, .ifa_valid = UINT32_MAX };
 
@@ -85,11 +88,11 @@ static void address_msg(struct netlink_msg *m, uint16_t type, const struct ipadd
 	}
 }
 
-int net_put_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, struct err *err)
+int net_put_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, uint32_t table, struct err *err)
 {
 	struct netlink_msg m;
 
-	address_msg(&m, RTM_NEWADDR, a, ifindex);
+	address_msg(&m, RTM_NEWADDR, a, ifindex, table);
 	return put(nl, &m, err);
 }
 
@@ -97,7 +100,7 @@ int net_take_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifinde
 {
 	struct netlink_msg m;
 
-	address_msg(&m, RTM_DELADDR, a, ifindex);
+	address_msg(&m, RTM_DELADDR, a, ifindex, 0);
 	return take(nl, &m, err);
 }
 
@@ -298,7 +301,7 @@ int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, 
 	if (r < 0)
 		return explain(a, ifindex, "make a rule for", r, err);
 	added |= r;
-	r = net_put_address(&nl, &a->addr, ifindex, err);
+	r = net_put_address(&nl, &a->addr, ifindex, table, err);
 	if (r < 0)
 		return explain(a, ifindex, "put", r, err);
 	added |= r;

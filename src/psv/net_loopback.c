@@ -20,7 +20,7 @@ int net_loopback_up(uint32_t id, struct err *err)
 	r = netlink_open(NETLINK_ROUTE, &nl, err);
 	if (r < 0)
 		return r;
-	r = net_put_address(&nl, &a, LO_IFINDEX, err);
+	r = net_put_address(&nl, &a, LO_IFINDEX, NET_TABLE_BASE + id, err);
 	/* Where IPv6 is switched off, nothing asks for ::1 either. */
 	if (r == -EACCES || r == -EAFNOSUPPORT || r == -EOPNOTSUPP) {
 		err_clear(err);

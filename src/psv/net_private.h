@@ -9,7 +9,7 @@
 struct err;
 struct netlink;
 
-/* net_put_address: a whole address of ours (/32, /128).  1: it was missing; 0: it was there; -errno. */
-int net_put_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, struct err *err);
+/* net_put_address: a whole address (/32, /128) of the Vsv with that table.  1: it was missing; 0: it was there; -errno. */
+int net_put_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, uint32_t table, struct err *err);
 /* net_take_address: 1: it was there; 0: it was not; -errno. */
 int net_take_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, struct err *err);

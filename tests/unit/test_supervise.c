@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -499,6 +500,70 @@ TEST(supervise_sees_what_is_flushed)
 	CHECK_INT(unlink(calls), 0);
 	ip("link", "set", "lo", "down", NULL);
 	ip("link", "set", "lo", "up", NULL);
+	CHECK(wait_calls("reassert tiny\n"));
+	CHECK_INT(supervise_end(&psv, "tiny", &err), 0);
+	tiny_stop(&t);
+	psv_close(&psv);
+}
+
+/* An address with the metric that says whose it is, as net_address.c puts it on. */
+static void ip_add_tagged(const char *address, uint32_t id)
+{
+	char metric[16];
+	const char *const argv[] = { "ip", "address", "add", address, "dev", "lo", "metric", metric, NULL };
+	struct err err = { 0 };
+
+	(void)snprintf(metric, sizeof(metric), "%u", NET_TABLE_BASE + id);
+	CHECK_INT(run(argv, NULL, &err), 0);
+}
+
+static unsigned long times_awake(pid_t pid)
+{
+	char path[64], *line = NULL;
+	unsigned long n = 0;
+	size_t size = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	CHECK(f);
+	while (getline(&line, &size, f) > 0)
+		if (strncmp(line, "voluntary_ctxt_switches:", 24) == 0)
+			n = strtoul(line + 24, NULL, 10);
+	free(line);
+	(void)fclose(f);
+	return n;
+}
+
+TEST(supervise_sleeps_while_others_stop)
+{
+	struct err err = { 0 };
+	struct state_address address = { .ifindex = 1, .added = true };
+	struct state st = { .phase = VSV_RUNNING, .id = 7, .addresses = &address, .n_addresses = 1 };
+	unsigned long before;
+	struct psv psv;
+	struct tiny t;
+
+	make_psv(&psv);
+	CHECK_INT(unshare(CLONE_NEWNET), 0);
+	ip("link", "set", "lo", "up", NULL);
+	ip_add_tagged("192.0.2.1/32", 7);
+	ip_add_tagged("192.0.2.2/32", 8);
+	ip_add_tagged("2001:db8::2/128", 8);
+	tiny_start(&t, 0);
+	st.init_pid = t.pid;
+	st.init_start = t.start;
+	CHECK_INT(ipaddr_parse("192.0.2.1", &address.a.addr), 0);
+	address.a.prefix = 32;
+	CHECK_INT(state_write(&psv, "tiny", &st, &err), 0);
+	CHECK_INT(supervise_spawn(&psv, "tiny", &st, &err), 0);
+	sleep_ms(400);
+	before = times_awake(st.supervisor_pid);
+	ip("address", "del", "192.0.2.2/32", "dev", "lo");
+	ip("address", "del", "2001:db8::2/128", "dev", "lo");
+	sleep_ms(400);
+	CHECK_INT(times_awake(st.supervisor_pid), before);
+	ip("address", "del", "192.0.2.1/32", "dev", "lo");
 	CHECK(wait_calls("reassert tiny\n"));
 	CHECK_INT(supervise_end(&psv, "tiny", &err), 0);
 	tiny_stop(&t);
