@@ -20,6 +20,7 @@
 #include "psv/cgroup_layout.h"
 #include "psv/cgroup_tree.h"
 #include "psv/psv.h"
+#include "psv/sockets.h"
 
 #define MIB (1024ULL * 1024)
 
@@ -67,13 +68,22 @@ struct conf_limits cgroup_limits(const struct conf_limits *limits)
 /* What one control group may use; 0: no limit. */
 struct bounds {
 	uint64_t memory_bytes, swap_bytes, tasks;
+	uint64_t sockets_bytes; /* of memory in sockets, where that is counted apart */
 };
 
 static struct bounds bounds_of_vsv(const struct conf_limits *limits)
 {
 	struct conf_limits l = cgroup_limits(limits);
+	uint64_t ram, swap;
 
-	return (struct bounds){ .memory_bytes = l.memory_bytes, .tasks = l.tasks };
+	machine_memory(&ram, &swap);
+	return (struct bounds){
+		.memory_bytes = l.memory_bytes,
+		.tasks = l.tasks,
+		/* A third of where the kernel begins to be short for all sockets of the machine (tcp_mem): one Vsv that
+		 * took all would leave its neighbours' connections without room. */
+		.sockets_bytes = min_u64(l.memory_bytes, max_u64(ram / 64, 32 * MIB)),
+	};
 }
 
 static uint64_t read_number(int dirfd, const char *path, uint64_t otherwise)
@@ -131,7 +141,12 @@ static int set_memory_v1(int fd, const struct bounds *b, struct err *err)
 	if (read_number(fd, "memory.memsw.limit_in_bytes", UINT64_MAX) < b->memory_bytes)
 		(void)set_limit(fd, "memory.memsw.limit_in_bytes", both, NULL);
 	int r = set_limit(fd, "memory.limit_in_bytes", b->memory_bytes, err);
-	return r < 0 ? r : set_limit(fd, "memory.memsw.limit_in_bytes", both, err);
+	if (r == 0)
+		r = set_limit(fd, "memory.memsw.limit_in_bytes", both, err);
+	/* Without a limit v1 does not charge them at all.  Despite its name it is of all protocols. */
+	if (r == 0 && b->sockets_bytes)
+		r = set_limit(fd, "memory.kmem.tcp.limit_in_bytes", b->sockets_bytes, err);
+	return r;
 }
 
 static int set_bounds(int fd, enum cgroup_controller which, bool v2, const struct bounds *b, struct err *err)
@@ -177,6 +192,8 @@ static int up_v2(const struct cgroup_layout *l, const char *tag, const char *nam
 		r = set_bounds(tag_fd, c, true, all, err);
 		if (r == 0 && enable(tag_fd, name, cgroup_controller_names[c]))
 			r = set_bounds(name_fd, c, true, own, err);
+		if (r == 0 && c == CGROUP_MEMORY)
+			(void)sockets_raise("/proc/sys/net/ipv4", all->memory_bytes);
 	}
 	return r < 0 ? r : steal_fd(&name_fd);
 }

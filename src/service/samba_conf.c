@@ -19,8 +19,6 @@ static const char *const defaults[][2] = {
 	{ "log level", "1" },
 	{ "dns proxy", "no" },
 	{ "local master", "no" },
-	/* There is no inotify in a Vsv.  Clients are still told of each other's changes: that is smbd's own work. */
-	{ "kernel change notify", "no" },
 };
 
 /* What vnas owns and does not depend on the server. */

@@ -128,7 +128,7 @@ static int set_limits(uint32_t nofile)
 	return l.rlim_max == RLIM_INFINITY ? 0 : set_limit(RLIMIT_SIGPENDING, l.rlim_max / 4);
 }
 
-int confine_init(uint64_t bounding, uint32_t nofile, const char **ret_step)
+int confine_init(uint64_t bounding, uint32_t nofile, const struct seccomp_pass *pass, const char **ret_step)
 {
 	int r;
 
@@ -152,7 +152,7 @@ int confine_init(uint64_t bounding, uint32_t nofile, const char **ret_step)
 	if (r < 0)
 		return r;
 	*ret_step = "load the seccomp filter";
-	return seccomp_load_all();
+	return seccomp_load_all(pass);
 }
 
 int confine_child(uint64_t capabilities, bool file_handles, const char **ret_step)

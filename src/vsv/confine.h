@@ -5,13 +5,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct seccomp_pass;
+
 /* What PID 1 itself needs to run others, beside what it may hand on: KILL, CHOWN, SETUID, SETGID, SETPCAP. */
 extern const uint64_t confine_own_capabilities;
 
 /* confine_init: for PID 1, before anything of the tenant's runs: limits, no_new_privs, Landlock scopes (Linux 6.12 and
- * later), bounding set, capabilities, seccomp.  nofile: of its children; its own limit of open files is higher.  0 or
- * -errno; *ret_step says what failed. */
-int confine_init(uint64_t bounding, uint32_t nofile, const char **ret_step);
+ * later), bounding set, capabilities, seccomp.  nofile: of its children; its own limit of open files is higher.
+ * seccomp_load_all()'s descriptor or -errno; *ret_step says what failed. */
+int confine_init(uint64_t bounding, uint32_t nofile, const struct seccomp_pass *pass, const char **ret_step);
 
 /* confine_child: for a child that is still root: its limit of open files, its own bounding set, and no open_by_handle_at unless file_handles. */
 int confine_child(uint64_t capabilities, bool file_handles, const char **ret_step);

@@ -23,12 +23,13 @@
 #include "lib/cleanup.h"
 #include "lib/fd.h"
 #include "vsv/confine.h"
+#include "vsv/seccomp.h"
 #include "vsv/small.h"
 
-enum { KILL_ROUNDS = 4, REAPS_MAX = 256, POLL_MAX = 2 + CONNECTIONS_MAX + SERVICES_MAX };
+enum { KILL_ROUNDS = 4, REAPS_MAX = 256, POLL_MAX = 3 + CONNECTIONS_MAX + SERVICES_MAX };
 
 uint64_t init_bounding;
-static int proc_fd = -1, syslog_fd = -1;
+static int proc_fd = -1, syslog_fd = -1, listener_fd = -1;
 static bool stopping;
 static int64_t deadline_ms;
 
@@ -180,6 +181,7 @@ static size_t fill_poll(struct pollfd *p)
 
 	p[n++] = (struct pollfd){ .fd = PROTO_FD_SERVER, .events = POLLIN };
 	p[n++] = (struct pollfd){ .fd = syslog_fd, .events = POLLIN };
+	p[n++] = (struct pollfd){ .fd = listener_fd, .events = POLLIN };
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		if (connections[i].used)
 			p[n++] = (struct pollfd){ .fd = connections[i].fd,
@@ -218,6 +220,9 @@ static void serve(const struct pollfd *p, size_t n)
 	}
 	if (p[0].revents)
 		conn_accept();
+	/* One a round: a flood of these takes nobody else's turn. */
+	if (p[2].revents & POLLIN)
+		count_answer(listener_fd);
 }
 
 /* wait_time: until the next thing that is due; NULL: for ever. */
@@ -297,6 +302,7 @@ static void boot_failed(int error, const char *step)
 static void boot(void)
 {
 	struct proto_result done = { .error = 0 };
+	struct seccomp_pass pass;
 	struct proto_boot m;
 	const char *step;
 	ssize_t n;
@@ -313,9 +319,12 @@ static void boot(void)
 		boot_failed(-errno, "open /proc");
 	set_signals();
 	init_bounding = m.bounding;
-	r = confine_init(m.bounding, m.nofile, &step);
+	r = count_prepare(&pass);
 	if (r < 0)
-		boot_failed(r, step);
+		boot_failed(r, "find a user to count descriptors as");
+	listener_fd = confine_init(m.bounding, m.nofile, &pass, &step);
+	if (listener_fd < 0)
+		boot_failed(listener_fd, step);
 	syslog_fd = init_syslog_open();
 	/* From here on PID 1 outlives its starter; a starter that is dead already shows as a failed send. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)

@@ -10,6 +10,8 @@
 
 #include "vsv/proto.h"
 
+struct seccomp_pass;
+
 enum { SERVICES_MAX = 32, CONNECTIONS_MAX = 64 };
 
 /* ---- the two rings (init_log.c): what services and PID 1 said, until a supervisor has fetched it ---- */
@@ -123,6 +125,13 @@ int user_find_in(int passwd_fd, int group_fd, const char *name, struct init_user
 pid_t exec_start(const struct proto_exec *m, int conn);
 /* spawn_reset: what a fresh child undoes of PID 1's. */
 void spawn_reset(void);
+
+/* ---- what is counted by user (init_count.c) ---- */
+
+/* count_prepare: before PID 1 is confined: the user as whom the Vsv's descriptors are counted, and the pass. */
+int count_prepare(struct seccomp_pass *ret_pass);
+/* count_answer: one call of the listener's, which is readable. */
+void count_answer(int listener);
 
 /* ---- the rest (init.c) ---- */
 

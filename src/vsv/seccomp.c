@@ -18,8 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -61,12 +61,8 @@ static const struct {
 	{ SYS_add_key, EPERM },
 	{ SYS_request_key, EPERM },
 	{ SYS_keyctl, EPERM },
-	/* The kernel has 128 of these for user 0 of all Vsv and the Psv together; a Vsv that took them all would leave
-	 * none to anybody.  As on a kernel without them: programs look for themselves then. */
-#ifdef SYS_inotify_init
-	{ SYS_inotify_init, ENOSYS },
-#endif
-	{ SYS_inotify_init1, ENOSYS },
+	/* Its groups are counted as inotify's instances are, and no file server uses them. */
+	{ SYS_fanotify_init, EPERM },
 	/* Mounts are made by the Psv alone. */
 	{ SYS_mount, EPERM },
 	{ SYS_umount2, EPERM },
@@ -131,7 +127,19 @@ static const struct {
 #endif
 };
 
-enum { PROGRAM_MAX = 256 };
+/* What PID 1 makes for the caller. */
+static const uint32_t asked[] = {
+#ifdef SYS_inotify_init
+	SYS_inotify_init,
+#endif
+	SYS_inotify_init1,
+#ifdef SYS_epoll_create
+	SYS_epoll_create,
+#endif
+	SYS_epoll_create1,
+};
+
+enum { PROGRAM_MAX = 320, FLAG_WAIT_KILLABLE_RECV = 1 << 5 /* Linux 5.19 */ };
 
 struct program {
 	struct sock_filter f[PROGRAM_MAX];
@@ -293,13 +301,33 @@ static void emit_others(struct program *p)
 	end(p, call);
 }
 
-static int load(struct program *p)
+/* emit_asked: PID 1 makes the descriptor in the caller's place (init_count.c).  What PID 1 calls for that passes by its
+ * pass, in the two last arguments, at which the kernel does not look: it does not have so many. */
+static void emit_asked(struct program *p, uint32_t nr, const struct seccomp_pass *pass)
+{
+	enum { FIRST = 4, WORDS = sizeof(*pass) / sizeof(uint32_t) };
+	unsigned call = begin(p, nr);
+	uint32_t words[WORDS];
+
+	memcpy(words, pass, sizeof(words));
+	for (unsigned i = 0; i < WORDS; i++) {
+		emit_load(p, offsetof(struct seccomp_data, args[FIRST]) + i * sizeof(uint32_t));
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, words[i], 0, (uint8_t)(2 * (WORDS - 1 - i) + 1));
+	}
+	emit_return(p, 0);
+	emit(p, BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
+	end(p, call);
+}
+
+static int load(struct program *p, unsigned flags)
 {
 	struct sock_fprog prog = { .len = (unsigned short)p->n, .filter = p->f };
+	long r;
 
 	if (p->n > PROGRAM_MAX)
 		return -E2BIG;
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) < 0 ? -errno : 0;
+	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+	return r < 0 ? -errno : (int)r;
 }
 
 static void emit_begin(struct program *p)
@@ -310,7 +338,7 @@ static void emit_begin(struct program *p)
 	emit_load(p, offsetof(struct seccomp_data, nr));
 }
 
-int seccomp_load_all(void)
+int seccomp_load_all(const struct seccomp_pass *pass)
 {
 	struct program p = { .n = 0 };
 
@@ -325,10 +353,13 @@ int seccomp_load_all(void)
 	emit_setsockopt(&p);
 	emit_namespaces(&p);
 	emit_others(&p);
+	for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++)
+		emit_asked(&p, asked[i], pass);
 	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
 		return_if(&p, refused[i].nr, refused[i].error);
 	emit_return(&p, 0);
-	return load(&p);
+	/* Once PID 1 has it in hand, only a fatal signal ends the caller's wait: a handler must not make inotify_init1 EINTR. */
+	return load(&p, SECCOMP_FILTER_FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV);
 }
 
 int seccomp_load_no_file_handles(void)
@@ -338,5 +369,5 @@ int seccomp_load_no_file_handles(void)
 	emit_begin(&p);
 	return_if(&p, SYS_open_by_handle_at, EPERM);
 	emit_return(&p, 0);
-	return load(&p);
+	return load(&p, 0);
 }

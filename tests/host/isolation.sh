@@ -39,7 +39,7 @@ parameters=(psv4="$NET4.1" psv6="$NET6:1" other4="$NET4.12" other6="$NET6:12" ab
 	bind-own4 bind-psv4 bind-other4 bind-other6 bind-absent4-freebind bind-other4-transparent bind-broadcast4 bind-mdns4 \
 	socket-raw4 socket-packet socket-netfilter connect-client4 connect-psv4 connect-loopback4 udp-client4 \
 	udp-pktinfo4-other device-other-read signal-psv pidfd-psv abstract-psv shm-psv unshare-user \
-	open-by-handle key-add kernel-log >"$T/control" || true
+	open-by-handle key-add kernel-log fanotify-plain one-inotify one-epoll >"$T/control" || true
 unshare -m "$PROBE" mount-tmpfs >>"$T/control"
 while read -r name result; do
 	case $name in
@@ -133,8 +133,7 @@ shared=$(comm -12 <(sed -n 's/^superblocks //p' "$T/inside" | tr ',' '\n' | sort
 check_eq "no superblock of the Psv's is inside" "$shared" ""
 
 # Row (d): processes and the machine.
-expect ok signal-self abstract-own shm-own one-pty
-expect ENOSYS one-inotify
+expect ok signal-self abstract-own shm-own one-pty one-inotify one-epoll
 expect ESRCH signal-psv pidfd-psv
 expect none signal-all
 expect 'EPERM|EACCES|ESRCH|ENOENT' ptrace-init memory-init getfd-init limits-init descriptors-init
@@ -144,7 +143,7 @@ expect ENOENT shm-psv
 expect 'ENOENT|ENOSYS|EPERM' queue-psv
 expect 'EPERM|ENOSYS' key-add key-control key-request
 expect 'EPERM|ENOSYS' clock-set clock-adjust reboot module-load module-load-file module-unload kexec kernel-log bpf perf \
-	io-uring userfaultfd fanotify swapon acct iopl quotactl realtime limit-raise
+	io-uring userfaultfd fanotify fanotify-plain swapon acct iopl quotactl realtime limit-raise
 expect 'EPERM|EACCES' priority
 expect 'EPERM|EACCES' io-priority
 expect 'EPERM|ENOMEM|EAGAIN|ok' memory-lock

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +18,11 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { HOLD_S = 60, PROCESSES = 64 };
@@ -34,12 +38,27 @@ static int hold(const char *what, uint64_t n)
 	return 0;
 }
 
+/* hold_taking: the same, and takes what others give back. */
+static int hold_taking(const char *what, uint64_t n, bool (*take)(void)) __attribute__((noreturn));
+static int hold_taking(const char *what, uint64_t n, bool (*take)(void))
+{
+	(void)result("%s=%llu", what, (unsigned long long)n);
+	(void)fflush(NULL);
+	(void)alarm(HOLD_S);
+	for (;;) {
+		while (take())
+			;
+		(void)usleep(10000);
+	}
+}
+
 /* by_many: `take` in many processes, since each has a limit of its own for descriptors; the sum of what they got. */
 static int by_many(const char *what, uint64_t (*take)(void))
 {
 	int p[2];
 	uint64_t sum = 0, n;
 
+	(void)alarm(HOLD_S);
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return -errno;
 	for (unsigned i = 0; i < PROCESSES; i++) {
@@ -71,22 +90,49 @@ static uint64_t take_inotify(void)
 }
 static int exhaust_inotify(void) { return by_many("instances", take_inotify); }
 
-static uint64_t take_watches(void)
+/* Each instance watches the same files: their number is the product. */
+static int exhaust_inotify_watches(void)
 {
-	int e = epoll_create1(EPOLL_CLOEXEC), fd = eventfd(0, EFD_CLOEXEC);
+	enum { FILES = 2000, INSTANCES = 128 };
+	uint64_t n = 0;
+	char name[64];
+
+	(void)alarm(HOLD_S);
+	for (unsigned f = 0; f < FILES; f++) {
+		(void)snprintf(name, sizeof(name), "/dev/shm/probe-%u", f);
+		(void)close(open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	}
+	for (unsigned i = 0; i < INSTANCES; i++) {
+		int fd = inotify_init1(IN_CLOEXEC);
+
+		for (unsigned f = 0; f < FILES && fd >= 0; f++) {
+			(void)snprintf(name, sizeof(name), "/dev/shm/probe-%u", f);
+			if (inotify_add_watch(fd, name, IN_MODIFY) < 0)
+				return hold("watches", n);
+			n++;
+		}
+	}
+	return hold("watches", n);
+}
+
+/* As above: half of the descriptors are instances, and each watches all of the other half. */
+static uint64_t take_epoll_watches(void)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int fds[4096], n_fds = 0, n_instances = 0, e;
+	struct rlimit l = { 1024, 1024 };
 	uint64_t n = 0;
 
-	/* The same file under many numbers counts each time. */
-	for (; n < 100000; n++) {
-		int d = dup(fd);
-		struct epoll_event ev = { .events = EPOLLIN };
-
-		if (d < 0 || epoll_ctl(e, EPOLL_CTL_ADD, d, &ev) < 0)
-			break;
-	}
+	(void)getrlimit(RLIMIT_NOFILE, &l);
+	while (n_fds < 4096 && (rlim_t)n_fds < l.rlim_cur / 2 && (fds[n_fds] = eventfd(0, EFD_CLOEXEC)) >= 0)
+		n_fds++;
+	while (n_instances++ < 256 && (e = epoll_create1(EPOLL_CLOEXEC)) >= 0)
+		for (int i = 0; i < n_fds; i++, n++)
+			if (epoll_ctl(e, EPOLL_CTL_ADD, fds[i], &ev) < 0)
+				return n;
 	return n;
 }
-static int exhaust_epoll(void) { return by_many("watches", take_watches); }
+static int exhaust_epoll(void) { return by_many("watches", take_epoll_watches); }
 
 static uint64_t take_files(void)
 {
@@ -104,9 +150,7 @@ static uint64_t take_pipes(void)
 	int p[2];
 
 	while (n < 4000 && pipe2(p, O_CLOEXEC | O_NONBLOCK) == 0) {
-		(void)fcntl(p[1], F_SETPIPE_SZ, 1 << 20);
-		while (write(p[1], (char[4096]){ 0 }, 4096) > 0)
-			;
+		(void)fcntl(p[1], F_SETPIPE_SZ, 1 << 20); /* counted by their room, not by what is in them */
 		n++;
 	}
 	return n;
@@ -156,6 +200,7 @@ static int exhaust_queues(void)
 	}
 }
 
+static bool take_signal(void) { return sigqueue(getpid(), SIGRTMIN, (union sigval){ 0 }) == 0; }
 static int exhaust_signals(void)
 {
 	uint64_t n = 0;
@@ -164,15 +209,137 @@ static int exhaust_signals(void)
 	(void)sigfillset(&all);
 	(void)sigdelset(&all, SIGALRM);
 	(void)sigprocmask(SIG_BLOCK, &all, NULL);
-	while (n < 1000000 && sigqueue(getpid(), SIGRTMIN, (union sigval){ 0 }) == 0)
+	while (n < 1000000 && take_signal())
 		n++;
-	return hold("signals", n);
+	return hold_taking("signals", n, take_signal);
+}
+
+/* Timers of processes count as queued signals. */
+static bool take_timer(void)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	timer_t t;
+
+	return timer_create(CLOCK_MONOTONIC, &ev, &t) == 0;
+}
+static int exhaust_timers(void)
+{
+	uint64_t n = 0;
+
+	(void)alarm(HOLD_S);
+	while (n < 1000000 && take_timer())
+		n++;
+	return hold_taking("timers", n, take_timer);
+}
+
+/* Processes of a user that others have as well. */
+static int exhaust_user_processes(void)
+{
+	(void)alarm(HOLD_S);
+	return setuid(1000) < 0 ? -errno : exhaust_processes();
+}
+
+/* Descriptors in flight: one that is sent over and over, and never taken. */
+static bool take_flight(void)
+{
+	enum { A_MESSAGE = 250 };
+	static int p[2] = { -1, -1 };
+	union {
+		char bytes[CMSG_SPACE(A_MESSAGE * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec v = { .iov_base = (char[1]){ 0 }, .iov_len = 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int *fds = (int *)(void *)CMSG_DATA(c);
+
+	if (p[0] < 0 && socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p) < 0)
+		return false;
+	*c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+			       .cmsg_len = CMSG_LEN(A_MESSAGE * sizeof(int)) };
+	for (unsigned i = 0; i < A_MESSAGE; i++)
+		fds[i] = p[0];
+	if (sendmsg(p[1], &m, 0) >= 0)
+		return true;
+	if (errno == EAGAIN)
+		p[0] = -1; /* this socket is full: the next one */
+	return errno == EAGAIN;
+}
+static int exhaust_flight(void)
+{
+	uint64_t n = 0;
+
+	(void)alarm(HOLD_S);
+	while (take_flight())
+		n++;
+	return hold_taking("messages", n, take_flight);
+}
+
+/* Datagrams to oneself that nobody reads: the memory of UDP has one bound for the machine. */
+static uint64_t take_datagrams(void)
+{
+	static char data[32768];
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int size = 64 << 20, fd;
+	uint64_t n = 0;
+
+	while (n < 20000 && (fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) >= 0) {
+		a.sin_port = 0;
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+		if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+			break;
+		for (unsigned i = 0; i < 256 && sendto(fd, data, sizeof(data), 0, (struct sockaddr *)&a, len) > 0; i++)
+			n++;
+	}
+	return n;
+}
+static int exhaust_udp(void) { return by_many("datagrams", take_datagrams); }
+
+/* Connections to oneself that are written to and never read. */
+static uint64_t take_streams(void)
+{
+	static char data[65536];
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), size = 64 << 20, fd;
+	socklen_t len = sizeof(a);
+	uint64_t n = 0;
+
+	if (bind(l, (struct sockaddr *)&a, sizeof(a)) < 0 || getsockname(l, (struct sockaddr *)&a, &len) < 0 || listen(l, 4096) < 0)
+		return 0;
+	for (unsigned i = 0; i < 200 && (fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) >= 0; i++) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+		if (connect(fd, (struct sockaddr *)&a, len) < 0)
+			break;
+		(void)accept4(l, NULL, NULL, SOCK_CLOEXEC);
+		while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
+			n++;
+	}
+	return n;
+}
+static int exhaust_tcp(void) { return by_many("chunks", take_streams); }
+
+/* Records of files that are locked byte by byte. */
+static int exhaust_locks(void)
+{
+	int fd = open("/dev/shm/probe-locks", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	uint64_t n = 0;
+
+	(void)alarm(HOLD_S);
+	for (; n < 20000; n++) {
+		struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)(2 * n), .l_len = 1 };
+
+		if (fcntl(fd, F_SETLK, &l) < 0)
+			break;
+	}
+	return hold("locks", n);
 }
 
 static int exhaust_shm(void)
 {
 	uint64_t n = 0;
 
+	(void)alarm(HOLD_S);
 	for (;; n++) {
 		int id = shmget(IPC_PRIVATE, 1 << 20, IPC_CREAT | 0600);
 		char *p = id < 0 ? (void *)-1 : shmat(id, NULL, 0);
@@ -187,8 +354,10 @@ static int exhaust_shm(void)
 static int exhaust_memory(void)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	(void)alarm(HOLD_S);
+	pid = fork();
 	if (pid == 0) {
 		for (size_t i = 0; i < (size_t)64 << 10; i++) {
 			char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -215,13 +384,20 @@ static int exhaust_sockets(void)
 
 const struct attempt exhaust_attempts[] = {
 	{ "exhaust-inotify", exhaust_inotify },
+	{ "exhaust-inotify-watches", exhaust_inotify_watches },
 	{ "exhaust-epoll", exhaust_epoll },
 	{ "exhaust-files", exhaust_files },
 	{ "exhaust-pipes", exhaust_pipes },
 	{ "exhaust-ptys", exhaust_ptys },
 	{ "exhaust-processes", exhaust_processes },
+	{ "exhaust-user-processes", exhaust_user_processes },
 	{ "exhaust-queues", exhaust_queues },
 	{ "exhaust-signals", exhaust_signals },
+	{ "exhaust-timers", exhaust_timers },
+	{ "exhaust-flight", exhaust_flight },
+	{ "exhaust-udp", exhaust_udp },
+	{ "exhaust-tcp", exhaust_tcp },
+	{ "exhaust-locks", exhaust_locks },
 	{ "exhaust-shm", exhaust_shm },
 	{ "exhaust-memory", exhaust_memory },
 	{ "exhaust-sockets", exhaust_sockets },

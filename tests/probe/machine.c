@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <sys/acct.h>
 #include <sys/fanotify.h>
-#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
@@ -70,6 +69,8 @@ static int io_uring(void)
 }
 static int user_fault(void) { return outcome(syscall(SYS_userfaultfd, O_CLOEXEC | 1)); }
 static int fanotify(void) { return outcome(fanotify_init(FAN_CLASS_CONTENT, O_RDONLY)); }
+/* Which needs no right, and is counted by user. */
+static int fanotify_plain(void) { return outcome(fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID, O_RDONLY)); }
 static int swap_on(void) { return outcome(swapon("/probe-none", 0)); }
 static int accounting(void) { return outcome(acct("/probe-none")); }
 static int ports(void) { return outcome(syscall(SYS_iopl, 3)); }
@@ -134,10 +135,6 @@ static int capabilities(void)
 	return result("0x%llx", (unsigned long long)mask);
 }
 
-/* One of each that smbd, or a shell, needs. */
-static int one_inotify(void) { return outcome(inotify_init1(IN_CLOEXEC)); }
-static int one_pty(void) { return outcome(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)); }
-
 #ifdef __x86_64__
 /* The 32-bit entry: getpid by int 0x80, and a socket by socketcall, which a filter for the native calls does not see. */
 static int foreign_abi(void)
@@ -168,6 +165,7 @@ const struct attempt machine_attempts[] = {
 	{ "io-uring", io_uring },
 	{ "userfaultfd", user_fault },
 	{ "fanotify", fanotify },
+	{ "fanotify-plain", fanotify_plain },
 	{ "swapon", swap_on },
 	{ "acct", accounting },
 	{ "iopl", ports },
@@ -180,7 +178,5 @@ const struct attempt machine_attempts[] = {
 	{ "terminal-inject", terminal_inject },
 	{ "capabilities", capabilities },
 	{ "foreign-abi", foreign_abi },
-	{ "one-inotify", one_inotify },
-	{ "one-pty", one_pty },
 	{ NULL, NULL },
 };

@@ -104,7 +104,7 @@ static bool chosen(const char *name, char **argv, bool if_none)
 int main(int argc, char **argv)
 {
 	const struct attempt *const tables[] = { network_attempts, file_attempts, process_attempts, machine_attempts,
-						 exhaust_attempts };
+						 need_attempts, exhaust_attempts };
 
 	(void)argc;
 	params = argv + 1;

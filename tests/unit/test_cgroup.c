@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/process.h"
@@ -15,6 +16,7 @@
 #include "psv/cgroup.h"
 #include "psv/cgroup_layout.h"
 #include "psv/psv.h"
+#include "psv/sockets.h"
 #include "test.h"
 
 /* The words of a failure are in `e`. */
@@ -317,4 +319,31 @@ TEST(cgroup_figures)
 	}
 	if (getenv("VNAS_TEST_FIGURES"))
 		(void)fprintf(stderr, "    cgroup_up: %.3f ms, cgroup_down: %.3f ms\n", up, down);
+}
+
+/* What `name` in the test's folder says, after it was `before` and all were raised to 1000 pages. */
+static const char *raised(const char *name, const char *before, int want)
+{
+	static char text[128];
+	_cleanup_close_ int dir = open(test_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	CHECK_INT(fd_write_all(fd, before, strlen(before)), 0);
+	CHECK_INT(sockets_raise(test_dir(), 1000 * (uint64_t)sysconf(_SC_PAGESIZE)), want);
+	CHECK_INT(file_read_small(dir, name, text, sizeof(text)), 0);
+	return text;
+}
+
+TEST(cgroup_socket_memory_is_only_raised)
+{
+	CHECK_INT(sockets_raise("/proc/sys/net/no-such", 1), -ENOENT);
+	CHECK_INT(sockets_raise(test_dir(), 1), -ENOENT);
+	CHECK_STR(raised("udp_mem", "1\t2\t3\n", -ENOENT), "1\t2\t3");
+	CHECK_STR(raised("tcp_mem", "100\t200\t300\n", 0), "1000 1000 1000");
+	CHECK_STR(raised("tcp_mem", "100\t200\t3000\n", 0), "1000 1000 3000");
+	CHECK_STR(raised("tcp_mem", "1000\t1000\t1000\n", 0), "1000\t1000\t1000");
+	CHECK_STR(raised("udp_mem", "18446744073709551615 5000 9000\n", 0), "18446744073709551615 5000 9000");
+	CHECK_STR(raised("tcp_mem", "1 2\n", -EBADMSG), "1 2");
+	CHECK_STR(raised("tcp_mem", "1 2 99999999999999999999999\n", -EBADMSG), "1 2 99999999999999999999999");
+	CHECK_STR(raised("tcp_mem", "many\n", -EBADMSG), "many");
 }

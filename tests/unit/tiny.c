@@ -81,6 +81,7 @@ void tiny_root(struct root *root)
 	copy_file(BUSYBOX, fd, "usr/bin/busybox");
 	copy_file(TEST_VNAS_INIT, fd, "usr/lib/vnas/vnas-init");
 	copy_file(TEST_CALLS, fd, "usr/bin/calls");
+	copy_file(TEST_COUNTED, fd, "usr/bin/counted");
 	for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++) {
 		char path[64];
 
@@ -126,10 +127,11 @@ static void watch(const struct tiny *t)
 
 int tiny_cgroup(struct tiny *t)
 {
+	static unsigned n;
 	const char *base = access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0 ? "/sys/fs/cgroup" :
 									       "/sys/fs/cgroup/unified";
 
-	(void)snprintf(t->cgroup, sizeof(t->cgroup), "%s/vnas-test-%d", base, (int)getpid());
+	(void)snprintf(t->cgroup, sizeof(t->cgroup), "%s/vnas-test-%d-%u", base, (int)getpid(), n++);
 	CHECK_INT(mkdir(t->cgroup, 0755), 0);
 	watch(t);
 	return open(t->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
