@@ -31,12 +31,13 @@ int cmd_group_remove(struct call *c, struct err *err)
 int cmd_group_list(struct call *c, struct err *err)
 {
 	static const struct column columns[] = {
-		{ "name", "GROUP", COL_TEXT }, { "gid", "GID", COL_NUMBER }, { "members", "MEMBERS", COL_LIST },
+		{ "name", "GROUP", COL_TEXT },  { "gid", "GID", COL_NUMBER },
+		{ "source", "FROM", COL_TEXT }, { "members", "MEMBERS", COL_LIST },
 	};
 	json_t *list = NULL;
-	int r = groups_list(c->psv, c->name, &list, err);
+	int r = groups_list(c->psv, c->name, call_notice, &list, err);
 
 	if (r == 0)
 		r = pick_one(c, "group", &list, err);
-	return r < 0 ? r : output_list(c->json, "groups", list, columns, 3);
+	return r < 0 ? r : output_list(c->json, "groups", list, columns, 4);
 }

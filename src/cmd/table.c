@@ -127,6 +127,26 @@ static const struct cmd_option group_options[] = {
 	{ 0 }
 };
 
+static const struct cmd_option directory_set_options[] = {
+	{ "type", "passwd|ldap|nis", "where its users come from" },
+	{ "uri", "ldap[s]://HOST[:PORT]", "ldap: a server (repeatable)" },
+	{ "base", "DN", "ldap: the entry that holds all users and groups" },
+	{ "starttls", "yes|no", "ldap: ldap:// with TLS only; default: yes" },
+	{ "ca", "FILE", "ldap: certificates that the servers' are judged by" },
+	{ "bind-dn", "DN", "ldap: who asks" },
+	{ "secret-file", "FILE", "ldap: of root alone, with the password of --bind-dn" },
+	{ "samba-accounts", "own|directory", "ldap: where SMB accounts are; default: own" },
+	{ "domain", "DOMAIN", "nis: the domain" },
+	{ "server", "HOST", "nis: a server (repeatable)" },
+	{ 0 }
+};
+
+static const struct cmd_option directory_test_options[] = {
+	{ "user", "USER", "the user to look up; default: the first one" },
+	{ "password-stdin", NULL, "log --user on by SMB, with the first line of standard input" },
+	{ 0 }
+};
+
 static const struct cmd_option template_options[] = {
 	{ 0 }
 };
@@ -159,6 +179,11 @@ const struct cmd cmd_table[] = {
 	{ "group", "remove", "NAME GROUP", "remove a group, or members from it", group_options, CMD_NAME, 1, 1,
 	  cmd_group_remove },
 	{ "group", "list", "NAME [GROUP]", "its groups", NULL, CMD_NAME | CMD_JSON, 0, 1, cmd_group_list },
+	{ "directory", "set", "NAME --type T …", "say where its users come from", directory_set_options, CMD_NAME, 0, 0,
+	  cmd_directory_set },
+	{ "directory", "show", "NAME", "where its users come from", NULL, CMD_NAME | CMD_JSON, 0, 0, cmd_directory_show },
+	{ "directory", "test", "NAME [--user USER]", "try it step by step", directory_test_options, CMD_NAME | CMD_JSON, 0, 0,
+	  cmd_directory_test },
 	{ "address", "add", "NAME ADDR/PREFIX[@INTERFACE]", "give it one more address", address_options, CMD_NAME, 1, 1,
 	  cmd_address_add },
 	{ "address", "remove", "NAME ADDR[/PREFIX]", "take an address away", NULL, CMD_NAME, 1, 1, cmd_address_remove },

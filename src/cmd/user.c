@@ -50,12 +50,12 @@ int cmd_user_list(struct call *c, struct err *err)
 {
 	static const struct column columns[] = {
 		{ "name", "USER", COL_TEXT },    { "uid", "UID", COL_NUMBER }, { "group", "GROUP", COL_TEXT },
-		{ "groups", "GROUPS", COL_LIST }, { "smb", "SMB", COL_BOOL },
+		{ "groups", "GROUPS", COL_LIST }, { "source", "FROM", COL_TEXT },  { "smb", "SMB", COL_BOOL },
 	};
 	json_t *list = NULL;
-	int r = users_list(c->psv, c->name, &list, err);
+	int r = users_list(c->psv, c->name, call_notice, &list, err);
 
 	if (r == 0)
 		r = pick_one(c, "user", &list, err);
-	return r < 0 ? r : output_list(c->json, "users", list, columns, 5);
+	return r < 0 ? r : output_list(c->json, "users", list, columns, 6);
 }

@@ -8,6 +8,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/printable.h"
 
 enum {
 	ID_NOBODY = 65534,
@@ -25,6 +26,21 @@ static bool name_ok(const char *name)
 		if (!isascii(*p) || !(isalnum((unsigned char)*p) || strchr("_.-$", *p)))
 			return false;
 	return name[strspn(name, "0123456789")] != '\0';
+}
+
+bool passwd_foreign_name_ok(const char *name)
+{
+	size_t n = strlen(name);
+
+	/* Digits alone would be taken for a number by half of the tools. */
+	if (n == 0 || n > PASSWD_FOREIGN_NAME_MAX || strchr("-.$", *name) || name[strspn(name, "0123456789")] == '\0')
+		return false;
+	for (size_t len = 0; *name; name += len, n -= len) {
+		len = printable_len(name, n);
+		if (len == 0 || (isascii(*name) && !isalnum((unsigned char)*name) && !strchr("_.-$", *name)))
+			return false;
+	}
+	return true;
 }
 
 int passwd_name_check(const char *what, const char *name, struct err *err)
@@ -87,22 +103,51 @@ static size_t next_line(const char **text, char *line, size_t size, char **field
 	return n;
 }
 
+static bool db_name_ok(const struct passwd_db *db, const char *name)
+{
+	return db->foreign ? passwd_foreign_name_ok(name) : name_ok(name);
+}
+
+/* grow: doubles, so that many additions cost no more than each one. */
+static void *grow(void *v, size_t n, size_t size)
+{
+	return n & (n - 1) ? v : xrealloc(v, n ? n * 2 : 1, size);
+}
+
+bool passwd_add_user(struct passwd_db *db, const char *name, uint32_t uid, uint32_t gid)
+{
+	if (!db_name_ok(db, name) || db->n_users == LINES_MAX)
+		return false;
+	db->users = grow(db->users, db->n_users, sizeof(*db->users));
+	db->users[db->n_users++] = (struct passwd_user){ .name = xstrdup(name), .uid = uid, .gid = gid };
+	return true;
+}
+
+struct passwd_group *passwd_add_group(struct passwd_db *db, const char *name, uint32_t gid)
+{
+	if (!db_name_ok(db, name) || db->n_groups == LINES_MAX)
+		return NULL;
+	db->groups = grow(db->groups, db->n_groups, sizeof(*db->groups));
+	db->groups[db->n_groups] = (struct passwd_group){ .name = xstrdup(name), .gid = gid };
+	return &db->groups[db->n_groups++];
+}
+
+void passwd_add_member(const struct passwd_db *db, struct passwd_group *g, const char *user)
+{
+	if (g && g->members.n < MEMBERS_MAX && db_name_ok(db, user))
+		strlist_add(&g->members, user);
+}
+
 void passwd_parse_users(struct passwd_db *db, const char *text)
 {
 	enum { NAME, PASSWORD, UID, GID, FIELDS = 7 };
 	char line[1024], *f[FIELDS];
+	uint32_t uid, gid;
 	size_t n;
 
-	while ((n = next_line(&text, line, sizeof(line), f, FIELDS)) > 0 && db->n_users < LINES_MAX) {
-		struct passwd_user u = { 0 };
-
-		if (n != FIELDS || !name_ok(f[NAME]) || parse_u32(f[UID], UINT32_MAX, &u.uid) < 0 ||
-		    parse_u32(f[GID], UINT32_MAX, &u.gid) < 0)
-			continue;
-		u.name = xstrdup(f[NAME]);
-		db->users = xrealloc(db->users, db->n_users + 1, sizeof(*db->users));
-		db->users[db->n_users++] = u;
-	}
+	while ((n = next_line(&text, line, sizeof(line), f, FIELDS)) > 0)
+		if (n == FIELDS && parse_u32(f[UID], UINT32_MAX, &uid) == 0 && parse_u32(f[GID], UINT32_MAX, &gid) == 0)
+			(void)passwd_add_user(db, f[NAME], uid, gid);
 }
 
 void passwd_parse_groups(struct passwd_db *db, const char *text)
@@ -112,19 +157,17 @@ void passwd_parse_groups(struct passwd_db *db, const char *text)
 	char *f[FIELDS];
 	size_t n;
 
-	while ((n = next_line(&text, line, LINE_MAX_BYTES, f, FIELDS)) > 0 && db->n_groups < LINES_MAX) {
-		struct passwd_group g = { 0 };
+	while ((n = next_line(&text, line, LINE_MAX_BYTES, f, FIELDS)) > 0) {
+		struct passwd_group *g;
 		char *rest, *member;
+		uint32_t gid;
 
-		if (n != FIELDS || !name_ok(f[NAME]) || parse_u32(f[GID], UINT32_MAX, &g.gid) < 0)
+		if (n != FIELDS || parse_u32(f[GID], UINT32_MAX, &gid) < 0)
 			continue;
-		g.name = xstrdup(f[NAME]);
+		g = passwd_add_group(db, f[NAME], gid);
 		rest = f[MEMBERS];
-		while ((member = strsep(&rest, ",")) && g.members.n < MEMBERS_MAX)
-			if (name_ok(member))
-				strlist_add(&g.members, member);
-		db->groups = xrealloc(db->groups, db->n_groups + 1, sizeof(*db->groups));
-		db->groups[db->n_groups++] = g;
+		while ((member = strsep(&rest, ",")))
+			passwd_add_member(db, g, member);
 	}
 }
 

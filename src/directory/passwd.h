@@ -11,11 +11,14 @@
 
 struct err;
 
-enum { PASSWD_NAME_MAX = 32, PASSWD_ID_MIN = 1000 };
+enum { PASSWD_NAME_MAX = 32, PASSWD_FOREIGN_NAME_MAX = 64, PASSWD_ID_MIN = 1000 };
 
 /* passwd_name_check: what useradd(8), Samba and the configuration all take: at most 32 letters, digits, '_', '-', '.' and
  * '$', a letter, digit or '_' first, not digits alone.  `what` is "user" or "group", for words.  0 or -EINVAL. */
 int passwd_name_check(const char *what, const char *name, struct err *err);
+/* passwd_foreign_name_ok: a name that a directory can have: as above, with letters of all languages (UTF-8) and at most 64
+ * bytes. */
+bool passwd_foreign_name_ok(const char *name);
 /* passwd_id_check: outside of the system's range and of the numbers that mean nobody.  0 or -EINVAL. */
 int passwd_id_check(const char *what, uint32_t id, struct err *err);
 /* passwd_password_check: fits in one line of smbpasswd's input.  0 or -EINVAL. */
@@ -37,7 +40,13 @@ struct passwd_db {
 	size_t n_users;
 	struct passwd_group *groups;
 	size_t n_groups;
+	bool foreign; /* of a directory: passwd_foreign_name_ok() decides */
 };
+
+/* passwd_add_user, passwd_add_group: what is over the bounds, or has no name that can be, is passed over (false, NULL). */
+bool passwd_add_user(struct passwd_db *db, const char *name, uint32_t uid, uint32_t gid);
+struct passwd_group *passwd_add_group(struct passwd_db *db, const char *name, uint32_t gid);
+void passwd_add_member(const struct passwd_db *db, struct passwd_group *g, const char *user);
 
 /* passwd_parse_users, passwd_parse_groups: add the lines of passwd(5) and group(5).  The text comes from a tenant: lines
  * that are not well-formed, or hold a name that passwd_name_check() refuses, are passed over. */

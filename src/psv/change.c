@@ -50,6 +50,22 @@ static void need_restart(const struct reload *l, bool changed, const char *what)
 		strlist_add(l->opts->ret_restart, what);
 }
 
+static bool lists_differ(const struct strlist *a, const struct strlist *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return true;
+	return a->n != b->n;
+}
+
+static bool directory_differs(const struct conf_directory *a, const struct conf_directory *b)
+{
+	return a->type != b->type || lists_differ(&a->uris, &b->uris) || !same(a->base, b->base) ||
+	       a->starttls != b->starttls || !same(a->ca, b->ca) || !same(a->bind_dn, b->bind_dn) ||
+	       !same(a->secret_file, b->secret_file) || a->samba_accounts != b->samba_accounts ||
+	       !same(a->domain, b->domain) || lists_differ(&a->servers, &b->servers);
+}
+
 static void find_restarts(const struct reload *l)
 {
 	const struct conf *a = &l->old, *b = &l->w.conf;
@@ -61,6 +77,7 @@ static void find_restarts(const struct reload *l)
 	need_restart(l, !same(a->template_name, b->template_name), "[server] template");
 	need_restart(l, a->limits.files != b->limits.files, "[limits] files");
 	need_restart(l, a->smb_enabled != b->smb_enabled, "[smb] enabled");
+	need_restart(l, directory_differs(&a->directory, &b->directory), "[directory]");
 	for (size_t i = 0; i < b->n_volumes; i++) {
 		const struct conf_volume *was = conf_volume_find(a, b->volumes[i].name);
 		_cleanup_free_ char *what = xasprintf("[volume %s]", b->volumes[i].name);

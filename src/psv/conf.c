@@ -90,7 +90,13 @@ void conf_free(struct conf *c)
 	free(c->template_name);
 	free(c->volumes);
 	free(c->shares);
-	free(c->directory_type);
+	strlist_free(&c->directory.uris);
+	free(c->directory.base);
+	free(c->directory.ca);
+	free(c->directory.bind_dn);
+	free(c->directory.secret_file);
+	free(c->directory.domain);
+	strlist_free(&c->directory.servers);
 	*c = (struct conf){ 0 };
 }
 

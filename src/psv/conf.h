@@ -98,6 +98,22 @@ struct conf_share {
 	unsigned line;
 };
 
+enum conf_directory_type { CONF_DIRECTORY_PASSWD, CONF_DIRECTORY_LDAP, CONF_DIRECTORY_NIS };
+
+/* Where users come from.  Files are the Psv's own; what is in them is read when it is needed and is never kept here. */
+struct conf_directory {
+	enum conf_directory_type type;
+	struct strlist uris;    /* ldap: ldap://HOST[:PORT] or ldaps://…, in the order of asking */
+	char *base;             /* … the entry that holds all users and groups */
+	bool starttls;          /* … TLS on ldap://, default yes */
+	char *ca;               /* … absolute path of PEM certificates, or NULL */
+	char *bind_dn;          /* … who asks; NULL: nobody in particular */
+	char *secret_file;      /* … its password's path */
+	bool samba_accounts;    /* … SMB accounts are the directory's too (ldapsam); default no */
+	char *domain;           /* nis */
+	struct strlist servers; /* … names or addresses */
+};
+
 struct conf_limits { /* 0: the safe default of limits.c */
 	uint64_t memory_bytes;
 	uint32_t tasks;
@@ -130,7 +146,7 @@ struct conf {
 	struct conf_param *smb;      /* [smb] */
 	size_t n_smb;
 	bool smb_enabled;            /* [smb] enabled = yes|no, default yes */
-	char *directory_type;        /* "passwd"; the other types have their own issue */
+	struct conf_directory directory;
 };
 
 struct conf_pool {
@@ -171,6 +187,9 @@ int conf_name_check(const char *name, struct err *err);
  * VNAS_EXIT_USAGE. */
 int conf_address_parse(const char *s, struct conf_address *ret, struct err *err);
 char *conf_address_str(const struct conf_address *a, char *buf, size_t size); /* 96 bytes suffice */
+const char *conf_directory_name(enum conf_directory_type type); /* "ldap" */
+/* conf_directory_takes: a key of [directory] has a meaning for that type. */
+bool conf_directory_takes(enum conf_directory_type type, const char *key);
 const char *conf_fs_name(enum conf_fs fs); /* "ext4", "xfs": also the kernel's names */
 
 /* Editing in place: comments, order and white space of all other lines stay.  Each takes the old text and gives the

@@ -104,6 +104,8 @@ int conf_check(const struct conf_parser *p)
 
 	if (r == 0)
 		r = check_gateways(p);
+	if (r == 0)
+		r = conf_check_directory(p);
 	for (size_t i = 0; r == 0 && i < p->conf->n_volumes; i++)
 		r = check_volume(p, i);
 	for (size_t i = 0; r == 0 && i < p->conf->n_shares; i++)

@@ -59,11 +59,12 @@ struct conf_type {
 };
 
 extern const struct conf_type conf_type_address, conf_type_bool, conf_type_client, conf_type_comment,
-	conf_type_device, conf_type_directory, conf_type_dns, conf_type_domain, conf_type_files, conf_type_fs,
-	conf_type_gateway, conf_type_hostname, conf_type_log, conf_type_memory, conf_type_mount, conf_type_netbios, conf_type_param_server,
+	conf_type_device, conf_type_directory, conf_type_dn, conf_type_dns, conf_type_domain, conf_type_files, conf_type_fs,
+	conf_type_gateway, conf_type_hostname, conf_type_ldap_uri, conf_type_log, conf_type_memory, conf_type_mount,
+	conf_type_netbios, conf_type_nis_domain, conf_type_nis_server, conf_type_param_server,
 	conf_type_param_share, conf_type_path, conf_type_peer, conf_type_pool, conf_type_pool_path, conf_type_pool_type,
-	conf_type_protocols, conf_type_size, conf_type_stack, conf_type_tasks, conf_type_template, conf_type_user,
-	conf_type_uuid, conf_type_workgroup;
+	conf_type_protocols, conf_type_psv_file, conf_type_samba_accounts, conf_type_size, conf_type_stack, conf_type_tasks,
+	conf_type_template, conf_type_user, conf_type_uuid, conf_type_workgroup;
 
 /* Where a section and its keys stood, for messages about several lines. */
 enum { CONF_KEYS_A_SECTION = 16 };
@@ -96,7 +97,13 @@ bool conf_has(const struct conf_parser *p, enum conf_section section, size_t ind
 char *conf_quote(const char *s, char *buf, size_t size);
 
 int conf_check(const struct conf_parser *p);
+int conf_check_directory(const struct conf_parser *p);
 int conf_psv_check(const struct conf_parser *p);
+
+/* For kinds of values that are kept as a string (char *) or a struct strlist. */
+int conf_set_string(void *target, const char *s); /* 0 */
+void conf_print_string(struct strbuf *out, const char *key, const void *target);
+void conf_print_list(struct strbuf *out, const char *key, const void *target);
 
 /* Words and paths. */
 /* conf_word_ok: letters, digits and `others`, beginning with a letter or digit. */

@@ -20,6 +20,8 @@ const struct conf_section_info conf_sections[CONF_SECTIONS] = {
 	{ .section = CONF_SECTION_LIMITS, .key = k, .type = &t, .offset = offsetof(struct conf, limits.field), __VA_ARGS__ }
 #define VOLUME(k, t, field, ...) \
 	{ .section = CONF_SECTION_VOLUME, .key = k, .type = &t, .offset = offsetof(struct conf_volume, field), __VA_ARGS__ }
+#define DIRECTORY(k, t, field, ...) \
+	{ .section = CONF_SECTION_DIRECTORY, .key = k, .type = &t, .offset = offsetof(struct conf, directory.field), __VA_ARGS__ }
 #define SHARE(k, t, field, ...) \
 	{ .section = CONF_SECTION_SHARE, .key = k, .type = &t, .offset = offsetof(struct conf_share, field), __VA_ARGS__ }
 #define POOL(k, t, field, ...) \
@@ -74,9 +76,20 @@ const struct conf_key conf_keys[] = {
 	{ .section = CONF_SECTION_SMB, .key = "*", .type = &conf_type_param_server,
 	  .help = "Any key of smb.conf(5)'s [global] section, except those that vnas sets itself." },
 
-	{ .section = CONF_SECTION_DIRECTORY, .key = "type", .type = &conf_type_directory,
-	  .offset = offsetof(struct conf, directory_type), .fallback = "passwd",
-	  .help = "The kind of directory: passwd is a file of its own." },
+	DIRECTORY("type", conf_type_directory, type, .fallback = "passwd",
+		  .help = "The kind of directory: passwd is files of its own, ldap and nis are servers."),
+	DIRECTORY("uri", conf_type_ldap_uri, uris, .repeat = true, .help = "ldap: a server, in the order of asking."),
+	DIRECTORY("base", conf_type_dn, base, .help = "ldap: the entry that holds all users and groups."),
+	DIRECTORY("starttls", conf_type_bool, starttls, .fallback = "yes", .help = "ldap: whether ldap:// is used with TLS only."),
+	DIRECTORY("ca", conf_type_psv_file, ca,
+		  .help = "ldap: a file of the physical server with the certificates that the servers' are judged by."),
+	DIRECTORY("bind dn", conf_type_dn, bind_dn, .help = "ldap: who asks; without it nobody in particular."),
+	DIRECTORY("secret file", conf_type_psv_file, secret_file,
+		  .help = "ldap: a file of the physical server, of root alone, with the password of bind dn."),
+	DIRECTORY("samba accounts", conf_type_samba_accounts, samba_accounts, .fallback = "own",
+		  .help = "ldap: whether SMB accounts are the server's own, or those of the directory."),
+	DIRECTORY("domain", conf_type_nis_domain, domain, .help = "nis: the NIS domain."),
+	DIRECTORY("server", conf_type_nis_server, servers, .repeat = true, .help = "nis: a server, by address or name."),
 
 	SHARE("path", conf_type_path, path, .help = "The folder, below a volume's place or the root volume's /srv."),
 	{ .section = CONF_SECTION_SHARE, .key = "protocols", .type = &conf_type_protocols, .fallback = "smb",

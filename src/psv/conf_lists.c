@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "directory/passwd.h"
 #include "gate/gate.h"
 #include "lib/err.h"
 #include "service/samba.h"
@@ -32,7 +33,7 @@ static int why(struct conf_value *v, const char *fmt, ...)
 	return -EINVAL;
 }
 
-static void print_strlist(struct strbuf *out, const char *key, const void *target)
+void conf_print_list(struct strbuf *out, const char *key, const void *target)
 {
 	const struct strlist *l = target;
 
@@ -252,7 +253,7 @@ static int parse_peer(struct conf_value *v, void *target)
 
 const struct conf_type conf_type_peer = {
 	.what = "peer", .expected = "the name of a virtual file server, or psv", .parse = parse_peer,
-	.print = print_strlist,
+	.print = conf_print_list,
 };
 
 static int parse_domain(struct conf_value *v, void *target)
@@ -271,7 +272,7 @@ static int parse_domain(struct conf_value *v, void *target)
 }
 
 const struct conf_type conf_type_domain = {
-	.what = "domain", .expected = "a domain of the DNS, one a line", .parse = parse_domain, .print = print_strlist,
+	.what = "domain", .expected = "a domain of the DNS, one a line", .parse = parse_domain, .print = conf_print_list,
 };
 
 static int parse_client(struct conf_value *v, void *target)
@@ -296,24 +297,22 @@ static int parse_client(struct conf_value *v, void *target)
 
 const struct conf_type conf_type_client = {
 	.what = "client", .expected = "an address or a network, as in 192.0.2.0/24, one a line", .parse = parse_client,
-	.print = print_strlist,
+	.print = conf_print_list,
 };
 
 static int parse_user(struct conf_value *v, void *target)
 {
 	const char *name = v->text + (*v->text == '@');
 
-	/* useradd(8)'s names and those of old servers; digits alone would be taken for a number by half of the tools. */
-	if (!conf_word_ok(*name == '_' ? name + 1 : name, 32 - (*name == '_'), "_.-$") ||
-	    name[strspn(name, "0123456789")] == '\0')
+	if (!passwd_foreign_name_ok(name))
 		return -EINVAL;
 	return add_name(v, target, v->text, CONF_MAX_LIST);
 }
 
 const struct conf_type conf_type_user = {
 	.what = "user or group",
-	.expected = "the name of a user, or of a group as @NAME, at most 32 letters, digits, '_', '-', '.' and '$', one a line",
-	.parse = parse_user, .print = print_strlist,
+	.expected = "the name of a user, or of a group as @NAME, at most 64 bytes of letters, digits, '_', '-', '.' and '$', one a line",
+	.parse = parse_user, .print = conf_print_list,
 };
 
 /* Keys passed through to smb.conf.  Nothing in a key or value may change what another line of that file means, and what

@@ -414,8 +414,6 @@ static void fill_defaults(struct conf *c)
 		c->workgroup = xstrdup("WORKGROUP");
 	if (!c->netbios_name)
 		c->netbios_name = default_netbios_name(c->hostname);
-	if (!c->directory_type)
-		c->directory_type = xstrdup("passwd");
 	for (size_t i = 0; i < c->n_volumes; i++) {
 		struct conf_volume *v = &c->volumes[i];
 
@@ -430,7 +428,7 @@ static void fill_defaults(struct conf *c)
 
 int conf_parse(const char *text, size_t len, const char *path, const char *name, struct conf *ret, struct err *err)
 {
-	struct conf c = { .autostart = true, .smb_enabled = true };
+	struct conf c = { .autostart = true, .smb_enabled = true, .directory.starttls = true };
 	struct conf_parser p = { .path = path, .err = err, .conf = &c };
 	int r = conf_name_check(name, err);
 

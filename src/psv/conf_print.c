@@ -2,12 +2,15 @@
 /* A struct to its canonical text, by the same table that reads it. */
 #include "psv/conf_internal.h"
 
+/* base: the struct that the keys of the section point into. */
 static void print_section(struct strbuf *out, enum conf_section section, const char *name, const void *base)
 {
+	const struct conf_directory *directory =
+		section == CONF_SECTION_DIRECTORY ? &((const struct conf *)base)->directory : NULL;
 	_cleanup_strbuf_ struct strbuf body = { 0 };
 
 	for (size_t i = 0; i < conf_n_keys; i++)
-		if (conf_keys[i].section == section)
+		if (conf_keys[i].section == section && (!directory || conf_directory_takes(directory->type, conf_keys[i].key)))
 			conf_keys[i].type->print(&body, conf_keys[i].key, (const char *)base + conf_keys[i].offset);
 	if (!body.len && !name)
 		return;

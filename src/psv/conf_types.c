@@ -29,7 +29,7 @@ static int why(struct conf_value *v, const char *text)
 	return -EINVAL;
 }
 
-static int set_string(void *target, const char *s)
+int conf_set_string(void *target, const char *s)
 {
 	char **p = target;
 
@@ -38,7 +38,7 @@ static int set_string(void *target, const char *s)
 	return 0;
 }
 
-static void print_string(struct strbuf *out, const char *key, const void *target)
+void conf_print_string(struct strbuf *out, const char *key, const void *target)
 {
 	const char *const *p = target;
 
@@ -231,22 +231,6 @@ const struct conf_type conf_type_pool_type = {
 	.what = "type of pool", .expected = "file or device", .parse = parse_pool_type, .print = print_pool_type,
 };
 
-static int parse_directory(struct conf_value *v, void *target)
-{
-	static const char *const later[] = { "ldap", "nis", "ad" };
-
-	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-		if (strcmp(v->text, later[i]) == 0)
-			return why(v, "is not available in this version: expected passwd");
-	if (strcmp(v->text, "passwd") != 0)
-		return -EINVAL;
-	return set_string(target, v->text);
-}
-
-const struct conf_type conf_type_directory = {
-	.what = "directory", .expected = "passwd", .parse = parse_directory, .print = print_string,
-};
-
 /* Any of a fixed set; the target is the share. */
 static int parse_protocols(struct conf_value *v, void *target)
 {
@@ -287,14 +271,14 @@ static int parse_hostname(struct conf_value *v, void *target)
 {
 	if (!conf_domain_ok(v->text, HOSTNAME_MAX_BYTES) || v->text[strspn(v->text, "0123456789.")] == '\0')
 		return -EINVAL;
-	return set_string(target, v->text);
+	return conf_set_string(target, v->text);
 }
 
 const struct conf_type conf_type_hostname = {
 	.what = "host name",
 	.expected = "letters, digits and '-' (RFC 1123), at most 64 bytes and not digits alone; names with '_' belong into "
 		    "'netbios name'",
-	.parse = parse_hostname, .print = print_string,
+	.parse = parse_hostname, .print = conf_print_string,
 };
 
 static int parse_netbios(struct conf_value *v, void *target)
@@ -303,7 +287,7 @@ static int parse_netbios(struct conf_value *v, void *target)
 
 	if (!conf_word_ok(v->text, NETBIOS_MAX_BYTES, "-_"))
 		return -EINVAL;
-	(void)set_string(target, v->text);
+	(void)conf_set_string(target, v->text);
 	for (char *c = *p; *c; c++)
 		if (*c >= 'a' && *c <= 'z')
 			*c = (char)(*c - 'a' + 'A');
@@ -312,19 +296,19 @@ static int parse_netbios(struct conf_value *v, void *target)
 
 const struct conf_type conf_type_netbios = {
 	.what = "NetBIOS name", .expected = "at most 15 letters, digits, '-' and '_'", .parse = parse_netbios,
-	.print = print_string,
+	.print = conf_print_string,
 };
 
 static int parse_workgroup(struct conf_value *v, void *target)
 {
 	if (!conf_word_ok(v->text, NETBIOS_MAX_BYTES, "-_"))
 		return -EINVAL;
-	return set_string(target, v->text);
+	return conf_set_string(target, v->text);
 }
 
 const struct conf_type conf_type_workgroup = {
 	.what = "workgroup", .expected = "at most 15 letters, digits, '-' and '_'", .parse = parse_workgroup,
-	.print = print_string,
+	.print = conf_print_string,
 };
 
 static int parse_template(struct conf_value *v, void *target)
@@ -333,12 +317,12 @@ static int parse_template(struct conf_value *v, void *target)
 
 	if (n < TEMPLATE_LEAST_DIGITS || n > TEMPLATE_DIGITS || v->text[strspn(v->text, "0123456789abcdef")])
 		return -EINVAL;
-	return set_string(target, v->text);
+	return conf_set_string(target, v->text);
 }
 
 const struct conf_type conf_type_template = {
 	.what = "name of a template", .expected = "6 to 64 hexadecimal digits, as 'vnas template list' shows them",
-	.parse = parse_template, .print = print_string,
+	.parse = parse_template, .print = conf_print_string,
 };
 
 static int parse_comment(struct conf_value *v, void *target)
@@ -352,11 +336,11 @@ static int parse_comment(struct conf_value *v, void *target)
 	/* At the end of a line of smb.conf it would take the next line in. */
 	if (v->text[n - 1] == '\\')
 		return why(v, "ends with '\\', which would join it with the next line of smb.conf");
-	return set_string(target, v->text);
+	return conf_set_string(target, v->text);
 }
 
 const struct conf_type conf_type_comment = {
-	.what = "comment", .expected = "a text of at most 256 bytes", .parse = parse_comment, .print = print_string,
+	.what = "comment", .expected = "a text of at most 256 bytes", .parse = parse_comment, .print = conf_print_string,
 };
 
 /* Char arrays of a fixed size: the words that fill them are checked for length before. */
@@ -423,14 +407,14 @@ static int parse_path(struct conf_value *v, void *target)
 {
 	int r = check_path(v, PATH_MAX_BYTES);
 
-	return r < 0 ? r : set_string(target, v->text);
+	return r < 0 ? r : conf_set_string(target, v->text);
 }
 
 const struct conf_type conf_type_path = {
-	.what = "path", .expected = "an absolute path", .parse = parse_path, .print = print_string,
+	.what = "path", .expected = "an absolute path", .parse = parse_path, .print = conf_print_string,
 };
 const struct conf_type conf_type_pool_path = {
-	.what = "path", .expected = "an absolute path of the Psv", .parse = parse_path, .print = print_string,
+	.what = "path", .expected = "an absolute path of the Psv", .parse = parse_path, .print = conf_print_string,
 };
 
 static int parse_device(struct conf_value *v, void *target)
@@ -439,12 +423,12 @@ static int parse_device(struct conf_value *v, void *target)
 
 	if (r < 0)
 		return r;
-	return conf_path_below(v->text, "/dev") ? set_string(target, v->text) : -EINVAL;
+	return conf_path_below(v->text, "/dev") ? conf_set_string(target, v->text) : -EINVAL;
 }
 
 const struct conf_type conf_type_device = {
 	.what = "block device", .expected = "a path below /dev, best one of /dev/disk/by-id", .parse = parse_device,
-	.print = print_string,
+	.print = conf_print_string,
 };
 
 /* Where old servers had their data.  Everything else in a Vsv is its root volume's, the template's or the kernel's. */
@@ -467,7 +451,7 @@ static int parse_mount(struct conf_value *v, void *target)
 			continue;
 		if (!mount_places[i].itself && strcmp(v->text, mount_places[i].folder) == 0)
 			return why(v, "is the root volume's own: expected a folder below it");
-		return set_string(target, v->text);
+		return conf_set_string(target, v->text);
 	}
 	return why(v, "is no place for a volume: expected a folder below /srv, /home, /mnt, /media, /data, /export, /exports, "
 		      "/share, /shares, /vol or /volumes");
@@ -477,5 +461,5 @@ const struct conf_type conf_type_mount = {
 	.what = "path",
 	.expected = "an absolute path below /srv, /home, /mnt, /media, /data, /export, /exports, /share, /shares, /vol or "
 		    "/volumes",
-	.parse = parse_mount, .print = print_string,
+	.parse = parse_mount, .print = conf_print_string,
 };

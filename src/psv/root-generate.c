@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "directory/directory.h"
 #include "lib/addr.h"
 #include "lib/err.h"
 #include "lib/fd.h"
@@ -51,12 +52,27 @@ static void add_resolv(const struct conf *conf, struct strbuf *sb)
 		strbuf_addstr(sb, "options timeout:1 attempts:1\n");
 }
 
+/* The same list for all, but for where users come from. */
+static void add_nsswitch(const struct conf *conf, struct strbuf *sb)
+{
+	static const char *const users[] = { "passwd", "group", "shadow", "gshadow", "netgroup" };
+	static const char *const rest[] = { "networks", "protocols", "services", "ethers", "rpc" };
+	const char *nss = directory_nss(conf);
+
+	for (size_t i = 0; i < sizeof(users) / sizeof(*users); i++)
+		strbuf_addf(sb, "%s: files%s%s\n", users[i], nss ? " " : "", nss ? nss : "");
+	strbuf_addf(sb, "hosts: files%s dns\n", directory_has_hosts(conf) ? " nis" : "");
+	for (size_t i = 0; i < sizeof(rest) / sizeof(*rest); i++)
+		strbuf_addf(sb, "%s: files\n", rest[i]);
+}
+
 static const struct {
 	const char *name;
 	void (*add)(const struct conf *conf, struct strbuf *sb);
 } files[] = {
 	{ "hostname", add_hostname },
 	{ "hosts", add_hosts },
+	{ "nsswitch.conf", add_nsswitch },
 	{ "resolv.conf", add_resolv },
 };
 
@@ -71,6 +87,8 @@ int root_generate(const struct conf *conf, int conf_fd, struct err *err)
 		if (r < 0)
 			return err_set(err, r, "cannot write %s: %s", files[i].name, strerror(-r));
 	}
+	if (directory_generate(conf, conf_fd, err) < 0)
+		return err_wrap(err, -EIO, "directory");
 	for (size_t i = 0; services[i]; i++) {
 		int r;
 

@@ -14,6 +14,7 @@
 #include "lib/process.h"
 #include "psv/attach.h"
 #include "psv/cgroup.h"
+#include "psv/directory_inside.h"
 #include "psv/inside.h"
 #include "psv/template.h"
 #include "psv/volume.h"
@@ -288,6 +289,26 @@ static void set_degraded(json_t *o, json_t *degraded)
 	json_object_set_new(o, "degraded", degraded);
 }
 
+/* What the services of files hang on besides themselves.  A Vsv whose directory is away serves on with what it knows. */
+static void add_directory(const struct conf *conf, const struct state *st, json_t *o, json_t *degraded, json_t *warnings)
+{
+	const struct inside_ref ref = inside_ref(st->init_pid, st->init_start);
+	json_t *directory = json_pack("{s:s}", "type", conf_directory_name(conf->directory.type));
+	struct err why = { 0 };
+	char soon[256];
+
+	json_object_set_new(o, "directory", directory);
+	if (directory_health(conf, &ref, &why) != 0) {
+		json_object_set_new(directory, "state", json_string("degraded"));
+		json_object_set_new(directory, "why", json_string(why.text));
+		json_array_append_new(degraded, json_sprintf("its directory does not answer: %s", why.text));
+		return;
+	}
+	json_object_set_new(directory, "state", json_string("ok"));
+	if (directory_warning(conf, &ref, soon, sizeof(soon)))
+		json_array_append_new(warnings, json_string(soon));
+}
+
 int status_full(const struct psv *psv, const char *name, json_t **ret, struct err *err)
 {
 	json_t *warnings = json_array(), *degraded = json_array(), *o;
@@ -308,6 +329,7 @@ int status_full(const struct psv *psv, const char *name, json_t **ret, struct er
 		add_refusals(psv, st.id, o);
 		add_template(psv, &conf, &st, o, warnings);
 		add_supervisor(&st, o, warnings);
+		add_directory(&conf, &st, o, degraded, warnings);
 		set_degraded(o, json_incref(degraded));
 	}
 	json_decref(degraded);

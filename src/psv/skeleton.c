@@ -75,19 +75,6 @@ static const char gshadow[] =
 	"users:*::\n"
 	"nogroup:*::\n";
 
-static const char nsswitch[] =
-	"passwd:    files\n"
-	"group:     files\n"
-	"shadow:    files\n"
-	"gshadow:   files\n"
-	"hosts:     files dns\n"
-	"networks:  files\n"
-	"protocols: files\n"
-	"services:  files\n"
-	"ethers:    files\n"
-	"rpc:       files\n"
-	"netgroup:  files\n";
-
 static const char login_defs[] =
 	"MAIL_DIR /var/mail\n"
 	"LOG_UNKFAIL_ENAB no\n"
@@ -215,7 +202,6 @@ const struct skeleton_entry skeleton[] = {
 	{ "etc/group", FILE_0644, 0, group },
 	{ "etc/shadow", S_IFREG | 0640, GID_SHADOW, shadow },
 	{ "etc/gshadow", S_IFREG | 0640, GID_SHADOW, gshadow },
-	{ "etc/nsswitch.conf", FILE_0644, 0, nsswitch },
 	{ "etc/login.defs", FILE_0644, 0, login_defs },
 	{ "etc/default/useradd", FILE_0644, 0, useradd_defaults },
 	{ "etc/profile", FILE_0644, 0, profile },
@@ -248,6 +234,7 @@ const struct skeleton_entry skeleton[] = {
 	{ "etc/ld.so.cache", LINK, 0, "../usr/lib/vnas/ld.so.cache" },
 	{ "etc/hostname", LINK, 0, "/run/vnas/hostname" },
 	{ "etc/hosts", LINK, 0, "/run/vnas/hosts" },
+	{ "etc/nsswitch.conf", LINK, 0, "/run/vnas/nsswitch.conf" },
 	{ "etc/resolv.conf", LINK, 0, "/run/vnas/resolv.conf" },
 
 	{ "var", DIR_0755, 0, NULL },

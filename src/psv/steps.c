@@ -17,6 +17,7 @@
 #include "lib/err.h"
 #include "lib/process.h"
 #include "psv/cgroup.h"
+#include "psv/directory_inside.h"
 #include "psv/inside.h"
 #include "psv/inside_run.h"
 #include "psv/lifecycle.h"
@@ -27,6 +28,7 @@
 #include "psv/supervise.h"
 #include "psv/template.h"
 #include "psv/walk.h"
+#include "service/samba.h"
 #include "service/service.h"
 
 #define CAP(c) (1ULL << (c))
@@ -373,7 +375,7 @@ static int init_up(struct walk *w, struct err *err)
 {
 	struct inside_spawn s = {
 		.hostname = w->conf.hostname,
-		.domainname = "",
+		.domainname = w->conf.directory.domain ? w->conf.directory.domain : "",
 		.cgroup_fd = w->cgroup_fd,
 		.root = &w->root,
 		.nofile = cgroup_limits(&w->conf.limits).files,
@@ -471,6 +473,27 @@ static int service_start(struct walk *w, const struct service *s, struct err *er
 	return r;
 }
 
+/* samba_waits: smbd whose accounts lie in a directory ends until that answers; PID 1 starts it again and again. */
+static bool samba_waits(const struct walk *w)
+{
+	return w->degraded && w->conf.directory.samba_accounts;
+}
+
+/* directory_up: nobody who waits for a directory server keeps a Vsv from starting. */
+static int directory_up(struct walk *w, const struct inside_ref *ref, struct err *err)
+{
+	struct err why = { 0 };
+	int r = directory_wait(&w->conf, ref, err);
+
+	if (r > 0)
+		walk_notice(w, "its directory service is not ready yet");
+	if (r >= 0 && directory_health(&w->conf, ref, &why) != 0) {
+		w->degraded = true;
+		walk_notice(w, "degraded: its directory does not answer: %s", why.text);
+	}
+	return r < 0 ? r : 0;
+}
+
 static int services_up(struct walk *w, struct err *err)
 {
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
@@ -481,6 +504,9 @@ static int services_up(struct walk *w, struct err *err)
 		return w->conn;
 	if (w->conf.smb_enabled)
 		samba_identity_keep(w->psv, &w->conf, &ref, w->opts->notice);
+	r = directory_prepare(&w->conf, &ref, err);
+	if (r < 0)
+		return err_wrap(err, r, "directory");
 	for (size_t i = 0; services[i]; i++) {
 		if (!services[i]->wanted(&w->conf))
 			continue;
@@ -488,10 +514,15 @@ static int services_up(struct walk *w, struct err *err)
 		if (r < 0)
 			return err_wrap(err, r, "service %s", services[i]->name);
 	}
+	r = directory_up(w, &ref, err);
+	if (r < 0)
+		return err_wrap(err, r, "directory");
 	/* While they come up. */
 	share_folders(&w->conf, &ref, w->opts->notice);
 	for (size_t i = 0; services[i]; i++) {
 		if (!services[i]->wanted(&w->conf))
+			continue;
+		if (services[i] == &samba_service && samba_waits(w))
 			continue;
 		r = service_wait_ready(w, services[i], err);
 		if (r < 0)

@@ -16,7 +16,7 @@ struct template;
 
 /* The recipe, template-recipe.c.  A change of what it selects or of how the image is written must count up
  * RECIPE_VERSION, or machines keep the template that they have. */
-enum { RECIPE_VERSION = 2 };
+enum { RECIPE_VERSION = 3 };
 /* recipe_packages: what a Vsv's administrator needs and what the services need; optional ones only if installed. */
 struct recipe_package {
 	const char *name;

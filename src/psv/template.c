@@ -38,7 +38,7 @@ int template_choose(struct dpkg *d, struct err *err)
 	}
 	for (size_t i = 0; services[i]; i++) {
 		for (const char *const *name = services[i]->packages; name && *name; name++) {
-			int r = dpkg_choose(d, *name, err);
+			int r = services[i]->optional && !dpkg_find(d, *name) ? 0 : dpkg_choose(d, *name, err);
 
 			if (r < 0)
 				return err_wrap(err, r, "service %s", services[i]->name);

@@ -11,33 +11,25 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "psv/conf.h"
+#include "psv/directory_users.h"
 #include "psv/inside_run.h"
 #include "psv/psv.h"
 #include "psv/samba_sessions.h"
+#include "psv/users_internal.h"
 #include "service/samba.h"
 
 enum { LOCK_MS = 30 * 1000 };
 
 #define FIRST_GROUP "users" /* of every user that vnas makes */
 
-/* group_is_open: users can be in it.  Of the system's groups those that give no rights over the system: departments name
- * groups so. */
-static bool group_is_open(const struct passwd_group *g)
+bool group_is_open(const struct passwd_group *g)
 {
 	return !passwd_is_system(g->gid) || strcmp(g->name, FIRST_GROUP) == 0 || strcmp(g->name, "staff") == 0;
 }
 
-/* One change or look: the Vsv's lock (-1 for a look), its PID 1 and what it holds. */
-struct session {
-	int lock_fd;
-	struct inside_ref ref;
-	bool smb;
-	struct passwd_db db;
-	struct strlist smb_users;
-};
-
-static void session_close(struct session *s)
+void session_close(struct session *s)
 {
+	conf_free(&s->conf);
 	if (s->lock_fd >= 0)
 		(void)close(s->lock_fd);
 	passwd_free(&s->db);
@@ -47,23 +39,17 @@ static void session_close(struct session *s)
 static int read_conf(const struct psv *psv, const char *server, struct session *s, struct err *err)
 {
 	char path[PATH_MAX];
-	struct conf conf = { 0 };
-	int r = conf_read(psv_conf_path(psv, server, path), server, &conf, err);
+	int r = conf_read(psv_conf_path(psv, server, path), server, &s->conf, err);
 
-	if (r < 0)
-		return r;
-	s->smb = conf.smb_enabled;
-	if (conf.directory_type && strcmp(conf.directory_type, "passwd") != 0)
-		r = err_set(err, -EINVAL, "its users come from a directory of type %s, where vnas changes nothing",
-			    conf.directory_type);
-	conf_free(&conf);
+	s->smb = r == 0 && s->conf.smb_enabled;
 	return r;
 }
 
-/* read_database: getent and pdbedit of the inside.  getent without a key lists what "files" holds. */
+/* read_database: getent and pdbedit of the inside, for what is the Vsv's own. */
 static int read_database(struct session *s, struct err *err)
 {
-	static const char *const passwd[] = { "getent", "passwd", NULL }, *const group[] = { "getent", "group", NULL };
+	static const char *const passwd[] = { "getent", "-s", "files", "passwd", NULL };
+	static const char *const group[] = { "getent", "-s", "files", "group", NULL };
 	static const char *const smb[] = { "pdbedit", "-s", SAMBA_CONF_INSIDE, "-d", "0", "-L", NULL };
 	_cleanup_strbuf_ struct strbuf users = { 0 }, groups = { 0 }, accounts = { 0 };
 	_cleanup_strlist_ struct strlist lines = { 0 };
@@ -88,14 +74,14 @@ static int read_database(struct session *s, struct err *err)
 		if (!colon)
 			continue;
 		*colon = '\0';
-		if (passwd_name_check("user", lines.v[i], NULL) == 0)
+		if (passwd_foreign_name_ok(lines.v[i]))
 			strlist_add(&s->smb_users, lines.v[i]);
 	}
 	return 0;
 }
 
 /* verb NULL: a look, which needs no lock. */
-static int session_open(const struct psv *psv, const char *server, const char *verb, struct session *ret, struct err *err)
+int session_open(const struct psv *psv, const char *server, const char *verb, struct session *ret, struct err *err)
 {
 	struct session s = { .lock_fd = -1 };
 	int r;
@@ -119,8 +105,6 @@ static int session_open(const struct psv *psv, const char *server, const char *v
 	*ret = s;
 	return 0;
 }
-
-#define _cleanup_session_ _cleanup_(session_close)
 
 /* smb_set_password: makes the account if there is none; the password goes in by standard input. */
 static int smb_set_password(const struct session *s, const char *user, const char *password, bool add, struct err *err)
@@ -235,6 +219,18 @@ static int check_new(const struct session *s, const char *user, uint32_t uid, bo
 	return 0;
 }
 
+/* refuse_foreign: the same name in two places would be two people to whoever made the second one. */
+static int refuse_foreign(const struct session *s, const char *user, struct err *err)
+{
+	uint32_t uid, gid;
+	int r = directory_find(&s->conf, &s->ref, user, &uid, &gid, err);
+
+	if (r == 0)
+		return err_set(err, -EEXIST, "the %s directory has a user %s already, with number %u",
+			       conf_directory_name(s->conf.directory.type), user, uid);
+	return r < 0 ? r : 0;
+}
+
 static int require_group(const struct session *s, const char *group, struct err *err)
 {
 	const struct passwd_group *g = passwd_group(&s->db, group);
@@ -291,6 +287,8 @@ int users_add(const struct psv *psv, const char *server, const struct user_new *
 	if (r == 0)
 		r = check_new(&s, user->name, user->uid, &half, err);
 	if (r == 0 && !half)
+		r = refuse_foreign(&s, user->name, err);
+	if (r == 0 && !half)
 		r = unix_add(&s, user->name, user->uid, err);
 	if (r < 0)
 		return r;
@@ -311,14 +309,41 @@ static int require_user(const struct session *s, const char *user, struct err *e
 	return 0;
 }
 
+/* require_any: of the Vsv's own, or of its directory (1). */
+static int require_any(const struct session *s, const char *user, struct err *err)
+{
+	uint32_t uid, gid;
+	int r;
+
+	if (passwd_user(&s->db, user))
+		return require_user(s, user, err);
+	r = directory_find(&s->conf, &s->ref, user, &uid, &gid, err);
+	if (r < 0)
+		return r;
+	return r == 0 ? 1 : err_set(err, -ENOENT, "there is no user %s", user);
+}
+
+/* check_any: what a command may be given as a user's name. */
+static int check_any(const char *user, struct err *err)
+{
+	return passwd_foreign_name_ok(user) ? 0 : passwd_name_check("user", user, err);
+}
+
 int users_remove(const struct psv *psv, const char *server, const char *user, struct err *err)
 {
 	_cleanup_session_ struct session s = { .lock_fd = -1 };
-	int r = passwd_name_check("user", user, err);
+	int r = check_any(user, err);
+	bool foreign;
 
 	if (r == 0)
 		r = session_open(psv, server, "user remove", &s, err);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	foreign = !passwd_user(&s.db, user);
+	/* Of a directory's user only what is the Vsv's own can be taken away; also when the directory has it no more. */
+	if (foreign && !strlist_has(&s.smb_users, user))
+		return err_set(err, -ENOENT, "there is no user %s that is its own, and no SMB account of that name", user);
+	if (!foreign)
 		r = require_user(&s, user, err);
 	/* SMB first: a unix account alone is what a second run finds and completes. */
 	if (r == 0 && strlist_has(&s.smb_users, user))
@@ -327,13 +352,13 @@ int users_remove(const struct psv *psv, const char *server, const char *user, st
 	/* Samba knows them by the unix account. */
 	if (r == 0 && s.smb)
 		r = samba_sessions_end(&s.ref, user, err);
-	return r < 0 ? r : unix_remove(&s, user, err);
+	return r < 0 || foreign ? r : unix_remove(&s, user, err);
 }
 
 int users_passwd(const struct psv *psv, const char *server, const char *user, const char *password, struct err *err)
 {
 	_cleanup_session_ struct session s = { .lock_fd = -1 };
-	int r = passwd_name_check("user", user, err);
+	int r = check_any(user, err);
 
 	if (r == 0)
 		r = passwd_password_check(password, err);
@@ -342,62 +367,8 @@ int users_passwd(const struct psv *psv, const char *server, const char *user, co
 	if (r == 0 && !s.smb)
 		r = err_set(err, -EOPNOTSUPP, "it serves no SMB: there is no password to set");
 	if (r == 0)
-		r = require_user(&s, user, err);
+		r = require_any(&s, user, err);
 	return r < 0 ? r : smb_set_password(&s, user, password, !strlist_has(&s.smb_users, user), err);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const json_t *const *x = a, *const *y = b;
-
-	return strcmp(json_string_value(json_object_get(*x, "name")), json_string_value(json_object_get(*y, "name")));
-}
-
-static json_t *sorted(json_t *list)
-{
-	size_t n = json_array_size(list);
-	json_t **v = xcalloc(n + 1, sizeof(*v)), *ret = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		v[i] = json_array_get(list, i);
-	qsort(v, n, sizeof(*v), by_name);
-	for (size_t i = 0; i < n; i++)
-		(void)json_array_append(ret, v[i]);
-	free(v);
-	json_decref(list);
-	return ret;
-}
-
-static json_t *user_json(const struct session *s, const struct passwd_user *u)
-{
-	const struct passwd_group *first = passwd_group_by_id(&s->db, u->gid);
-	json_t *groups = json_array(), *o = json_object();
-
-	for (size_t i = 0; i < s->db.n_groups; i++)
-		if (passwd_has_member(&s->db.groups[i], u))
-			(void)json_array_append_new(groups, json_string(s->db.groups[i].name));
-	(void)json_object_set_new(o, "name", json_string(u->name));
-	(void)json_object_set_new(o, "uid", json_integer(u->uid));
-	(void)json_object_set_new(o, "group", first ? json_string(first->name) : json_null());
-	(void)json_object_set_new(o, "groups", groups);
-	(void)json_object_set_new(o, "smb", json_boolean(strlist_has(&s->smb_users, u->name)));
-	return o;
-}
-
-int users_list(const struct psv *psv, const char *server, json_t **ret, struct err *err)
-{
-	_cleanup_session_ struct session s = { .lock_fd = -1 };
-	int r = session_open(psv, server, NULL, &s, err);
-	json_t *list;
-
-	if (r < 0)
-		return r;
-	list = json_array();
-	for (size_t i = 0; i < s.db.n_users; i++)
-		if (!passwd_is_system(s.db.users[i].uid))
-			(void)json_array_append_new(list, user_json(&s, &s.db.users[i]));
-	*ret = sorted(list);
-	return 0;
 }
 
 static int check_members(const struct session *s, const struct strlist *members, struct err *err)
@@ -486,33 +457,4 @@ int groups_remove(const struct psv *psv, const char *server, const char *group, 
 	if (g->gid < PASSWD_ID_MIN)
 		return err_set(err, -EPERM, "group %s is one of the system's own", group);
 	return shadow(&s, (const char *const[]){ "groupdel", "--", group, NULL }, err);
-}
-
-static json_t *group_json(const struct session *s, const struct passwd_group *g)
-{
-	json_t *members = json_array(), *o = json_object();
-
-	for (size_t i = 0; i < s->db.n_users; i++)
-		if (passwd_has_member(g, &s->db.users[i]) && !passwd_is_system(s->db.users[i].uid))
-			(void)json_array_append_new(members, json_string(s->db.users[i].name));
-	(void)json_object_set_new(o, "name", json_string(g->name));
-	(void)json_object_set_new(o, "gid", json_integer(g->gid));
-	(void)json_object_set_new(o, "members", members);
-	return o;
-}
-
-int groups_list(const struct psv *psv, const char *server, json_t **ret, struct err *err)
-{
-	_cleanup_session_ struct session s = { .lock_fd = -1 };
-	int r = session_open(psv, server, NULL, &s, err);
-	json_t *list;
-
-	if (r < 0)
-		return r;
-	list = json_array();
-	for (size_t i = 0; i < s.db.n_groups; i++)
-		if (group_is_open(&s.db.groups[i]))
-			(void)json_array_append_new(list, group_json(&s, &s.db.groups[i]));
-	*ret = sorted(list);
-	return 0;
 }

@@ -2,6 +2,7 @@
 /* One walk over the life cycle's table: what the steps share.  Private to lifecycle.c, steps.c and change.c. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct walk {
 	int overlay_fd, cgroup_fd, conn;
 	struct root root;
 	int stop_timeout_ms;
+	bool degraded;            /* its directory does not answer */
 };
 
 struct step {

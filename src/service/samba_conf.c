@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "directory/directory.h"
 #include "lib/addr.h"
 #include "lib/err.h"
 #include "psv/conf.h"
@@ -31,7 +32,6 @@ static const char *const owned[][2] = {
 	{ "multicast dns register", "no" },
 	{ "server role", "standalone server" },
 	{ "security", "user" },
-	{ "passdb backend", "tdbsam" },
 	{ "registry shares", "no" },
 	{ "usershare max shares", "0" },
 	{ "load printers", "no" },
@@ -193,6 +193,8 @@ static int add_global(struct strbuf *sb, const struct conf *conf, struct err *er
 		r = add_interfaces(sb, conf, err);
 	for (size_t i = 0; r == 0 && i < sizeof(owned) / sizeof(*owned); i++)
 		r = add(sb, owned[i][0], owned[i][1], err);
+	if (r == 0)
+		directory_smb(conf, sb);
 	return r;
 }
 

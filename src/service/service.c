@@ -4,9 +4,14 @@
 
 #include <string.h>
 
+#include "service/directories.h"
 #include "service/samba.h"
 
-const struct service *const services[] = { &samba_service, NULL };
+const struct service *const services[] = {
+	&sssd_service, &rpcbind_service, &ypbind_service, /* before who asks for users */
+	&samba_service,
+	NULL,
+};
 
 const struct service *service_find(const char *name)
 {

@@ -16,6 +16,7 @@ struct ipaddr;
 struct service {
 	const char *name;                   /* "smbd" */
 	const char *const *packages;        /* Debian packages that the template needs, NULL-terminated */
+	bool optional;                      /* a template is made without them where they are not installed */
 	uint64_t capabilities;              /* bit mask of CAP_…: its bounding set */
 	const uint16_t *ports, *udp_ports;  /* that it listens on, each 0-terminated; NULL: none */
 	bool (*wanted)(const struct conf *conf);

@@ -101,7 +101,7 @@ static void check_whole(const struct conf *c)
 	CHECK_INT(c->n_smb, 2);
 	CHECK_STR(c->smb[1].key, "idmap config * : range");
 	CHECK_STR(c->smb[1].value, "1000-2000");
-	CHECK_STR(c->directory_type, "passwd");
+	CHECK_INT(c->directory.type, CONF_DIRECTORY_PASSWD);
 	s = conf_share_find(c, "docs");
 	CHECK(s->smb && s->nfs && s->read_only && !s->guest);
 	CHECK_STR(s->comment, "Documents of \xe5\x96\xb6\xe6\xa5\xad # all of them");
@@ -317,8 +317,21 @@ static const struct {
 	{ "[share a]\nsmb.include = /etc/x", "is set by vnas itself" },
 	{ "[smb]\nenabled = yes\nEnabled = no", "f:3: key 'enabled' is doubled" },
 	/* directories */
-	{ "[directory]\ntype = ldap", "f:2: key 'type': 'ldap' is not available in this version: expected passwd" },
-	{ "[directory]\ntype = x", "is no directory: expected passwd" },
+	{ "[directory]\ntype = ad", "f:2: key 'type': 'ad' is not available in this version: expected passwd, ldap or nis" },
+	{ "[directory]\ntype = x", "is no directory: expected passwd, ldap or nis" },
+	{ "[directory]\nuri = ldap://a", "f:2: key 'uri': belongs to 'type = ldap', and the type is passwd" },
+	{ "[directory]\ntype = ldap", "f:2: [directory] of type ldap has no 'uri'" },
+	{ "[directory]\ntype = ldap\nuri = ldap://a\nbase = dc=x", "f:3: [directory] uses TLS and has no 'ca'" },
+	{ "[directory]\ntype = ldap\nuri = ldap://a b", "'ldap://a b' is no address of an LDAP server" },
+	{ "[directory]\ntype = ldap\nuri = ldap://a:0", "is no address of an LDAP server" },
+	{ "[directory]\ntype = ldap\nuri = http://a", "is no address of an LDAP server" },
+	{ "[directory]\nbase = dc=x?sub", "has a '?'" },
+	{ "[directory]\nsecret file = secret", "is no file: expected the absolute path" },
+	{ "[directory]\ntype = ldap\nuri = ldap://a\nbase = dc=x\nstarttls = no\nbind dn = cn=x", "f:6: [directory] has only one of" },
+	{ "[directory]\ntype = ldap\nuri = ldap://a\nbase = dc=x\nstarttls = no\nsamba accounts = directory", "expected 'bind dn' too" },
+	{ "[directory]\ntype = nis\nserver = 192.0.2.1", "f:2: [directory] of type nis has no 'domain'" },
+	{ "[directory]\ntype = nis\ndomain = a/b", "is no NIS domain" },
+	{ "[directory]\ntype = nis\ndomain = a\nserver = a b", "is no NIS server" },
 };
 
 TEST(conf_refuses_with_file_and_line)
