@@ -345,7 +345,10 @@ int template_build(const struct psv *psv, struct template *ret, void (*progress)
 
 	if (r == 1)
 		r = template_lock(dir, progress, err);
-	if (r == 1)
+	if (r == 1) {
 		r = find_or_build(psv, dir, ret, progress, err);
+		if (r == 0)
+			template_prune(psv, dir, progress);
+	}
 	return r < 0 ? err_wrap(err, r, "template") : r;
 }

@@ -80,6 +80,10 @@ int template_list_at(int dir, struct template **ret, size_t *ret_n, struct err *
 int template_read_meta(int dir, const char *name, struct template *ret);
 /* template_lock: 1, so that a chain of steps goes on, or -errno.  Held until the descriptor is closed. */
 int template_lock(int dir, void (*progress)(const char *line), struct err *err);
+/* template_remove_at: the caller has the lock.  -EBUSY: it is in use. */
+int template_remove_at(const struct psv *psv, int dir, const char *name, struct err *err);
+/* template_prune: removes old ones that nothing uses; the caller has the lock. */
+void template_prune(const struct psv *psv, int dir, void (*progress)(const char *line));
 int template_choose(struct dpkg *d, struct err *err);
 int template_fingerprint(const struct dpkg *d, const char *init_path, char ret[TEMPLATE_NAME_DIGITS + 1],
 			 struct err *err);

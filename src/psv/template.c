@@ -318,14 +318,10 @@ int template_resolve(const struct psv *psv, const char *given, char ret_name[65]
 	return 0;
 }
 
-int template_remove(const struct psv *psv, const char *name, struct err *err)
+int template_remove_at(const struct psv *psv, int dir, const char *name, struct err *err)
 {
-	_cleanup_close_ int dir = template_folder(psv, err);
 	char file[NAME_DIGITS + 8];
-	int r = dir < 0 ? dir : template_lock(dir, NULL, err);
 
-	if (r < 0)
-		return r;
 	if (strlen(name) != NAME_DIGITS || !template_is_name(name, NAME_DIGITS))
 		return err_set(err, -EINVAL, "'%s' is no template's name", name);
 	(void)str_format(file, sizeof(file), "%s.json", name);
@@ -342,4 +338,12 @@ int template_remove(const struct psv *psv, const char *name, struct err *err)
 	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
 		return err_set(err, -errno, "cannot remove %s: %m", file);
 	return 0;
+}
+
+int template_remove(const struct psv *psv, const char *name, struct err *err)
+{
+	_cleanup_close_ int dir = template_folder(psv, err);
+	int r = dir < 0 ? dir : template_lock(dir, NULL, err);
+
+	return r < 0 ? r : template_remove_at(psv, dir, name, err);
 }

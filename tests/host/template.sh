@@ -56,6 +56,34 @@ check_status "one that is not there" 1 'no template' vnas template remove 123456
 vnas stop --all
 check "one that nothing runs can" vnas template remove "$old"
 
+# A new one lets the old ones go, but for the one before it, what runs and what a configuration names.
+names() { vnas template list --json | jq -r '.templates[].name'; }
+update() {
+	cp -a /usr/sbin/smbd "$T/new"
+	printf '%s' "$1" >>"$T/new"
+	mv "$T/new" /usr/sbin/smbd
+	sed -i "/^Package: samba\$/,/^\$/ s/^Version: .*/&+$1/" /var/lib/dpkg/status
+}
+first=$(names)
+sed -i "/^\[server\]/a template = ${first:0:12}" "$ETC/t1.conf"
+update 2
+vnas start t2
+running=$(server_json t2 .template)
+for n in 3 4 5; do
+	update $n
+	check "template build, update $n" vnas template build
+done
+check_eq "stay: two, what runs and what is configured" "$(names | sort)" \
+	"$({ names | head -n 2; echo "$first"; echo "$running"; } | sort -u)"
+check_eq "one of five is gone" "$(names | wc -l)" 4
+vnas stop t2
+sed -i '/^template = /d' "$ETC/t1.conf"
+update 6
+check_status "says so" 0 'removed' vnas template build
+check_eq "two stay" "$(names | wc -l)" 2
+check "the one before can be gone back to" vnas start t2 --template "$(names | tail -n 1)"
+vnas stop t2
+
 # /usr of a Vsv holds nothing of /usr/local, no set-id programs, no devices.
 vnas start t2
 check_eq "no set-id programs" "$(vnas exec t2 -- find /usr -perm /6000 | head -n 3)" ""
