@@ -171,6 +171,19 @@ check_status "mkfs is missing" 1 'mkfs|e2fsprogs' unshare -m bash -c "mount -t t
 	mount -t tmpfs none /sbin 2>/dev/null; '$VNAS' create f --address '$NET4.16/24' --root-size 64M"
 check_eq "leaves nothing" "$(find "$VOLUMES" -name 'f.*'; find "$ETC" -name 'f.conf')" ""
 
+# Thirty on one server.
+many=()
+for n in {1..30}; do
+	many+=(--volume "v$n=16M")
+done
+plain_vsv m 20 "${many[@]}"
+vnas start m
+vnas exec m -- sh -c 'for n in $(seq 30); do echo $n >/srv/v$n/f || exit 1; done'
+check "volume add to thirty" vnas volume add m v31 --size 16M
+vnas restart m
+check_eq "all are there" "$(vnas exec m -- sh -c 'cat /srv/v*/f | sort -n | tr "\n" " "')" "$(seq -s ' ' 30) "
+check_json "and in its status" '.servers[0].volumes | length == 32' vnas status m --json
+
 while read -r orphan; do
 	rm -f "$orphan"
 done < <(vnas volume list --orphans --json | jq -r '.volumes[].path')
