@@ -295,7 +295,8 @@ static int check_filesystem(struct volume *v, struct err *err)
 /* Reads the superblock, and has the filesystem checked if that says so.  VOLUME_REPAIRED; 0; -errno. */
 static int prepare(struct volume *v, struct superblock *sb, struct err *err)
 {
-	int repaired = 0, r = superblock_read(volume_fs_fd(v), 0, sb);
+	/* Of the image itself: a loop device's thread would have to be woken for each read. */
+	int repaired = 0, r = superblock_read(v->backing_fd, v->label.fs_offset, sb);
 
 	if (r < 0)
 		return err_set(err, r, "cannot read its superblock: %m");
