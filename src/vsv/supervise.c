@@ -289,6 +289,18 @@ static bool runs_on(void)
 	return running;
 }
 
+/* announce: not before the services answer, which a start may wait for longer. */
+static void announce(void)
+{
+	if (!runs_on()) {
+		sup.announce_ms = clock_ms() + ANNOUNCE_FIRST_MS;
+		return;
+	}
+	sup.announce_ms = --sup.announcements > 0 ? clock_ms() + ANNOUNCE_NEXT_MS : -1;
+	sup.announcing = true;
+	run_vnas("announce");
+}
+
 /* follow_state: after a recovery the state file names the new PID 1, or there is none to supervise. */
 static void follow_state(void)
 {
@@ -320,6 +332,10 @@ static void child_ended(int status)
 	sup.child = 0;
 	if (sup.announcing) {
 		sup.announcing = false;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_IN_USE && sup.announcements < ANNOUNCEMENTS) {
+			sup.announcements++; /* a command had the server */
+			sup.announce_ms = now + ANNOUNCE_FIRST_MS;
+		}
 		return;
 	}
 	if (!sup.recovering) {
@@ -446,11 +462,8 @@ static int64_t tick(void)
 		sup.reassert_ms = -1;
 		run_vnas("reassert");
 	}
-	if (sup.child == 0 && !sup.recovering && sup.announce_ms >= 0 && sup.announce_ms <= now) {
-		sup.announce_ms = --sup.announcements > 0 ? now + ANNOUNCE_NEXT_MS : -1;
-		sup.announcing = true;
-		run_vnas("announce");
-	}
+	if (sup.child == 0 && !sup.recovering && sup.announce_ms >= 0 && sup.announce_ms <= now)
+		announce();
 	if (sup.attach_ms < 0 && !sup.recovering && sup.health_ms <= now) {
 		health_watch(&sup.files, sup.run_dir, sup.init_pid);
 		sup.health_ms = clock_ms() + HEALTH_MS;

@@ -438,7 +438,7 @@ static void ip(const char *a, const char *b, const char *c, const char *d, const
 TEST(supervise_announces_again)
 {
 	struct state_address address = { .ifindex = 1, .added = true };
-	struct state st = { .phase = VSV_RUNNING, .id = 7, .addresses = &address, .n_addresses = 1 };
+	struct state st = { .phase = VSV_STARTING, .id = 7, .addresses = &address, .n_addresses = 1 };
 	struct err err = { 0 };
 	char calls[4096];
 	struct psv psv;
@@ -454,9 +454,13 @@ TEST(supervise_announces_again)
 	address.a.prefix = 32;
 	CHECK_INT(state_write(&psv, "tiny", &st, &err), 0);
 	CHECK_INT(supervise_spawn(&psv, "tiny", &st, &err), 0);
+	(void)snprintf(calls, sizeof(calls), "%s/calls", test_dir());
+	sleep_ms(1300);
+	CHECK(access(calls, F_OK) < 0); /* its services do not answer yet */
+	st.phase = VSV_RUNNING;
+	CHECK_INT(state_write(&psv, "tiny", &st, &err), 0);
 	CHECK(wait_calls("announce tiny\n"));
 	CHECK(wait_calls("announce tiny\nannounce tiny\n"));
-	(void)snprintf(calls, sizeof(calls), "%s/calls", test_dir());
 	CHECK_INT(unlink(calls), 0);
 	CHECK_INT(net_address_up(&address.a, 1, 8, NULL, 0, &err), 1); /* another's */
 	sleep_ms(1300);
