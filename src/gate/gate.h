@@ -9,10 +9,12 @@
 /* What one IP stack for all leaves open, whatever the gate does:
  * - UDP has no listen(): a wildcard socket has the primary address of its family only (IPv4, if it serves both), and a
  *   socket of the Psv on the wildcard address takes the port from every Vsv.  TCP has neither limit.
+ * - Where the kernel has CONFIG_IPV6_MIP6, ancillary data of sendmsg() can carry a routing header of type 2, which changes the
+ *   next hop after gate_sendmsg6 has judged it (never the source).  See docs/architecture.md.
  * - A socket that serves both families and is bound to a port cannot connect to IPv6 afterwards (EAFNOSUPPORT).
  * - Ephemeral ports are one lot for the machine; a Vsv has at most GATE_SOCKETS_MAX sockets to take them with.
- * - An address that is taken from a running Vsv is closed to new connections at once.  Those that stand, and a listener
- *   bound to exactly that address and port, last until they are closed.
+ * - An address that is taken from a running Vsv is closed to new connections at once.  What stands on it, net_sockets_end()
+ *   ends; where the kernel cannot (CONFIG_INET_DIAG_DESTROY), it lasts until it is closed.
  * - A Vsv sees its own loopback as 127.0.0.1 and ::1; the rest of 127.0.0.0/8 is refused. */
 
 #include <stdbool.h>

@@ -147,6 +147,8 @@ static int remove_addresses(struct reload *l, struct err *err)
 			w->st.addresses[kept++] = *a;
 			continue;
 		}
+		/* The gate has let nothing new in since it was set. */
+		walk_end_sockets(w, a, 1);
 		r = net_address_down(&a->a, a->ifindex, w->st.id, err);
 		if (r < 0)
 			return r;

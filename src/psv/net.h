@@ -67,6 +67,11 @@ int net_loopback_down(uint32_t id, struct err *err);
 int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size_t n, struct err *err);
 int net_announce(const struct conf_address *a, uint32_t ifindex, struct err *err);
 
+/* net_sockets_end: ends every TCP and UDP socket that stands on one of the addresses, whoever has it; a TCP peer gets a
+ * reset, so long as the address is still there to send it from.  1: there are some, and this kernel cannot end them
+ * (CONFIG_INET_DIAG_DESTROY): they last until they are closed; -errno. */
+int net_sockets_end(const struct ipaddr *a, size_t n, struct err *err);
+
 /* A socket of the Psv (not of a Vsv's cgroup) on the wildcard address of a port, or on an address asked for. */
 struct net_listener {
 	bool wildcard;

@@ -20,9 +20,10 @@
 #include "lib/str.h"
 #include "psv/cgroup.h"
 #include "psv/net.h"
+#include "psv/net_private.h"
 
 /* So many ports fit into one request; more are asked for in turns. */
-enum { PORTS_A_REQUEST = 32, DUMP_TRIES = 10 };
+enum { PORTS_A_REQUEST = 32 };
 
 struct found {
 	struct net_listener l;
@@ -114,21 +115,12 @@ static int on_socket(const struct nlmsghdr *h, void *arg)
 static int list_sockets(struct netlink *nl, struct search *s, uint8_t family, const uint16_t *ports, size_t n_ports,
 			struct err *err)
 {
+	struct inet_diag_req_v2 req = { .sdiag_family = family, .sdiag_protocol = s->protocol };
 	struct inet_diag_bc_op filter[PORTS_A_REQUEST * 3];
-	size_t filter_len = port_filter(ports, n_ports, filter), before = s->n;
-	int r = 1;
+	int r;
 
-	for (int i = 0; i < DUMP_TRIES && r == 1; i++) {
-		struct netlink_msg m;
-		struct inet_diag_req_v2 *req = netlink_begin(&m, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sizeof(*req));
-
-		req->sdiag_family = family;
-		req->sdiag_protocol = s->protocol;
-		req->idiag_states = s->protocol == IPPROTO_TCP ? 1 << TCP_LISTEN : 1 << TCP_CLOSE;
-		mnl_attr_put(&m.h, INET_DIAG_REQ_BYTECODE, filter_len, filter);
-		s->n = before;
-		r = netlink_talk(nl, &m.h, on_socket, s, err);
-	}
+	req.idiag_states = s->protocol == IPPROTO_TCP ? 1 << TCP_LISTEN : 1 << TCP_CLOSE;
+	r = net_sockets_dump(nl, &req, filter, port_filter(ports, n_ports, filter), on_socket, s, &s->n, err);
 	return r < 0 ? err_wrap(err, r, "cannot list the sockets of this machine") : 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses that this machine has already, interfaces that cannot carry one, and processes of the Psv that hold a port which
- * the Vsv's services need. */
+/* Addresses that this machine has already, interfaces that cannot carry one, and processes of the Psv that hold a port
+ * which the Vsv's services need. */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>

@@ -273,6 +273,20 @@ static void add_template(const struct psv *psv, const struct conf *conf, const s
 	free(list);
 }
 
+/* UDP has no listen() by which the gate could find a socket for the other addresses (gate.h). */
+static void add_udp_limit(const struct conf *conf, json_t *warnings)
+{
+	size_t four = 0;
+
+	if (conf->stack != CONF_STACK_SHARED)
+		return;
+	for (size_t i = 0; i < conf->n_addresses; i++)
+		four += conf->addresses[i].addr.family == AF_INET;
+	if (four > 1 || conf->n_addresses - four > 1)
+		json_array_append_new(warnings, json_string("a UDP service on the wildcard address is reached at the first address "
+							    "of its family alone: bind it to each other one"));
+}
+
 static void add_supervisor(const struct state *st, json_t *o, json_t *warnings)
 {
 	_cleanup_close_ int alive = pid_open_checked(st->supervisor_pid, st->supervisor_start);
@@ -330,6 +344,7 @@ int status_full(const struct psv *psv, const char *name, json_t **ret, struct er
 		add_template(psv, &conf, &st, o, warnings);
 		add_supervisor(&st, o, warnings);
 		add_directory(&conf, &st, o, degraded, warnings);
+		add_udp_limit(&conf, warnings);
 		set_degraded(o, json_incref(degraded));
 	}
 	json_decref(degraded);

@@ -324,6 +324,8 @@ static int addresses_down(struct walk *w, struct err *err)
 {
 	int first = 0, r;
 
+	/* What was not read to its end outlives its process, and would wait for answers that cannot come. */
+	walk_end_sockets(w, w->st.addresses, w->st.n_addresses);
 	for (size_t i = w->st.n_addresses; i > 0; i--) {
 		r = net_address_down(&w->st.addresses[i - 1].a, w->st.addresses[i - 1].ifindex, w->st.id, err);
 		if (r < 0 && first == 0)

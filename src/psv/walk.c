@@ -156,3 +156,19 @@ int running_conf_read(const struct psv *psv, const char *name, char **ret_text, 
 	*ret_text = steal_ptr(&text);
 	return 0;
 }
+
+void walk_end_sockets(const struct walk *w, const struct state_address *a, size_t n)
+{
+	_cleanup_free_ struct ipaddr *addresses = xcalloc(n, sizeof(*addresses));
+	struct err why = { 0 };
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		addresses[i] = a[i].a.addr;
+	r = net_sockets_end(addresses, n, &why);
+	if (r > 0)
+		walk_notice(w, "connections of the address last until they are closed: this kernel cannot end them "
+			       "(CONFIG_INET_DIAG_DESTROY)");
+	if (r < 0)
+		walk_notice(w, "%s", why.text);
+}

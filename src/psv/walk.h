@@ -54,6 +54,8 @@ void walk_notice(const struct walk *w, const char *fmt, ...) __attribute__((form
 void walk_add_device(struct walk *w, const char *volume, dev_t rdev);
 void walk_remove_device(struct walk *w, const char *volume);
 
+/* walk_end_sockets: what stands on addresses that are about to be taken away; what cannot be ended is said by the notice. */
+void walk_end_sockets(const struct walk *w, const struct state_address *a, size_t n);
 /* walk_gate_config: what conf assigns, for gate_set(). */
 int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err);
 /* walk_find_addresses: the interface of every address of conf into st.addresses. */

@@ -33,13 +33,56 @@ check_status "again is refused" 2 "doubled" vnas address add a "$NET4.21/24"
 check_status "another's is refused" 5 'b' vnas address add a "$NET4.12/24"
 check_status "one that answers is refused" 5 "$NET4.102" vnas address add a "$NET4.102/24"
 check_json "address list" 'to_entries[0].value | length >= 1' vnas address list a --json
+# A listener on the wildcard address that accepts nothing: the kernel holds the connections.
+vnas exec a -- /root/probe listen_port=7021 serve >/dev/null </dev/null &
+eventually 2 pgrep -f 'probe listen_port=7021 serve' >/dev/null
+sleep 0.2
+mapfile -t servers < <(pgrep -f '^/root/probe listen_port=7021 serve')
+kill -STOP "${servers[@]}"
+# hold ADDRESS FILE: a client's connection; how it ended (1: by the other side; above 128: it lasted) into the file.
+hold() {
+	on client1 bash -c "exec 3<>/dev/tcp/$1/7021 && echo open >$2; read -r -t 4 <&3; echo \$? >$2"
+}
+hold "$NET4.21" "$T/gone" &
+hold "$NET4.11" "$T/stays" &
+check "two clients are connected" eventually 2 bash -c "test -s $T/gone -a -s $T/stays"
 check "address remove" vnas address remove a "$NET4.21"
 refute "it is off" has "$NET4.21"
+if zgrep -qs 'CONFIG_INET_DIAG_DESTROY=y' /proc/config.gz || grep -qs 'CONFIG_INET_DIAG_DESTROY=y' "/boot/config-$(uname -r)"; then
+	check "a connection to it ends at once" eventually 1 grep -qx 1 "$T/gone"
+else
+	skip "a connection to it ends at once" "this kernel has no CONFIG_INET_DIAG_DESTROY"
+fi
+check "one to another address lasts" grep -qx open "$T/stays"
+kill -KILL "${servers[@]}"
 check_eq "a program inside can bind it no more" "$(vnas exec a -- /root/probe own4="$NET4.21" bind-own4)" \
 	"bind-own4 EADDRNOTAVAIL"
 check "the neighbour's address is still on" has "$NET4.12"
 check "its own first address too" has "$NET4.11"
 check_status "an address that it does not have" 4 "$NET4.99" vnas address remove a "$NET4.99"
+
+# As many as a server can have, of both families.
+many=()
+for ((i = 120; i < 152; i++)); do
+	many+=(--address "$NET4.$i/24" --address "$NET6:$i/64")
+done
+vnas create many --root-size 64M "${many[@]}" >/dev/null
+conf_add many $'[smb]\nenabled = no'
+check "64 addresses: start" vnas start many
+count() { ip -o addr show dev lan | grep -cE " ($NET4\.|$NET6:)1(2[0-9]|3[0-9]|4[0-9]|5[01])/"; }
+check_eq "all are on" "$(count)" 64
+check_json "status knows them all" '.servers[0] | .state == "running" and (.addresses | length) == 64' vnas status many --json
+check_json "and what UDP is not reached at" '[.servers[0].warnings[] | select(test("UDP"))] | length == 1' vnas status many --json
+vnas exec many -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
+vnas exec many -- /root/probe listen_port=7064 serve >/dev/null </dev/null &
+check "its first address serves" eventually 2 on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.120/7064"
+check "and its last of IPv4" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.151/7064"
+check "and of IPv6" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET6:151/7064"
+check "stop" vnas stop many
+check_eq "none is left" "$(count)" 0
+check_eq "nor a rule" "$(ip rule show | grep -cE "from $NET4\.1[2-5][0-9] " || true)" 0
+check_status "one more is refused" 2 "64" vnas address add many "$NET4.160/24" --no-probe
+vnas destroy many --purge >/dev/null
 
 # What somebody else flushes comes back within a second.
 ip addr del "$NET4.11/32" dev lan
