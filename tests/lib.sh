@@ -207,15 +207,8 @@ leak_state() {
 		$5 != keep && !($5 in known) { for (i = 7; $i != "-"; i++); print "mount", $5, $(i + 1), $(i + 2) }' \
 		"$T/mounts.begin" /proc/self/mountinfo
 	psv_cgroups "$PREFIX" | grep -v "/$(psv_tag "$PREFIX")\$" | sed 's/^/cgroup /' || true
-	ip -o addr show | sed -E 's/^[0-9]+: /address /; s/valid_lft.*//; s/ +/ /g; s/\\//g'
-	ip -4 route show table all | sed -E 's/^/route4 /; s/ linkdown//'
-	ip -6 route show table all | sed -E 's/^/route6 /; s/ expires [0-9]+sec//; s/ linkdown//'
-	ip -4 rule show | sed 's/^/rule4 /'
-	ip -6 rule show | sed 's/^/rule6 /'
-	ip -o link show 2>/dev/null | sed -E 's/^[0-9]+: ([^:@]*).*/link \1/'
-	for f in /proc/[0-9]*; do
-		leak_process "${f#/proc/}"
-	done
+	leak_network
+	leak_processes
 	for f in shm sem msg; do
 		tail -n +2 "/proc/sysvipc/$f" | sed "s/^/sysvipc $f /"
 	done
@@ -227,15 +220,35 @@ leak_state() {
 	fi
 }
 
-# leak_process PID: says it if it is vnas's: its programs, and all that lives in a pid namespace below the test's.
-leak_process() {
-	local pid=$1 exe space cmd
+# leak_network: in two runs of ip, since this is done often.
+leak_network() {
+	local family
 
-	exe=$(readlink "/proc/$pid/exe" 2>/dev/null) || return 0
-	space=$(readlink "/proc/$pid/ns/pid" 2>/dev/null) || return 0
-	[[ $exe == */vnas || $exe == /memfd:* || $space != "$own_pid_space" ]] || return 0
-	cmd=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) || return 0
-	echo "process $exe: $cmd"
+	for family in 4 6; do
+		printf '%s\n' 'addr show' 'route show table all' 'rule show' | ip -o -"$family" -batch - |
+			sed -E "s/^[0-9]+: ([^ ]+ +inet)/\1/; s/valid_lft.*//; s/ linkdown//; s/ expires [0-9]+sec//; s/ +/ /g; s/\\\\//g
+				s/^/ip$family /"
+	done
+	ip -o link show 2>/dev/null | sed -E 's/^[0-9]+: ([^:@]*).*/link \1/'
+}
+
+# leak_processes: those that are vnas's: its programs, and all that lives in a pid namespace below the test's.
+leak_processes() {
+	local pid exe
+
+	find /proc/[0-9]*/exe /proc/[0-9]*/ns/pid -maxdepth 0 -printf '%p %l\n' 2>/dev/null |
+		awk -v own="$own_pid_space" '
+			{ split($1, part, "/"); pid = part[3] }
+			part[4] == "exe" { exe[pid] = $2 }
+			part[4] == "ns" { space[pid] = $2 }
+			END {
+				for (pid in exe)
+					if (pid in space && (exe[pid] ~ /\/vnas[a-z-]*$|^\/memfd:/ || space[pid] != own))
+						print pid, exe[pid]
+			}' |
+		while read -r pid exe; do
+			echo "process $exe: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)" 2>/dev/null || true
+		done
 }
 
 leak_begin() {
@@ -266,7 +279,7 @@ leak_diff() {
 }
 
 leak_filter() {
-	grep -vE "^(pin |file $RUN/locks/|file $RUN/bpf.lock|file $RUN/.index|file $LIB/ids|file $ETC/vnas.conf)" "$1" || true
+	grep -vE "^(pin |file $RUN/locks/|file $RUN/bpf.lock|file $RUN/.index|file $LIB/ids|file $LIB/events.jsonl|file $ETC/vnas.conf)" "$1" || true
 }
 
 # done_testing: ends every Vsv, compares, and prints the sum.

@@ -49,15 +49,15 @@ leaks "a mount" "mount $T/mnt"
 umount "$T/mnt"
 
 ip addr add "$NET4.77/32" dev lan
-leaks "an address" "address lan inet $NET4.77"
+leaks "an address" "ip4 lan inet $NET4.77"
 ip addr del "$NET4.77/32" dev lan
 
 ip rule add from "$NET4.77" lookup 777
-leaks "a rule" "rule4"
+leaks "a rule" "ip4 [0-9]*:.*lookup 777"
 ip rule del from "$NET4.77" lookup 777
 
 ip -6 route add 2001:db8:7::/64 dev lan table 777
-leaks "a route" "route6"
+leaks "a route" "ip6 2001:db8:7::/64"
 ip -6 route del 2001:db8:7::/64 dev lan table 777
 
 unshare --pid --fork --kill-child sleep 60 &
@@ -66,6 +66,15 @@ eventually 5 pgrep -P "$child"
 leaks "a process of an inner pid namespace" "process .*sleep"
 kill -KILL "$child"
 wait "$child" 2>/dev/null || true
+
+cp /bin/sleep "$T/vnas-supervise"
+"$T/vnas-supervise" 60 &
+child=$!
+eventually 5 pgrep -x vnas-supervise
+leaks "a supervisor" "process .*/vnas-supervise"
+kill -KILL "$child"
+wait "$child" 2>/dev/null || true
+rm "$T/vnas-supervise"
 
 id=$(ipcmk -Q | grep -oE '[0-9]+$')
 leaks "a message queue" "sysvipc msg"

@@ -1,37 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Kills a process, or makes one of its system calls fail, at an exactly named point of a command:
  *
- *     inject --list FILE -- COMMAND…                  a line "PROCESS CALL ORDINAL PROGRAM ARG ARG ARG" for each call
- *     inject PROCESS CALL ORDINAL kill -- COMMAND…    kills that process before that call is made
- *     inject PROCESS CALL ORDINAL ERRNO -- COMMAND…   makes that call fail with that errno (a number), unmade
+ *     inject --list FILE -- COMMAND…                 a line "PROCESS CALL SITE HIT PROGRAM ARG ARG ARG" for each call
+ *     inject PROCESS CALL SITE HIT kill -- COMMAND…  kills that process before that call is made
+ *     inject PROCESS CALL SITE HIT ERRNO -- COMMAND… makes that call fail with that errno (a number), unmade
  *
  * PROCESS is a path in the tree of processes: 0 is the command, 0.2 the second child of the first process, and so on; so a
- * point has the same name in each run, whatever the numbers of the processes are and whoever runs first.  (strace counts
- * its `when=` for each process too, but cannot say for which one.)
+ * point has the same name in each run, whatever the numbers of the processes are and whoever runs first.  SITE is the
+ * call stack, and HIT says how often the process has made that call from there: a loop elsewhere that takes another
+ * round today moves no point.  (strace counts its `when=` by call and process alone, and cannot say for which process.)
+ * In programs that are not vnas's SITE is 0.
  *
- * Ends with the command's exit status (128 + signal), or with 99 if the point was never reached.  What the command leaves
- * running goes on untraced. */
+ * Ends with the command's exit status (128 + signal), or with 99 if the point was never reached.  Only who can still
+ * reach the point is traced: all else, and what the command leaves running, goes on by itself. */
 #include <errno.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/ptrace.h>
 #include <sys/types.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "site.h"
+
 enum { MAX_PROCESSES = 1024, MAX_CALLS = 600, STATUS_NOT_REACHED = 99, STATUS_BROKEN = 125 };
+
+struct hits {
+	unsigned call;
+	uint32_t site;
+	unsigned count;
+};
 
 struct process {
 	pid_t pid;
 	char path[128];
 	char program[32];
 	unsigned children;
-	unsigned counts[MAX_CALLS];
+	struct hits *hits;
+	size_t n_hits;
+	struct site *site;
 	bool inside;  /* between entry and exit of a call */
 	bool replace; /* its result is to be the errno */
 	bool early;   /* it stopped before its parent's event named it */
@@ -40,10 +54,14 @@ struct process {
 static struct process *processes[MAX_PROCESSES];
 static size_t n_processes;
 static FILE *list;
-static const char *want_path, *want_call;
-static unsigned want_ordinal;
-static int want_errno; /* 0: kill */
-static bool reached;
+static struct {
+	const char *path;
+	unsigned call;
+	uint32_t site;
+	unsigned hit;
+	int error; /* 0: kill */
+	bool reached;
+} want;
 
 static void die(const char *what)
 {
@@ -70,17 +88,21 @@ static void forget(pid_t pid)
 	for (size_t i = 0; i < n_processes; i++) {
 		if (processes[i]->pid != pid)
 			continue;
+		site_free(processes[i]->site);
+		free(processes[i]->hits);
 		free(processes[i]);
 		processes[i] = processes[--n_processes];
 		return;
 	}
 }
 
-static void read_program(struct process *p)
+static void new_program(struct process *p)
 {
 	char path[64];
 	FILE *f;
 
+	site_free(p->site);
+	p->site = NULL;
 	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)p->pid);
 	f = fopen(path, "re");
 	if (!f)
@@ -90,58 +112,97 @@ static void read_program(struct process *p)
 	(void)fclose(f);
 }
 
-static void resume(pid_t pid, int sig)
+/* go_on: watched as closely as needed.  It may have been killed meanwhile: its end is reported by waitpid(). */
+static void go_on(struct process *p, int sig)
 {
-	/* It may have been killed meanwhile: its end is reported by waitpid(). */
-	(void)ptrace(PTRACE_SYSCALL, pid, NULL, (long)sig);
+	size_t n = strlen(p->path);
+
+	if (list || p->replace || (!want.reached && strcmp(p->path, want.path) == 0)) {
+		(void)ptrace(PTRACE_SYSCALL, p->pid, NULL, (long)sig);
+		return;
+	}
+	if (!want.reached && strncmp(p->path, want.path, n) == 0 && want.path[n] == '.') {
+		(void)ptrace(PTRACE_CONT, p->pid, NULL, (long)sig);
+		return;
+	}
+	(void)ptrace(PTRACE_DETACH, p->pid, NULL, (long)sig);
+	forget(p->pid);
 }
 
-static bool is_wanted(const struct process *p, const char *name, unsigned nr)
+static uint32_t site_of(struct process *p)
 {
-	return want_call && !reached && p->counts[nr] == want_ordinal && strcmp(p->path, want_path) == 0 &&
-	       strcmp(name, want_call) == 0;
+	if (strncmp(p->program, "vnas", 4) != 0)
+		return 0;
+	if (!p->site)
+		p->site = site_new(p->pid);
+	return site_now(p->site);
+}
+
+static unsigned count(struct process *p, unsigned call, uint32_t site)
+{
+	struct hits *more;
+
+	for (size_t i = 0; i < p->n_hits; i++)
+		if (p->hits[i].call == call && p->hits[i].site == site)
+			return ++p->hits[i].count;
+	more = reallocarray(p->hits, p->n_hits + 1, sizeof(*more));
+	if (!more)
+		die("reallocarray");
+	p->hits = more;
+	p->hits[p->n_hits++] = (struct hits){ .call = call, .site = site, .count = 1 };
+	return 1;
+}
+
+static const char *call_name(unsigned call)
+{
+	static char *names[MAX_CALLS];
+
+	if (!names[call])
+		names[call] = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, (int)call);
+	return names[call] ? names[call] : "unknown";
 }
 
 static void at_entry(struct process *p)
 {
 	struct user_regs_struct regs;
-	unsigned nr;
-	char *name;
+	unsigned call, hit;
+	uint32_t site;
 
 	if (ptrace(PTRACE_GETREGS, p->pid, NULL, &regs) < 0)
 		return;
-	nr = (unsigned)regs.orig_rax;
-	if (nr >= MAX_CALLS)
+	call = (unsigned)regs.orig_rax;
+	if (call >= MAX_CALLS || (!list && (want.reached || call != want.call)))
 		return;
-	p->counts[nr]++;
-	name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, (int)nr);
-	if (!name)
+	site = site_of(p);
+	hit = count(p, call, site);
+	if (list) {
+		(void)fprintf(list, "%s %s %x %u %s %#llx %#llx %#llx\n", p->path, call_name(call), site, hit, p->program,
+			      regs.rdi, regs.rsi, regs.rdx);
 		return;
-	if (list)
-		(void)fprintf(list, "%s %s %u %s %#llx %#llx %#llx\n", p->path, name, p->counts[nr], p->program, regs.rdi,
-			      regs.rsi, regs.rdx);
-	if (is_wanted(p, name, nr)) {
-		reached = true;
-		if (want_errno == 0) {
-			(void)kill(p->pid, SIGKILL);
-		} else {
-			regs.orig_rax = (unsigned long long)-1;
-			(void)ptrace(PTRACE_SETREGS, p->pid, NULL, &regs);
-			p->replace = true;
-		}
 	}
-	free(name);
+	if (site != want.site || hit != want.hit)
+		return;
+	want.reached = true;
+	if (want.error == 0) {
+		(void)kill(p->pid, SIGKILL);
+		return;
+	}
+	regs.orig_rax = (unsigned long long)-1;
+	(void)ptrace(PTRACE_SETREGS, p->pid, NULL, &regs);
+	p->replace = true;
 }
 
 static void at_exit_of_call(struct process *p)
 {
 	struct user_regs_struct regs;
 
-	if (!p->replace || ptrace(PTRACE_GETREGS, p->pid, NULL, &regs) < 0)
+	if (!p->replace)
 		return;
-	regs.rax = (unsigned long long)-(long long)want_errno;
-	(void)ptrace(PTRACE_SETREGS, p->pid, NULL, &regs);
 	p->replace = false;
+	if (ptrace(PTRACE_GETREGS, p->pid, NULL, &regs) < 0)
+		return;
+	regs.rax = (unsigned long long)-(long long)want.error;
+	(void)ptrace(PTRACE_SETREGS, p->pid, NULL, &regs);
 }
 
 /* A parent's event names its new child; until then the child waits. */
@@ -156,7 +217,7 @@ static void child_of(struct process *parent)
 	(void)snprintf(child->path, sizeof(child->path), "%.100s.%u", parent->path, ++parent->children);
 	(void)snprintf(child->program, sizeof(child->program), "%s", parent->program);
 	if (child->early)
-		resume(child->pid, 0);
+		go_on(child, 0);
 }
 
 static void stopped(struct process *p, int status)
@@ -171,7 +232,7 @@ static void stopped(struct process *p, int status)
 		child_of(p);
 		sig = 0;
 	} else if (event == PTRACE_EVENT_EXEC) {
-		read_program(p);
+		new_program(p);
 		sig = 0;
 	} else if (event == PTRACE_EVENT_STOP) {
 		sig = 0;
@@ -183,7 +244,7 @@ static void stopped(struct process *p, int status)
 			at_exit_of_call(p);
 		sig = 0;
 	}
-	resume(p->pid, sig);
+	go_on(p, sig);
 }
 
 static int trace(pid_t first)
@@ -201,7 +262,7 @@ static int trace(pid_t first)
 		forget(pid);
 		if (pid != first)
 			continue;
-		if (want_call && !reached)
+		if (!list && !want.reached)
 			return STATUS_NOT_REACHED;
 		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	}
@@ -217,6 +278,7 @@ static int start(char **argv)
 	if (pid < 0)
 		die("fork");
 	if (pid == 0) {
+		(void)personality(ADDR_NO_RANDOMIZE);
 		(void)raise(SIGSTOP);
 		(void)execvp(argv[0], argv);
 		die(argv[0]);
@@ -237,15 +299,16 @@ int main(int argc, char **argv)
 		list = fopen(argv[2], "we");
 		if (!list)
 			die(argv[2]);
-	} else if (argc > 6) {
-		want_path = argv[1];
-		want_call = argv[2];
-		want_ordinal = (unsigned)strtoul(argv[3], NULL, 10);
-		want_errno = strcmp(argv[4], "kill") == 0 ? 0 : (int)strtol(argv[4], NULL, 10);
-		i = 5;
+	} else if (argc > 7) {
+		want.path = argv[1];
+		want.call = (unsigned)seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86_64, argv[2]);
+		want.site = (uint32_t)strtoul(argv[3], NULL, 16);
+		want.hit = (unsigned)strtoul(argv[4], NULL, 10);
+		want.error = strcmp(argv[5], "kill") == 0 ? 0 : (int)strtol(argv[5], NULL, 10);
+		i = 6;
 	}
 	if (i + 1 >= argc || strcmp(argv[i], "--") != 0) {
-		(void)fprintf(stderr, "usage: inject --list FILE | PROCESS CALL ORDINAL kill|ERRNO -- COMMAND…\n");
+		(void)fprintf(stderr, "usage: inject --list FILE | PROCESS CALL SITE HIT kill|ERRNO -- COMMAND…\n");
 		return 2;
 	}
 	i = start(argv + i + 1);
