@@ -55,7 +55,9 @@ hosts_remove() {
 	done
 }
 
+# psv_network: unless the machine has made it at its boot.
 psv_network() {
+	! ip link show lan >/dev/null 2>&1 || return 0
 	ip link set lo up
 	echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
 	echo 0 >/proc/sys/net/ipv6/conf/default/accept_ra

@@ -10,7 +10,7 @@ unit=$v2/$tag-unit # stands for a unit's group
 
 # in_unit COMMAND…: as a service manager would run it.  Becomes it: for check and & alone, which have a shell of their own.
 in_unit() {
-	exec bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$unit" "$@"
+	exec bash -c 'echo $$ >"$0/cgroup.procs" && echo 300 >/proc/$$/oom_score_adj && exec "$@"' "$unit" "$@"
 }
 
 group_of() { # PID

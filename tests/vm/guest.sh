@@ -1,14 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Runs inside of the emulated machine, which is a whole Psv: systemd, cgroup v2 alone, vnas in its real folders.  So this
-# stands on tests/lib.sh without its host of namespaces, and does what only such a machine can show.
+# stands on tests/lib.sh without its host of namespaces, and does what only such a machine can show.  It is started at each
+# boot, and does the part that is due.
 # shellcheck source=/dev/null disable=SC2034
 set -eu
 
 . /vnas-test/environment
-export VNAS PROBE=/vnas-test/probe VNAS_TEST_DIR=/run/vnas-test PATH=/usr/sbin:/usr/bin:/sbin:/bin
-mkdir -p "$VNAS_TEST_DIR/host"
-. /vnas-test/tests/lib.sh
+export VNAS=/usr/local/sbin/vnas PROBE=/vnas-test/probe VNAS_TEST_DIR=/run/vnas-test
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+parts=(first-boot second-boot)
+done_parts=/var/lib/vnas-test # a file each, with what was counted until then
+mkdir -p "$VNAS_TEST_DIR/host" "$done_parts"
+cd "$SOURCE"
+. tests/lib.sh
 
 # The real installation, not one below a prefix.
 unset VNAS_PREFIX
@@ -31,6 +36,11 @@ machine_state() {
 	pgrep -a 'vnas|smbd' | sed 's/^/process /' || true
 }
 
+# tools_install [OPTION…]: as on any machine, but for what needs the network or an hour.
+tools_install() {
+	tools/install --no-deps --no-build --build "$BUILD" "$@"
+}
+
 nothing_left() { # NAME
 	local i
 
@@ -44,119 +54,26 @@ nothing_left() { # NAME
 	not_ok "$1" "$(cat "$T/machine.diff")"
 }
 
-# --- the machine is what this test is for ---
-check_eq "the kernel is Linux 6.1" "$(uname -r | cut -d. -f1-2)" 6.1
-check_eq "PID 1 is systemd" "$(cat /proc/1/comm)" systemd
-check_eq "cgroup v2 is alone" "$(findmnt -nro FSTYPE -t cgroup,cgroup2 | paste -sd' ')" cgroup2
-check_eq "vnas is not linked against what is not here" "$(ldd "$VNAS" | grep 'not found' || true)" ""
-minutes
-host_add client1 101
-machine_state | sort >"$T/machine.begin"
+# reboot_now: the next part goes on where this one ends.
+reboot_now() {
+	echo "$passed $failed $skipped" >"$done_parts/$part"
+	touch /run/vnas-test-reboots
+	finished=1
+	systemctl --no-block reboot
+	exit 0
+}
 
-check "template build" vnas template build
-minutes
-
-# --- two servers with the same share and the same user ---
-for v in a b; do
-	number=$([[ $v == a ]] && echo 11 || echo 12)
-	check "create $v" vsv $v "$number" --volume data=32M --hostname "files$v"
-	conf_add $v $'[limits]\nmemory = 96M\ntasks = 128'
-	check "start $v" vnas start $v
-	check "user add $v" vnas user add $v alice --password-stdin <<<"pw-$v"
-	check "share add $v" vnas share add $v docs --path /srv/data/docs --write alice
-	minutes
+for part in "${parts[@]}"; do
+	if [[ -s $done_parts/$part ]]; then
+		read -r passed failed skipped <"$done_parts/$part"
+		continue
+	fi
+	if [[ -e $done_parts/$part ]]; then
+		not_ok "the machine did not end in $part"
+		exit 1
+	fi
+	touch "$done_parts/$part"
+	sync
+	. "tests/vm/$part.sh"
+	break
 done
-check_json "both run, smbd is up" '[.servers[] | select(.state == "running") | .services[] | select(.state == "running")] | length >= 2' \
-	vnas status --json
-for v in a b; do
-	number=$([[ $v == a ]] && echo 11 || echo 12)
-	echo "hello from $v" >"$T/$v"
-	check "a client writes to $v" smb client1 "$NET4.$number" docs alice "pw-$v" "put $T/$v where"
-done
-for v in a b; do
-	number=$([[ $v == a ]] && echo 11 || echo 12)
-	check "a client reads from $v" smb client1 "$NET4.$number" docs alice "pw-$v" "get where $T/got"
-	check_eq "$v has its own file" "$(cat "$T/got")" "hello from $v"
-done
-refute "the other department's password is refused" smb client1 "$NET4.11" docs alice pw-b ls
-check "over IPv6" smb client1 "$NET6:11" docs alice pw-a ls
-minutes
-
-# --- limits, which v2 enforces here ---
-check_json "status says that memory and tasks are enforced" \
-	'.servers[0].limits | .memory.enforced and .tasks.enforced and .memory.max == 100663296 and .tasks.max == 128' \
-	vnas status a --json
-check_eq "memory.max" "$(cat $CG/a/memory.max)" $((96 << 20))
-check_eq "pids.max" "$(cat $CG/a/pids.max)" 128
-all_pages=$(($(cat $CG/memory.max) / 4096))
-check_eq "the memory of all sockets is bounded by the control groups alone" \
-	"$(awk -v n=$all_pages '$1 >= n && $3 >= n { print FILENAME }' /proc/sys/net/ipv4/{tcp,udp}_mem | wc -l)" 2
-# A memory hog: tail keeps a line without end in memory.
-refute "a memory hog is killed" timeout 300 "$VNAS" exec a -- sh -c 'tail /dev/zero >/dev/null'
-check "by its own limit" grep -qE '^oom_kill [1-9]' $CG/a/memory.events
-# shellcheck disable=SC2016
-timeout 60 "$VNAS" exec a -- sh -c 'i=0; while [ $i -lt 200 ]; do sleep 20 & i=$((i + 1)); done' >/dev/null 2>&1 || true
-check "a fork bomb meets its limit" grep -qE '^max [1-9]' $CG/a/pids.events
-check "the neighbour serves" smb client1 "$NET4.12" docs alice pw-b ls
-check "the Psv forks" true
-check "the attacked one serves again" eventually 90 smb client1 "$NET4.11" docs alice pw-a ls
-minutes
-
-# systemd rewrites what it enables below the root group when units come and go: not what vnas needs.
-systemctl daemon-reload
-check "a transient unit" systemd-run --quiet --wait true
-check_eq "the limits stay through a daemon-reload" "$(cat $CG/a/memory.max $CG/a/pids.max | paste -sd' ')" "$((96 << 20)) 128"
-
-# --- the supervisor ---
-check "the supervisor is killed" kill -KILL "$(server_json b .supervisor_pid)"
-check "and its server serves" smb client1 "$NET4.12" docs alice pw-b ls
-check "start gives it a new one" vnas start b
-check "which lives" test -e "/proc/$(server_json b .supervisor_pid)/exe"
-
-check "stop" vnas stop a b
-nothing_left "stop leaves nothing"
-minutes
-
-# --- started by systemd: what is left behind must outlive the unit that started it ---
-check "start in a transient unit" systemd-run --quiet --wait --service-type=oneshot "$VNAS" start a
-check_eq "it runs when the unit is over" "$(server_json a .state)" running
-check "its supervisor lives" test -e "/proc/$(server_json a .supervisor_pid)/exe"
-check "it serves" smb client1 "$NET4.11" docs alice pw-a ls
-check "stop in a transient unit" systemd-run --quiet --wait "$VNAS" stop a
-nothing_left "that leaves nothing either"
-minutes
-
-# --- a hostile root inside: what may differ from a newer kernel ---
-if [[ -x $PROBE ]]; then
-	conf_add a $'[smb]\nenabled = no'
-	check "start for the probe" vnas start a
-	vnas exec a -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
-	attempts="bind-own4 bind-own6 bind-psv4 bind-psv6 bind-other4 bind-other4-freebind bind-other6-freebind
-		bind-other4-transparent socket-raw4 socket-ping4 socket-packet socket-vsock socket-mptcp4 connect-psv4 mount-tmpfs mount-fsopen
-		unshare-user unshare-net open-by-handle signal-psv pidfd-psv key-add bpf perf io-uring kernel-log reboot module-load
-		device-mem proc-core-pattern proc-sysrq sys-cgroup mount-cgroup clone3-user fanotify-plain one-inotify one-epoll"
-	sleep 3600 &
-	victim=$!
-	# shellcheck disable=SC2086
-	vnas exec a -- /root/probe own4="$NET4.11" own6="$NET6:11" psv4="$NET4.1" psv6="$NET6:1" other4="$NET4.12" other6="$NET6:12" \
-		psv_pid=$victim psv_port=22 $attempts >"$T/inside" </dev/null || true
-	while read -r name result; do
-		case $name:$result in
-		bind-own*:ok | one-*:ok | *:E[A-Z]*) ok "$name: $result" ;;
-		*) not_ok "$name: $result" ;;
-		esac
-	done <"$T/inside"
-	check_eq "every attempt was made" "$(wc -l <"$T/inside")" "$(wc -w <<<"$attempts")"
-	check "the Psv's process lives" kill $victim
-	wait
-	check "stop" vnas stop a
-	minutes
-fi
-
-for v in a b; do
-	check "destroy $v" vnas destroy $v --purge
-done
-hosts_remove
-check_eq "no volume is left" "$(find $LIB -name '*.img')" ""
-finished=1
-exit 0
