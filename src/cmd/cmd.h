@@ -107,6 +107,7 @@ int cmd_share_remove(struct call *c, struct err *err);
 int cmd_share_list(struct call *c, struct err *err);
 int cmd_user_add(struct call *c, struct err *err);
 int cmd_user_remove(struct call *c, struct err *err);
+int cmd_user_import(struct call *c, struct err *err);
 int cmd_user_list(struct call *c, struct err *err);
 int cmd_user_passwd(struct call *c, struct err *err);
 int cmd_directory_set(struct call *c, struct err *err);

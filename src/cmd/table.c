@@ -121,6 +121,15 @@ static const struct cmd_option passwd_options[] = {
 	{ 0 }
 };
 
+static const struct cmd_option import_options[] = {
+	{ "passwd", "FILE", "the old server's passwd file" },
+	{ "shadow", "FILE", "its shadow file" },
+	{ "group", "FILE", "its group file" },
+	{ "smbpasswd", "FILE", "its SMB accounts, as text" },
+	{ "tdbsam", "FILE", "its SMB accounts, passdb.tdb" },
+	{ 0 }
+};
+
 static const struct cmd_option group_options[] = {
 	{ "gid", "N", "its number" },
 	{ "member", "USER", "a user in it (repeatable)" },
@@ -174,6 +183,8 @@ const struct cmd cmd_table[] = {
 	{ "user", "add", "NAME USER", "add a user (passwd directory)", user_options, CMD_NAME, 1, 1, cmd_user_add },
 	{ "user", "remove", "NAME USER", "remove a user; its files stay", NULL, CMD_NAME, 1, 1, cmd_user_remove },
 	{ "user", "list", "NAME [USER]", "its users", NULL, CMD_NAME | CMD_JSON, 0, 1, cmd_user_list },
+	{ "user", "import", "NAME --passwd FILE …", "take the users of an old server's files as they are", import_options, CMD_NAME,
+	  0, 0, cmd_user_import },
 	{ "user", "passwd", "NAME USER", "set a user's password", passwd_options, CMD_NAME, 1, 1, cmd_user_passwd },
 	{ "group", "add", "NAME GROUP", "add a group, or members to it", group_options, CMD_NAME, 1, 1, cmd_group_add },
 	{ "group", "remove", "NAME GROUP", "remove a group, or members from it", group_options, CMD_NAME, 1, 1,

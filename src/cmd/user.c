@@ -10,6 +10,7 @@
 #include "lib/err.h"
 #include "lib/output.h"
 #include "psv/inside_run.h"
+#include "psv/users_import.h"
 
 int cmd_user_add(struct call *c, struct err *err)
 {
@@ -44,6 +45,23 @@ int cmd_user_passwd(struct call *c, struct err *err)
 	if (r == 0)
 		r = password_take(c, &password, err);
 	return r < 0 ? r : users_passwd(c->psv, c->name, c->words.v[0], password, err);
+}
+
+int cmd_user_import(struct call *c, struct err *err)
+{
+	const struct users_import from = {
+		.passwd = call_option(c, "passwd"),
+		.shadow = call_option(c, "shadow"),
+		.group = call_option(c, "group"),
+		.smbpasswd = call_option(c, "smbpasswd"),
+		.tdbsam = call_option(c, "tdbsam"),
+	};
+
+	if (!from.passwd)
+		return usage_error(c, err, "--passwd is needed");
+	if (from.smbpasswd && from.tdbsam)
+		return usage_error(c, err, "--smbpasswd and --tdbsam exclude each other");
+	return users_import(c->psv, c->name, &from, call_notice, err);
 }
 
 int cmd_user_list(struct call *c, struct err *err)
