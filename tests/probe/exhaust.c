@@ -59,21 +59,26 @@ static int by_many(const char *what, uint64_t (*take)(void))
 	uint64_t sum = 0, n;
 
 	(void)alarm(HOLD_S);
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return -errno;
 	for (unsigned i = 0; i < PROCESSES; i++) {
-		pid_t pid = fork();
+		ssize_t got;
+		pid_t pid;
 
-		if (pid < 0)
+		if (pipe2(p, O_CLOEXEC) < 0)
 			break;
+		pid = fork();
 		if (pid == 0) {
+			(void)close(p[0]);
 			(void)alarm(HOLD_S);
 			n = take();
 			(void)!write(p[1], &n, sizeof(n));
 			for (;;)
 				(void)pause();
 		}
-		if (read(p[0], &n, sizeof(n)) != sizeof(n) || n == 0)
+		/* Nothing comes from one that the memory limit ended. */
+		(void)close(p[1]);
+		got = pid < 0 ? -1 : read(p[0], &n, sizeof(n));
+		(void)close(p[0]);
+		if (got != (ssize_t)sizeof(n) || n == 0)
 			break;
 		sum += n;
 	}
