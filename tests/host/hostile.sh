@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# vnas-test: long
 # What stands still or hits about itself: processes of a Vsv stopped by signals, everything inside killed, the task limit
 # reached, an inside that answers nothing. Each verb ends in time, says what is wrong, and the next command repairs.
 . "$(dirname "$0")/../lib.sh"

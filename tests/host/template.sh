@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# vnas-test: long
 # An update of the Psv's packages changes no running Vsv: smbd and libc are replaced on the Psv under three of them. The
 # Psv's /usr is an overlay here, in the test's own mount namespace.
 . "$(dirname "$0")/../lib.sh"
