@@ -133,7 +133,10 @@ shared=$(comm -12 <(sed -n 's/^superblocks //p' "$T/inside" | tr ',' '\n' | sort
 check_eq "no superblock of the Psv's is inside" "$shared" ""
 
 # Row (d): processes and the machine.
-expect ok signal-self abstract-own shm-own one-pty one-inotify one-epoll
+expect ok signal-self abstract-own shm-own one-pty one-inotify one-epoll one-file one-process one-timer one-signal \
+	one-realtime-signal one-flight one-datagram one-stream one-lock one-segment
+expect '[0-9]+' one-pipe
+expect 'ok|EPERM' one-user-process # where it may not become another user
 expect ESRCH signal-psv pidfd-psv
 expect none signal-all
 expect 'EPERM|EACCES|ESRCH|ENOENT' ptrace-init memory-init getfd-init limits-init descriptors-init
