@@ -17,13 +17,15 @@ static const struct column columns[] = {
 	{ "size", "SIZE", COL_SIZE },
 	{ "created", "CREATED", COL_TIME },
 	{ "current", "CURRENT", COL_BOOL },
+	{ "packages", "PACKAGES", COL_TEXT },
 	{ "used_by", "USED BY", COL_LIST },
 };
 
-static json_t *template_json(const struct psv *psv, const struct template *t, const char *source)
+static json_t *template_json(const struct psv *psv, const struct template *t)
 {
-	_cleanup_strlist_ struct strlist names = { 0 };
+	_cleanup_strlist_ struct strlist names = { 0 }, extra = { 0 };
 	json_t *used = json_array();
+	char source[65] = "";
 	char buf[32];
 
 	(void)psv_list(psv, &names, NULL);
@@ -34,40 +36,41 @@ static json_t *template_json(const struct psv *psv, const struct template *t, co
 			json_array_append_new(used, json_string(names.v[i]));
 		state_free(&st);
 	}
-	return json_pack("{s:s, s:I, s:s, s:b, s:o}", "name", t->name, "size", (json_int_t)t->bytes, "created",
-			 time_rfc3339(t->created, buf, sizeof(buf)), "current", strcmp(t->source, source) == 0, "used_by",
+	strlist_split(&extra, t->extra, " ");
+	(void)template_source(psv, &extra, source, NULL);
+	return json_pack("{s:s, s:I, s:s, s:b, s:s, s:o}", "name", t->name, "size", (json_int_t)t->bytes, "created",
+			 time_rfc3339(t->created, buf, sizeof(buf)), "current", strcmp(t->source, source) == 0, "packages",
+			 t->extra, "used_by",
 			 used);
 }
 
 int cmd_template_build(struct call *c, struct err *err)
 {
 	struct template t;
-	int r = template_build(c->psv, &t, call_notice, err);
+	int r = template_build(c->psv, NULL, &t, call_notice, err);
 	json_t *list;
 
 	if (r < 0)
 		return r;
 	list = json_array();
-	json_array_append_new(list, template_json(c->psv, &t, t.source));
-	return output_list(c->json, "templates", list, columns, 5);
+	json_array_append_new(list, template_json(c->psv, &t));
+	return output_list(c->json, "templates", list, columns, 6);
 }
 
 int cmd_template_list(struct call *c, struct err *err)
 {
 	struct template *list = NULL;
 	json_t *out;
-	char source[65] = "";
 	size_t n = 0;
 	int r = template_list(c->psv, &list, &n, err);
 
 	if (r < 0)
 		return r;
-	(void)template_source(c->psv, source, NULL);
 	out = json_array();
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(out, template_json(c->psv, &list[i], source));
+		json_array_append_new(out, template_json(c->psv, &list[i]));
 	free(list);
-	return output_list(c->json, "templates", out, columns, 5);
+	return output_list(c->json, "templates", out, columns, 6);
 }
 
 int cmd_template_remove(struct call *c, struct err *err)

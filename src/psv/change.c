@@ -13,10 +13,12 @@
 #include "psv/attach.h"
 #include "psv/cgroup.h"
 #include "psv/inside.h"
+#include "psv/inside_run.h"
 #include "psv/lifecycle.h"
 #include "psv/net.h"
 #include "psv/preflight.h"
 #include "psv/running.h"
+#include "psv/service_run.h"
 #include "psv/walk.h"
 #include "service/service.h"
 
@@ -159,7 +161,9 @@ static int remove_addresses(struct reload *l, struct err *err)
 
 static int reload_services(struct reload *l, struct err *err)
 {
-	const struct walk *w = &l->w;
+	struct walk *w = &l->w;
+	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
+	struct service_host host = { .server = w->name, .ref = &ref };
 	_cleanup_close_ int conf_fd = inside_conf_fd(w->st.init_pid, w->st.init_start, err);
 	_cleanup_close_ int conn = -1;
 	int r = conf_fd < 0 ? conf_fd : root_generate(&w->conf, conf_fd, err);
@@ -176,7 +180,8 @@ static int reload_services(struct reload *l, struct err *err)
 		if (r < 0)
 			return err_wrap(err, r, "service %s", services[i]->name);
 	}
-	return 0;
+	host.conn = conn;
+	return service_change(&host, &l->old, &w->conf, l->opts->ret_restart, err);
 }
 
 static int reload_all(struct reload *l, struct err *err)

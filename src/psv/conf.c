@@ -78,6 +78,16 @@ void conf_free(struct conf *c)
 		strlist_free(&s->write);
 		free_params(s->params, s->n_params);
 	}
+	for (size_t i = 0; i < c->n_services; i++) {
+		struct conf_service *s = &c->services[i];
+
+		free(s->name);
+		free(s->command);
+		free(s->user);
+		strlist_free(&s->prepare);
+		strlist_free(&s->packages);
+	}
+	free(c->services);
 	free_params(c->smb, c->n_smb);
 	free(c->hostname);
 	free(c->workgroup);
@@ -131,5 +141,13 @@ const struct conf_share *conf_share_find(const struct conf *c, const char *name)
 	for (size_t i = 0; i < c->n_shares; i++)
 		if (strcmp(c->shares[i].name, name) == 0)
 			return &c->shares[i];
+	return NULL;
+}
+
+const struct conf_service *conf_service_find(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_services; i++)
+		if (strcmp(c->services[i].name, name) == 0)
+			return &c->services[i];
 	return NULL;
 }

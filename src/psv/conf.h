@@ -21,6 +21,8 @@ struct err;
 #define VOLUME_NAME_MAX 32
 #define CONF_MAX_BYTES (1024 * 1024)
 #define CONF_MAX_VOLUMES 33 /* the root volume and 32 more */
+#define CONF_MAX_SERVICES 16
+#define CONF_MAX_PACKAGES_BYTES 480 /* names of all packages of a Vsv's services together */
 #define CONF_MAX_LIST 1024  /* shares of a Vsv, clients and names of a share, pools */
 
 /* The language: sections, and the keys of each. */
@@ -31,6 +33,7 @@ enum conf_section {
 	CONF_SECTION_SMB,
 	CONF_SECTION_DIRECTORY,
 	CONF_SECTION_SHARE,
+	CONF_SECTION_SERVICE,
 	CONF_SECTION_POOL,
 	CONF_SECTIONS,
 };
@@ -114,6 +117,18 @@ struct conf_directory {
 	struct strlist servers; /* … names or addresses */
 };
 
+struct conf_service { /* a program of the administrator's choice, run by PID 1 */
+	char *name;
+	char *command;           /* conf_words_split() */
+	struct strlist prepare;  /* commands that are run before it starts */
+	uint16_t ready_port;     /* 0: it is ready when it runs */
+	char *user;              /* or NULL: root */
+	uint64_t capabilities;   /* bit mask of CAP_…, out of capability_allowed() */
+	struct strlist packages; /* Debian's, which the template must have */
+	int stop_signal;
+	unsigned line;
+};
+
 struct conf_limits { /* 0: the safe default of limits.c */
 	uint64_t memory_bytes;
 	uint32_t tasks;
@@ -143,6 +158,8 @@ struct conf {
 	size_t n_volumes;
 	struct conf_share *shares;
 	size_t n_shares;
+	struct conf_service *services;
+	size_t n_services;
 	struct conf_param *smb;      /* [smb] */
 	size_t n_smb;
 	bool smb_enabled;            /* [smb] enabled = yes|no, default yes */
@@ -180,6 +197,11 @@ void conf_psv_print(const struct conf_psv *c, struct strbuf *out);
 const struct conf_pool *conf_pool_find(const struct conf_psv *c, const char *name); /* "" is "default"; NULL: none */
 const struct conf_volume *conf_volume_find(const struct conf *c, const char *name);
 const struct conf_share *conf_share_find(const struct conf *c, const char *name);
+
+const struct conf_service *conf_service_find(const struct conf *c, const char *name);
+/* conf_words_split: the words of a command, parted by blanks; '…' and "…" hold blanks, and in "…" \" and \\ stand for " and \.
+ * false: a quotation mark has no other one. */
+bool conf_words_split(const char *s, struct strlist *ret);
 
 /* conf_name_check: a name that a Vsv can have.  0 or -EINVAL with words and VNAS_EXIT_USAGE. */
 int conf_name_check(const char *name, struct err *err);

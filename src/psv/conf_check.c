@@ -98,6 +98,44 @@ static int check_share(const struct conf_parser *p, size_t i)
 	return 0;
 }
 
+/* check_port: no two services wait for the same one; 445 is smbd's. */
+static int check_port(const struct conf_parser *p, size_t i)
+{
+	const struct conf_service *s = &p->conf->services[i];
+	unsigned line = conf_line_of(p, CONF_SECTION_SERVICE, i, "ready");
+
+	if (!s->ready_port)
+		return 0;
+	if (s->ready_port == 445 && p->conf->smb_enabled)
+		return conf_bad(p, line, "key 'ready': 'tcp:445' is the port of SMB, which this server serves itself");
+	for (size_t j = 0; j < i; j++)
+		if (p->conf->services[j].ready_port == s->ready_port)
+			return conf_bad(p, line, "key 'ready': 'tcp:%u' is doubled: [service %s] has it already", s->ready_port,
+					p->conf->services[j].name);
+	return 0;
+}
+
+static int check_services(const struct conf_parser *p)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < p->conf->n_services; i++) {
+		const struct conf_service *s = &p->conf->services[i];
+		int r = check_port(p, i);
+
+		if (r < 0)
+			return r;
+		if (!s->command)
+			return conf_bad(p, s->line, "[service %s] has no 'command'", s->name);
+		for (size_t j = 0; j < s->packages.n; j++)
+			bytes += strlen(s->packages.v[j]) + 1;
+		if (bytes > CONF_MAX_PACKAGES_BYTES)
+			return conf_bad(p, conf_line_of(p, CONF_SECTION_SERVICE, i, "package"),
+					"the names of all packages have more than %d bytes together", CONF_MAX_PACKAGES_BYTES);
+	}
+	return 0;
+}
+
 int conf_check(const struct conf_parser *p)
 {
 	int r = check_names(p);
@@ -110,7 +148,7 @@ int conf_check(const struct conf_parser *p)
 		r = check_volume(p, i);
 	for (size_t i = 0; r == 0 && i < p->conf->n_shares; i++)
 		r = check_share(p, i);
-	return r;
+	return r < 0 ? r : check_services(p);
 }
 
 int conf_psv_check(const struct conf_parser *p)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the files of the configuration's parser share, and nobody else includes: conf_scan.c cuts text into lines,
- * conf_types.c reads and prints values, conf_keys.c is the table, conf_parse.c fills the structs, conf_check.c compares
+ * conf_types.c, conf_lists.c and conf_service.c read and print values, conf_keys.c is the table, conf_parse.c fills the structs, conf_check.c compares
  * what stands in several places, conf_print.c goes the other way, confedit.c changes text. */
 #pragma once
 
@@ -65,6 +65,8 @@ extern const struct conf_type conf_type_address, conf_type_bool, conf_type_clien
 	conf_type_param_share, conf_type_path, conf_type_peer, conf_type_pool, conf_type_pool_path, conf_type_pool_type,
 	conf_type_protocols, conf_type_psv_file, conf_type_samba_accounts, conf_type_size, conf_type_stack, conf_type_tasks,
 	conf_type_template, conf_type_user, conf_type_uuid, conf_type_workgroup;
+extern const struct conf_type conf_type_capabilities, conf_type_command, conf_type_package, conf_type_prepare,
+	conf_type_ready, conf_type_run_as, conf_type_signal;
 
 /* Where a section and its keys stood, for messages about several lines. */
 enum { CONF_KEYS_A_SECTION = 16 };

@@ -10,6 +10,7 @@ const struct conf_section_info conf_sections[CONF_SECTIONS] = {
 	[CONF_SECTION_SMB] = { .name = "smb", .help = "settings of the SMB service" },
 	[CONF_SECTION_DIRECTORY] = { .name = "directory", .help = "where its users come from" },
 	[CONF_SECTION_SHARE] = { .name = "share", .what = "NAME", .help = "an exported folder" },
+	[CONF_SECTION_SERVICE] = { .name = "service", .what = "NAME", .help = "a program that it runs besides its file services" },
 	[CONF_SECTION_POOL] = { .name = "pool", .what = "NAME", .psv = true, .help = "where volumes come from" },
 };
 
@@ -24,6 +25,8 @@ const struct conf_section_info conf_sections[CONF_SECTIONS] = {
 	{ .section = CONF_SECTION_DIRECTORY, .key = k, .type = &t, .offset = offsetof(struct conf, directory.field), __VA_ARGS__ }
 #define SHARE(k, t, field, ...) \
 	{ .section = CONF_SECTION_SHARE, .key = k, .type = &t, .offset = offsetof(struct conf_share, field), __VA_ARGS__ }
+#define SERVICE(k, t, field, ...) \
+	{ .section = CONF_SECTION_SERVICE, .key = k, .type = &t, .offset = offsetof(struct conf_service, field), __VA_ARGS__ }
 #define POOL(k, t, field, ...) \
 	{ .section = CONF_SECTION_POOL, .key = k, .type = &t, .offset = offsetof(struct conf_pool, field), __VA_ARGS__ }
 
@@ -104,6 +107,18 @@ const struct conf_key conf_keys[] = {
 	      .help = "A user, or a group as @NAME, who may read and write; without read and write, every user may."),
 	{ .section = CONF_SECTION_SHARE, .key = "smb.*", .type = &conf_type_param_share,
 	  .help = "Any key of smb.conf(5) for a share, except those that vnas sets itself." },
+
+	SERVICE("command", conf_type_command, command, .help = "The program and its arguments, as they are inside."),
+	SERVICE("prepare", conf_type_prepare, prepare, .repeat = true,
+		.help = "A command that is run before it starts, as root."),
+	SERVICE("ready", conf_type_ready, ready_port, .fallback = "it is ready when it runs",
+		.help = "When it is ready: somebody takes connections at that port."),
+	SERVICE("user", conf_type_run_as, user, .fallback = "root", .help = "The user of the server that it runs as."),
+	SERVICE("capabilities", conf_type_capabilities, capabilities, .fallback = "none",
+		.help = "The rights that it has besides its user's."),
+	SERVICE("package", conf_type_package, packages, .repeat = true,
+		.help = "A Debian package that it needs, out of those installed on the physical server."),
+	SERVICE("stop signal", conf_type_signal, stop_signal, .fallback = "TERM", .help = "The signal that tells it to end."),
 
 	POOL("type", conf_type_pool_type, type, .fallback = "file",
 	     .help = "file: images in a folder; device: disks, partitions and LUNs as they are."),

@@ -5,6 +5,7 @@
 #include "psv/conf_internal.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +13,8 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "service/samba.h"
+#include "service/service.h"
+#include "vsv/proto.h"
 
 enum { KEY_MAX_BYTES = 160, SHARE_NAME_MAX_BYTES = 80 };
 
@@ -151,6 +154,35 @@ static int add_share(struct conf_parser *p, const char *name, size_t *ret_index)
 	return 0;
 }
 
+static int add_service(struct conf_parser *p, const char *name, size_t *ret_index)
+{
+	/* What vnas runs itself, now or later, and who else speaks in the log. */
+	static const char *const reserved[] = {
+		"all", "ganesha", "init", "nfsd", "nmbd", "rpcbind", "smbd", "sssd", "statd", "supervisor", "unknown", "vnas", "winbindd",
+		"wsdd", "ypbind",
+	};
+	struct conf *c = p->conf;
+	char quoted[72];
+
+	(void)conf_quote(name, quoted, sizeof(quoted));
+	if (!proto_name_ok(name))
+		return conf_bad(p, p->line, "'%s' is no name of a service: expected at most %d letters, digits, '_', '-' and '.'",
+				quoted, PROTO_NAME_MAX - 1);
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
+		if (strcmp(name, reserved[i]) == 0 || service_find(name))
+			return conf_bad(p, p->line, "'%s' is a name of vnas's own: expected another name of a service", quoted);
+	for (size_t i = 0; i < c->n_services; i++)
+		if (strcmp(c->services[i].name, name) == 0)
+			return conf_doubled(p, c->services[i].line, "section [service %s]", quoted);
+	if (c->n_services == CONF_MAX_SERVICES)
+		return conf_bad(p, p->line, "section [service %s] is one too many: expected at most %d services", quoted,
+				CONF_MAX_SERVICES);
+	c->services = xrealloc(c->services, c->n_services + 1, sizeof(*c->services));
+	c->services[c->n_services] = (struct conf_service){ .name = xstrdup(name), .stop_signal = SIGTERM, .line = p->line };
+	*ret_index = c->n_services++;
+	return 0;
+}
+
 static int add_pool(struct conf_parser *p, const char *name, size_t *ret_index)
 {
 	struct conf_psv *c = p->psv;
@@ -187,8 +219,6 @@ static int unknown_section(struct conf_parser *p, const char *kind)
 	_cleanup_strbuf_ struct strbuf known = { 0 };
 	char quoted[72];
 
-	if (!p->psv && strcmp(kind, "service") == 0)
-		return conf_bad(p, p->line, "section [service NAME] is not available in this version");
 	for (size_t i = 0; i < CONF_SECTIONS; i++) {
 		const struct conf_section_info *s = &conf_sections[i];
 
@@ -230,6 +260,8 @@ static int begin_section(struct conf_parser *p, const struct conf_line *l)
 		r = add_volume(p, name, &index);
 	else if (section == CONF_SECTION_SHARE)
 		r = add_share(p, name, &index);
+	else if (section == CONF_SECTION_SERVICE)
+		r = add_service(p, name, &index);
 	else if (section == CONF_SECTION_POOL)
 		r = add_pool(p, name, &index);
 	else
@@ -249,6 +281,8 @@ static void *section_target(const struct conf_parser *p, const struct conf_place
 		return &p->conf->volumes[place->index];
 	if (place->section == CONF_SECTION_SHARE)
 		return &p->conf->shares[place->index];
+	if (place->section == CONF_SECTION_SERVICE)
+		return &p->conf->services[place->index];
 	if (place->section == CONF_SECTION_POOL)
 		return &p->psv->pools[place->index];
 	return p->conf;

@@ -29,6 +29,8 @@ void conf_print(const struct conf *c, struct strbuf *out)
 	print_section(out, CONF_SECTION_DIRECTORY, NULL, c);
 	for (size_t i = 0; i < c->n_shares; i++)
 		print_section(out, CONF_SECTION_SHARE, c->shares[i].name, &c->shares[i]);
+	for (size_t i = 0; i < c->n_services; i++)
+		print_section(out, CONF_SECTION_SERVICE, c->services[i].name, &c->services[i]);
 }
 
 void conf_psv_print(const struct conf_psv *c, struct strbuf *out)

@@ -94,13 +94,17 @@ static int make_all(const struct psv *psv, const char *name, struct conf *conf, 
 static int check_all(const struct psv *psv, const char *name, const struct conf *conf, const struct create_opts *opts,
 		     struct err *err)
 {
+	_cleanup_strlist_ struct strlist extra = { 0 };
 	struct template newest;
 	struct preflight_opts pre = {
 		.services = services,
 		.create = true,
-		.build_template = template_newest(psv, &newest, NULL) != 0,
 	};
-	int r = preflight(psv, name, conf, &pre, NULL, err);
+	int r;
+
+	service_packages(conf, &extra);
+	pre.build_template = template_newest(psv, &extra, &newest, NULL) != 0;
+	r = preflight(psv, name, conf, &pre, NULL, err);
 
 	for (size_t i = 0; r == 0 && i < conf->n_volumes; i++) {
 		r = volume_check(psv, name, &conf->volumes[i], opts->force, err);

@@ -132,34 +132,77 @@ int inside_conf_fd(pid_t init_pid, uint64_t init_start, struct err *err)
 	return init_fd(init_pid, init_start, PROTO_FD_CONF, err);
 }
 
-int inside_service_start(int conn, const struct inside_service *s, struct err *err)
+/* start_message: a PID 1 that is older than PROTO_SERVICE_ADD is only told of it when there is no other way. */
+static int start_message(const struct inside_service *s, struct strbuf *sb, struct err *err)
 {
-	_cleanup_strbuf_ struct strbuf sb = { 0 };
-	struct proto_service_start m = {
+	struct proto_service_start start = {
 		.capabilities = s->capabilities,
 		.stop_signal = s->stop_signal ? s->stop_signal : SIGTERM,
 		.reload_signal = s->reload_signal,
 		.flags = s->file_handles ? PROTO_SERVICE_FILE_HANDLES : 0,
 		.argc = (uint32_t)s->argv.n,
 	};
-	char what[96];
-	int r;
+	struct proto_service_add add = {
+		.capabilities = start.capabilities,
+		.stop_signal = start.stop_signal,
+		.reload_signal = start.reload_signal,
+		.flags = start.flags | (s->no_xattrs ? PROTO_SERVICE_NO_XATTRS : 0),
+		.argc = start.argc,
+	};
+	bool more = s->user || s->no_xattrs;
 
-	if (!str_copy(m.name, sizeof(m.name), s->name))
+	if (!str_copy(start.name, sizeof(start.name), s->name) || !str_copy(add.name, sizeof(add.name), s->name))
 		return err_set(err, -EINVAL, "the service name '%s' is too long", s->name);
-	strbuf_add(&sb, &m, sizeof(m));
+	if (!str_copy(add.user, sizeof(add.user), s->user ? s->user : ""))
+		return err_set(err, -EINVAL, "the user's name '%s' is too long", s->user);
+	strbuf_add(sb, more ? (const void *)&add : &start, more ? sizeof(add) : sizeof(start));
 	for (size_t i = 0; i < s->argv.n; i++)
-		strbuf_add(&sb, s->argv.v[i], strlen(s->argv.v[i]) + 1);
-	proto_init((struct proto_header *)(void *)sb.buf, PROTO_SERVICE_START, sb.len);
-	if (proto_check(sb.buf, sb.len) < 0)
+		strbuf_add(sb, s->argv.v[i], strlen(s->argv.v[i]) + 1);
+	proto_init((struct proto_header *)(void *)sb->buf, more ? PROTO_SERVICE_ADD : PROTO_SERVICE_START, sb->len);
+	if (proto_check(sb->buf, sb->len) < 0)
 		return err_set(err, -EINVAL,
 			       "service %s cannot be started: its command must be an absolute path, and with its "
 			       "arguments at most %d bytes", s->name, PROTO_SERVICE_ARGS_BYTES);
-	r = inside_send(conn, sb.buf, sb.len, err);
+	return 0;
+}
+
+int inside_service_start(int conn, const struct inside_service *s, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = { 0 };
+	char what[96];
+	int r = start_message(s, &sb, err);
+
+	if (r == 0)
+		r = inside_send(conn, sb.buf, sb.len, err);
 	if (r < 0)
 		return r;
 	(void)str_format(what, sizeof(what), "cannot start service %s", s->name);
-	return wait_result(conn, ANSWER_MS, what, err);
+	r = wait_result(conn, ANSWER_MS, what, err);
+	return r == -EOPNOTSUPP ? err_hint(err, r, "restart the server: its PID 1 is older than this vnas") : r;
+}
+
+int inside_service_remove(int conn, const char *name, struct err *err)
+{
+	struct proto_service_remove m = { .name = "" };
+	struct err why = { 0 };
+	char what[96];
+	int r;
+
+	if (!str_copy(m.name, sizeof(m.name), name))
+		return err_set(err, -EINVAL, "the service name '%s' is too long", name);
+	proto_init(&m.h, PROTO_SERVICE_REMOVE, sizeof(m));
+	r = inside_send(conn, &m, sizeof(m), err);
+	if (r < 0)
+		return r;
+	(void)str_format(what, sizeof(what), "cannot end service %s", name);
+	r = wait_result(conn, ACT_MS, what, &why);
+	if (r == -ENOENT)
+		return 0;
+	if (r == -EOPNOTSUPP)
+		(void)err_hint(&why, r, "restart the server: its PID 1 is older than this vnas");
+	if (r < 0 && err)
+		*err = why;
+	return r;
 }
 
 int inside_service_act(int conn, const char *name, enum inside_action what, struct err *err)

@@ -46,11 +46,15 @@ struct inside_service {
 	struct strlist argv;
 	uint64_t capabilities;  /* as far as they are in the bounding set */
 	int stop_signal, reload_signal; /* 0: SIGTERM; cannot reload */
+	const char *user;       /* NULL: root; another one keeps the capabilities */
+	bool no_xattrs;         /* may not write extended attributes */
 	bool file_handles;      /* may call open_by_handle_at(2), which leads to every file of every superblock it reaches */
 };
 /* inside_service_start: adds the service to PID 1's table and starts it; PID 1 restarts it from then on, after 0.1 s,
  * doubling to 30 s, and from 0.1 s again after a minute's run. */
 int inside_service_start(int conn, const struct inside_service *s, struct err *err);
+/* inside_service_remove: stops it and takes it out of the table.  0 also when there is none. */
+int inside_service_remove(int conn, const char *name, struct err *err);
 enum inside_action { INSIDE_STOP, INSIDE_RESTART, INSIDE_RELOAD };
 int inside_service_act(int conn, const char *name, enum inside_action what, struct err *err); /* name NULL: all */
 

@@ -10,6 +10,7 @@
 #include "lib/str.h"
 #include "psv/conf.h"
 #include "psv/preflight_private.h"
+#include "service/service.h"
 
 /* In the order in which an administrator would go about it. */
 static const struct {
@@ -20,6 +21,7 @@ static const struct {
 	{ .what = "the kernel", .check = preflight_kernel },
 	{ .what = "the programs", .check = preflight_programs },
 	{ .what = "the packages", .check = preflight_packages, .needs_conf = true },
+	{ .what = "the services", .check = preflight_services, .needs_conf = true },
 	{ .what = "the other servers", .check = preflight_servers, .needs_conf = true },
 	{ .what = "the addresses", .check = preflight_addresses, .needs_conf = true },
 	{ .what = "the ports", .check = preflight_listeners, .needs_conf = true },
@@ -95,12 +97,17 @@ static int summary(const struct preflight *found, struct err *err)
 int preflight(const struct psv *psv, const char *name, const struct conf *conf, const struct preflight_opts *opts,
 	      struct preflight *ret, struct err *err)
 {
+	_cleanup_service_set_ struct service_set set = { 0 };
 	_cleanup_free_ bool *address_told = xcalloc(conf ? conf->n_addresses : 0, sizeof(*address_told));
 	struct preflight_run run = {
 		.psv = psv, .name = name, .conf = conf, .opts = opts, .address_told = address_told,
 	};
 	int r;
 
+	if (conf && opts->services) {
+		service_set_of(opts->services, conf, &set);
+		run.services = set.v;
+	}
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
 		struct err why = { 0 };
 

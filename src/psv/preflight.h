@@ -14,7 +14,7 @@ struct psv;
 struct service;
 
 struct preflight_opts {
-	const struct service *const *services; /* NULL-terminated; NULL: none */
+	const struct service *const *services; /* the table, NULL-terminated; NULL: nothing of services is asked */
 	bool create;         /* its volumes are to be made: mkfs */
 	bool build_template; /* there is no template yet: mkfs.erofs, and the services' packages on the Psv */
 	bool optional;       /* tells also what is only less good here (for doctor and verify) */

@@ -22,6 +22,7 @@
 #include "psv/conf.h"
 #include "psv/preflight_private.h"
 #include "psv/psv.h"
+#include "psv/template.h"
 #include "service/service.h"
 
 enum { KERNEL_MAJOR = 6, KERNEL_MINOR = 1, LANDLOCK_SCOPES_ABI = 6 };
@@ -227,15 +228,42 @@ int preflight_packages(struct preflight_run *run, struct err *err)
 	_cleanup_strlist_ struct strlist missing = { 0 };
 
 	(void)err;
-	if (!run->opts->build_template || !run->opts->services)
-		return 0;
-	for (const struct service *const *s = run->opts->services; *s; s++) {
-		if (!(*s)->packages || !(*s)->wanted(run->conf))
+	for (const struct service *const *s = run->services; s && *s; s++) {
+		/* A template that was chosen by name has what it has. */
+		if ((*s)->configured ? run->conf->template_name != NULL : !run->opts->build_template)
 			continue;
-		for (const char *const *p = (*s)->packages; *p; p++)
+		for (const char *const *p = (*s)->packages; p && *p; p++)
 			if (!strlist_has(&missing, *p) && !package_installed(*p))
 				strlist_add(&missing, *p);
 	}
 	name_missing(run, missing.n == 1 ? "a package is" : "packages are", &missing, &missing);
+	return 0;
+}
+
+int preflight_services(struct preflight_run *run, struct err *err)
+{
+	_cleanup_strlist_ struct strlist extra = { 0 };
+
+	(void)err;
+	if (run->conf->template_name)
+		return 0;
+	service_packages(run->conf, &extra);
+	for (const struct service *const *s = run->services; s && *s; s++) {
+		_cleanup_strlist_ struct strlist words = { 0 };
+		_cleanup_free_ char *package = NULL;
+		struct preflight_problem *p;
+
+		if (!(*s)->configured)
+			continue;
+		service_argv(*s, run->conf, &words);
+		if (!template_misses(&extra, words.v[0], &package))
+			continue;
+		p = preflight_obstacle(run, VNAS_EXIT_FAILED, "service %s: %s is in no package that the server's template is made of",
+				       (*s)->name, words.v[0]);
+		if (package)
+			preflight_hint(p, "package = %s, in its section", package);
+		else
+			preflight_hint(p, "install the package that has it, and name it with 'package = ' in its section");
+	}
 	return 0;
 }

@@ -177,12 +177,10 @@ static const char *hint_for(const struct net_listener *l)
 
 static bool needs_port(const struct preflight_run *run, uint8_t protocol, uint16_t port)
 {
-	for (const struct service *const *s = run->opts->services; *s; s++) {
+	for (const struct service *const *s = run->services; *s; s++) {
 		const uint16_t *p = protocol == IPPROTO_TCP ? (*s)->ports : (*s)->udp_ports;
 
-		if (!p || !(*s)->wanted(run->conf))
-			continue;
-		for (; *p; p++)
+		for (; p && *p; p++)
 			if (*p == port)
 				return true;
 	}
@@ -238,11 +236,9 @@ int preflight_listeners(struct preflight_run *run, struct err *err)
 	size_t n_ports = 0, n = 0;
 	int r;
 
-	if (run->conf->stack != CONF_STACK_SHARED || !run->opts->services)
+	if (run->conf->stack != CONF_STACK_SHARED || !run->services)
 		return 0;
-	for (const struct service *const *s = run->opts->services; *s; s++) {
-		if (!(*s)->wanted(conf))
-			continue;
+	for (const struct service *const *s = run->services; *s; s++) {
 		add_ports((*s)->ports, &ports, &n_ports);
 		add_ports((*s)->udp_ports, &ports, &n_ports);
 	}

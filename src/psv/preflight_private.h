@@ -9,6 +9,7 @@ struct preflight_run {
 	const char *name;        /* NULL with conf: the machine only */
 	const struct conf *conf;
 	const struct preflight_opts *opts;
+	const struct service *const *services; /* what conf runs, NULL-terminated; NULL: not asked for */
 	bool *address_told;      /* one an address of conf: it is known to be another Vsv's */
 	struct preflight found;
 };
@@ -19,6 +20,7 @@ typedef int preflight_check(struct preflight_run *run, struct err *err);
 preflight_check preflight_kernel;
 preflight_check preflight_programs;
 preflight_check preflight_packages;
+preflight_check preflight_services;
 preflight_check preflight_servers;
 preflight_check preflight_addresses;
 preflight_check preflight_listeners;

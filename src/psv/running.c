@@ -19,6 +19,7 @@
 #include "psv/template.h"
 #include "psv/volume.h"
 #include "psv/walk.h"
+#include "service/service.h"
 #include "vsv/health.h"
 
 int running_state(const struct psv *psv, const char *name, struct state *ret, struct err *err)
@@ -254,12 +255,14 @@ static void add_refusals(const struct psv *psv, uint32_t id, json_t *o)
 static void add_template(const struct psv *psv, const struct conf *conf, const struct state *st, json_t *o,
 			 json_t *warnings)
 {
+	_cleanup_strlist_ struct strlist extra = { 0 };
 	char source[65];
 	struct template *list = NULL;
 	size_t n = 0;
 
 	json_object_set_new(o, "template", json_string(st->template_name));
-	if (conf->template_name || template_source(psv, source, NULL) < 0 || template_list(psv, &list, &n, NULL) < 0)
+	service_packages(conf, &extra);
+	if (conf->template_name || template_source(psv, &extra, source, NULL) < 0 || template_list(psv, &list, &n, NULL) < 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		bool update = strcmp(list[i].name, st->template_name) == 0 && strcmp(list[i].source, source) != 0;

@@ -22,6 +22,8 @@ static const char passwd[] =
 	"lp:x:7:7:lp:/var/spool/lpd:/usr/sbin/nologin\n"
 	"mail:x:8:8:mail:/var/mail:/usr/sbin/nologin\n"
 	"backup:x:34:34:backup:/var/backups:/usr/sbin/nologin\n"
+	/* Of Debian's it has a number that depends on what else is installed.  sshd does not start without it. */
+	"sshd:x:74:65534::/run/sshd:/usr/sbin/nologin\n"
 	"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 
 static const char shadow[] =
@@ -33,6 +35,7 @@ static const char shadow[] =
 	"lp:*:19000:0:99999:7:::\n"
 	"mail:*:19000:0:99999:7:::\n"
 	"backup:*:19000:0:99999:7:::\n"
+	"sshd:*:19000:0:99999:7:::\n"
 	"nobody:*:19000:0:99999:7:::\n";
 
 static const char group[] =

@@ -9,7 +9,6 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "gate/gate.h"
@@ -24,10 +23,12 @@
 #include "psv/net.h"
 #include "psv/preflight.h"
 #include "psv/samba_identity.h"
+#include "psv/service_run.h"
 #include "psv/share.h"
 #include "psv/supervise.h"
 #include "psv/template.h"
 #include "psv/walk.h"
+#include "service/capability.h"
 #include "service/samba.h"
 #include "service/service.h"
 
@@ -41,25 +42,9 @@
 
 enum {
 	PROBE_WAIT_MS = 500,
-	READY_TIMEOUT_MS = 60 * 1000,
 	KILL_TIMEOUT_MS = 10 * 1000,
 	RELEASE_TIMEOUT_MS = 10 * 1000,
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void sleep_ms(long ms)
-{
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
-
-	(void)nanosleep(&ts, NULL);
-}
 
 /* preflight */
 
@@ -203,6 +188,7 @@ static void template_describe(const struct walk *w, struct strlist *ret)
 static int choose_template(struct walk *w, struct err *err)
 {
 	const char *given = w->opts->template_name ? w->opts->template_name : w->conf.template_name;
+	_cleanup_strlist_ struct strlist extra = { 0 };
 	struct template t;
 	int r;
 
@@ -214,12 +200,13 @@ static int choose_template(struct walk *w, struct err *err)
 			(void)str_copy(w->st.template_name, sizeof(w->st.template_name), name);
 		return r;
 	}
-	r = template_build(w->psv, &t, w->opts->notice, err);
+	service_packages(&w->conf, &extra);
+	r = template_build(w->psv, &extra, &t, w->opts->notice, err);
 	if (r < 0) {
 		struct err why = *err;
 
 		/* What ran yesterday still runs when the packages of today cannot be read. */
-		if (template_newest(w->psv, &t, NULL) != 0)
+		if (template_newest(w->psv, &extra, &t, NULL) != 0)
 			return err_wrap(err, r, "cannot make a template");
 		walk_notice(w, "cannot make a template of the installed packages (%s): an older one is taken", why.text);
 		err_clear(err);
@@ -391,6 +378,8 @@ static int init_up(struct walk *w, struct err *err)
 	for (size_t i = 0; services[i]; i++)
 		if (services[i]->wanted(&w->conf))
 			s.bounding |= services[i]->capabilities;
+	/* One that is added later has no other bounding set. */
+	s.bounding |= capability_allowed();
 	r = inside_spawn(&s, &pid, err);
 	if (r < 0)
 		return r;
@@ -416,63 +405,11 @@ static int init_down(struct walk *w, struct err *err)
 
 static void services_describe(const struct walk *w, struct strlist *ret)
 {
-	for (size_t i = 0; services[i]; i++)
-		if (services[i]->wanted(&w->conf))
-			strlist_addf(ret, "services: start %s and wait until it answers", services[i]->name);
-}
+	_cleanup_service_set_ struct service_set set = { 0 };
 
-/* ready_pause_ms: a start takes at most a sixteenth longer than the service needed. */
-static long ready_pause_ms(int64_t waited_ms)
-{
-	int64_t pause_ms = waited_ms / 16;
-
-	return pause_ms < 1 ? 1 : pause_ms > 100 ? 100 : (long)pause_ms;
-}
-
-static int service_wait_ready(struct walk *w, const struct service *s, struct err *err)
-{
-	int64_t began = now_ms(), deadline = began + READY_TIMEOUT_MS;
-
-	if (!s->ready || w->conf.n_addresses == 0)
-		return 0;
-	for (;;) {
-		_cleanup_free_ struct inside_status *list = NULL;
-		size_t n = 0;
-		int r = s->ready(&w->conf, &w->conf.addresses[0].addr);
-
-		if (r != -EAGAIN)
-			return r < 0 ? err_set(err, r, "%s gives a wrong answer: %m", s->name) : 0;
-		r = inside_status(w->conn, &list, &n, err);
-		if (r < 0)
-			return r;
-		for (size_t i = 0; i < n; i++) {
-			if (strcmp(list[i].name, s->name) != 0 || list[i].restarts < 3)
-				continue;
-			(void)err_set(err, -EIO, "%s ended %u times instead of answering", s->name, list[i].restarts);
-			return err_hint(err, -EIO, "`vnas logs %s` shows what it wrote", w->name);
-		}
-		if (now_ms() > deadline) {
-			(void)err_set(err, -ETIME, "%s did not answer within %d s", s->name, READY_TIMEOUT_MS / 1000);
-			return err_hint(err, -ETIME, "`vnas logs %s` shows what it wrote", w->name);
-		}
-		sleep_ms(ready_pause_ms(now_ms() - began));
-	}
-}
-
-static int service_start(struct walk *w, const struct service *s, struct err *err)
-{
-	struct inside_service in = {
-		.capabilities = s->capabilities,
-		.stop_signal = s->stop_signal,
-		.reload_signal = s->reload_signal,
-	};
-	int r;
-
-	(void)str_copy(in.name, sizeof(in.name), s->name);
-	s->argv(&w->conf, &in.argv);
-	r = inside_service_start(w->conn, &in, err);
-	strlist_free(&in.argv);
-	return r;
+	service_set_of(services, &w->conf, &set);
+	for (size_t i = 0; i < set.n; i++)
+		strlist_addf(ret, "services: start %s and wait until it answers", set.v[i]->name);
 }
 
 /* samba_waits: smbd whose accounts lie in a directory ends until that answers; PID 1 starts it again and again. */
@@ -498,39 +435,41 @@ static int directory_up(struct walk *w, const struct inside_ref *ref, struct err
 
 static int services_up(struct walk *w, struct err *err)
 {
+	_cleanup_service_set_ struct service_set set = { 0 };
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
-	int r;
+	struct service_host host = { .server = w->name, .ref = &ref };
+	int r = 0;
 
 	w->conn = inside_connect(w->st.init_pid, w->st.init_start, err);
 	if (w->conn < 0)
 		return w->conn;
+	host.conn = w->conn;
 	if (w->conf.smb_enabled)
 		samba_identity_keep(w->psv, &w->conf, &ref, w->opts->notice);
 	r = directory_prepare(&w->conf, &ref, err);
 	if (r < 0)
 		return err_wrap(err, r, "directory");
-	for (size_t i = 0; services[i]; i++) {
-		if (!services[i]->wanted(&w->conf))
-			continue;
-		r = service_start(w, services[i], err);
+	service_set_of(services, &w->conf, &set);
+	for (size_t i = 0; r == 0 && i < set.n; i++) {
+		r = service_begin(&host, &w->conf, set.v[i], err);
 		if (r < 0)
-			return err_wrap(err, r, "service %s", services[i]->name);
+			(void)err_wrap(err, r, "service %s", set.v[i]->name);
 	}
+	if (r < 0)
+		return r;
 	r = directory_up(w, &ref, err);
 	if (r < 0)
 		return err_wrap(err, r, "directory");
 	/* While they come up. */
 	share_folders(&w->conf, &ref, w->opts->notice);
-	for (size_t i = 0; services[i]; i++) {
-		if (!services[i]->wanted(&w->conf))
+	for (size_t i = 0; r == 0 && i < set.n; i++) {
+		if (set.v[i] == &samba_service && samba_waits(w))
 			continue;
-		if (services[i] == &samba_service && samba_waits(w))
-			continue;
-		r = service_wait_ready(w, services[i], err);
+		r = service_await(&host, &w->conf, set.v[i], err);
 		if (r < 0)
-			return err_wrap(err, r, "service %s", services[i]->name);
+			(void)err_wrap(err, r, "service %s", set.v[i]->name);
 	}
-	return 0;
+	return r;
 }
 
 static int services_down(struct walk *w, struct err *err)

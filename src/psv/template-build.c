@@ -133,7 +133,7 @@ static void set_created(json_t *meta)
 	(void)json_object_set_new(meta, "created_ns", json_integer(now.tv_nsec));
 }
 
-static json_t *describe(const struct dpkg *d, const char *source)
+static json_t *describe(const struct dpkg *d, const char *source, const char *extra)
 {
 	json_t *meta = json_object(), *packages = json_object();
 
@@ -141,6 +141,7 @@ static json_t *describe(const struct dpkg *d, const char *source)
 		if (d->packages[i].chosen)
 			(void)json_object_set_new(packages, d->packages[i].name, json_string(d->packages[i].version));
 	(void)json_object_set_new(meta, "source", json_string(source));
+	(void)json_object_set_new(meta, "extra", json_string(extra));
 	(void)json_object_set_new(meta, "packages", packages);
 	set_created(meta);
 	return meta;
@@ -209,7 +210,7 @@ static int make_tree(const struct dpkg *d, int build, const char *init_path, str
 }
 
 /* In a folder of its own, which the caller removes. */
-static int build_in(const struct psv *psv, int dir, const char *folder, struct template *ret,
+static int build_in(const struct psv *psv, int dir, const struct strlist *extra, const char *folder, struct template *ret,
 		    void (*progress)(const char *line), struct err *err)
 {
 	_cleanup_close_ int build = dir_open(dir, folder);
@@ -227,7 +228,9 @@ static int build_in(const struct psv *psv, int dir, const char *folder, struct t
 	if (r == 0)
 		r = dpkg_read(&d, err);
 	if (r == 0)
-		r = template_choose(&d, err);
+		r = template_choose(&d, extra, err);
+	if (r == 0 && !template_extra_str(extra, t.extra))
+		r = err_set(err, -ENAMETOOLONG, "the names of all packages together are too long");
 	if (r == 0)
 		r = template_fingerprint(&d, init, t.source, err);
 	if (r == 0 && progress)
@@ -244,11 +247,11 @@ static int build_in(const struct psv *psv, int dir, const char *folder, struct t
 	if (r == 0)
 		r = dpkg_wait(DPKG_WAIT_MS, progress, err);
 	if (r == 0)
-		r = template_source(psv, after, err);
+		r = template_source(psv, extra, after, err);
 	if (r == 0 && strcmp(after, t.source) != 0)
 		r = err_set(err, -EAGAIN, "the installed packages changed meanwhile: try again");
 	if (r == 0) {
-		meta = describe(&d, t.source);
+		meta = describe(&d, t.source, t.extra);
 		r = publish(dir, build, t.name, meta, err);
 	}
 	json_decref(meta);
@@ -259,71 +262,76 @@ static int build_in(const struct psv *psv, int dir, const char *folder, struct t
 	return template_read_meta(dir, t.name, ret) == 0 ? 0 : err_set(err, -EIO, "the new template cannot be read back");
 }
 
-/* 0; 1: there is none of that source yet. */
-static int find_source(int dir, const char *source, struct template *ret, struct err *err)
+/* 0; 1: there is none of that source yet.  It becomes the newest of those with the same extra packages. */
+static int find_source(int dir, const char *source, const struct strlist *extra, struct template *ret, struct err *err)
 {
 	_cleanup_free_ struct template *list = NULL;
+	char wanted[TEMPLATE_EXTRA_MAX];
+	bool newer = false;
 	size_t n;
 	int r = template_list_at(dir, &list, &n, err);
 
 	if (r < 0)
 		return r;
+	(void)template_extra_str(extra, wanted);
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(list[i].source, source) != 0)
+		if (strcmp(list[i].source, source) != 0) {
+			newer |= strcmp(list[i].extra, wanted) == 0;
 			continue;
+		}
 		*ret = list[i];
-		return i == 0 ? 0 : make_newest(dir, ret, err);
+		return newer ? make_newest(dir, ret, err) : 0;
 	}
 	return 1;
 }
 
-static int build_once(const struct psv *psv, int dir, struct template *ret, void (*progress)(const char *line),
-		      struct err *err)
+static int build_once(const struct psv *psv, int dir, const struct strlist *extra, struct template *ret,
+		      void (*progress)(const char *line), struct err *err)
 {
 	char source[NAME_DIGITS + 1], folder[sizeof(BUILD_PREFIX) + 12];
 	int r = sweep(dir, err);
 
 	if (r == 0)
-		r = template_source(psv, source, err);
+		r = template_source(psv, extra, source, err);
 	if (r == 0)
-		r = find_source(dir, source, ret, err);
+		r = find_source(dir, source, extra, ret, err);
 	if (r <= 0)
 		return r;
 	(void)str_format(folder, sizeof(folder), BUILD_PREFIX "%d", (int)getpid());
 	if (mkdirat(dir, folder, 0700) < 0)
 		return err_set(err, -errno, "cannot make a folder to build in: %m");
-	r = build_in(psv, dir, folder, ret, progress, err);
+	r = build_in(psv, dir, extra, folder, ret, progress, err);
 	(void)dir_remove_tree_at(dir, folder);
 	return r;
 }
 
 /* With the lock held.  Again when dpkg came in between. */
-static int find_or_build(const struct psv *psv, int dir, struct template *ret, void (*progress)(const char *line),
-			 struct err *err)
+static int find_or_build(const struct psv *psv, int dir, const struct strlist *extra, struct template *ret,
+			 void (*progress)(const char *line), struct err *err)
 {
 	int r = -EAGAIN;
 
 	for (int i = 0; i < BUILD_TRIES && r == -EAGAIN; i++) {
 		r = dpkg_wait(DPKG_WAIT_MS, progress, err);
 		if (r == 0)
-			r = build_once(psv, dir, ret, progress, err);
+			r = build_once(psv, dir, extra, ret, progress, err);
 	}
 	return r;
 }
 
-/* Every start comes this way: 0 when the newest template is of the installed packages, without waiting for a lock or for
- * dpkg; 1: there is something to do. */
-static int newest_fits(const struct psv *psv, int dir, struct template *ret, struct err *err)
+/* Every start comes this way: 0 when the newest template of that kind is of the installed packages, without waiting for a
+ * lock or for dpkg; 1: there is something to do. */
+static int newest_fits(const struct psv *psv, int dir, const struct strlist *extra, struct template *ret, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = NULL;
 	char source[NAME_DIGITS + 1];
 	struct template t;
 	struct dirent *e;
-	int r = template_source(psv, source, err);
+	int r = template_source(psv, extra, source, err);
 
 	if (r < 0)
 		return r;
-	r = template_newest(psv, &t, err);
+	r = template_newest(psv, extra, &t, err);
 	if (r != 0 || strcmp(t.source, source) != 0)
 		return r < 0 ? r : 1;
 	*ret = t;
@@ -338,15 +346,16 @@ static int newest_fits(const struct psv *psv, int dir, struct template *ret, str
 	return 0;
 }
 
-int template_build(const struct psv *psv, struct template *ret, void (*progress)(const char *line), struct err *err)
+int template_build(const struct psv *psv, const struct strlist *extra, struct template *ret,
+		   void (*progress)(const char *line), struct err *err)
 {
 	_cleanup_close_ int dir = template_folder(psv, err);
-	int r = dir < 0 ? dir : newest_fits(psv, dir, ret, err);
+	int r = dir < 0 ? dir : newest_fits(psv, dir, extra, ret, err);
 
 	if (r == 1)
 		r = template_lock(dir, progress, err);
 	if (r == 1) {
-		r = find_or_build(psv, dir, ret, progress, err);
+		r = find_or_build(psv, dir, extra, ret, progress, err);
 		if (r == 0)
 			template_prune(psv, dir, progress);
 	}

@@ -381,6 +381,17 @@ int dpkg_files(const struct dpkg *d, struct strlist *ret, struct err *err)
 	return 0;
 }
 
+const char *dpkg_owner(const struct dpkg *d, const char *path)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		_cleanup_strlist_ struct strlist files = { 0 };
+
+		if (package_files(d, &d->packages[i], &files, NULL) == 0 && strlist_has(&files, path))
+			return d->packages[i].name;
+	}
+	return NULL;
+}
+
 int dpkg_wait(int timeout_ms, void (*progress)(const char *line), struct err *err)
 {
 	_cleanup_close_ int fd = open(DPKG_ADMIN "/lock", O_RDWR | O_CLOEXEC | O_NOCTTY);

@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 #include "lib/str.h"
+#include "psv/template.h"
 
 struct err;
 struct psv;
-struct template;
 
 /* The recipe, template-recipe.c.  A change of what it selects or of how the image is written must count up
  * RECIPE_VERSION, or machines keep the template that they have. */
@@ -58,6 +58,8 @@ struct dpkg_package *dpkg_find(const struct dpkg *d, const char *name);
 int dpkg_choose(struct dpkg *d, const char *name, struct err *err);
 /* dpkg_files: the files of the chosen packages that the recipe wants, relative to /usr, sorted, each once. */
 int dpkg_files(const struct dpkg *d, struct strlist *ret, struct err *err);
+/* dpkg_owner: the first package that has one of these files, relative to /usr; NULL: none. */
+const char *dpkg_owner(const struct dpkg *d, const char *path);
 /* dpkg_wait: returns when no dpkg is writing.  -EBUSY: still after timeout_ms. */
 int dpkg_wait(int timeout_ms, void (*progress)(const char *line), struct err *err);
 
@@ -84,7 +86,9 @@ int template_lock(int dir, void (*progress)(const char *line), struct err *err);
 int template_remove_at(const struct psv *psv, int dir, const char *name, struct err *err);
 /* template_prune: removes old ones that nothing uses; the caller has the lock. */
 void template_prune(const struct psv *psv, int dir, void (*progress)(const char *line));
-int template_choose(struct dpkg *d, struct err *err);
+int template_choose(struct dpkg *d, const struct strlist *extra, struct err *err);
+/* template_extra_str: as it is written into a description.  false: too long. */
+bool template_extra_str(const struct strlist *extra, char buf[TEMPLATE_EXTRA_MAX]);
 int template_fingerprint(const struct dpkg *d, const char *init_path, char ret[TEMPLATE_NAME_DIGITS + 1],
 			 struct err *err);
 int template_sha256(const char *path, char ret[TEMPLATE_NAME_DIGITS + 1], struct err *err);

@@ -24,11 +24,55 @@
 
 #define SOURCE_CACHE ".source"
 
-enum { NAME_DIGITS = TEMPLATE_NAME_DIGITS, RESOLVE_MIN_DIGITS = 6 };
+enum { NAME_DIGITS = TEMPLATE_NAME_DIGITS, RESOLVE_MIN_DIGITS = 6, CACHE_LINES = 16 };
 
 /* ---- What goes in ---- */
 
-int template_choose(struct dpkg *d, struct err *err)
+static int choose_extra(struct dpkg *d, const struct strlist *extra, struct err *err)
+{
+	for (size_t i = 0; extra && i < extra->n; i++) {
+		int r = recipe_leaves_out(extra->v[i]) ?
+				err_set(err, -EINVAL, "package %s is none that a template can have: it serves the installation of "
+					"others, or is an interpreter", extra->v[i]) :
+				dpkg_choose(d, extra->v[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+bool template_extra_str(const struct strlist *extra, char buf[TEMPLATE_EXTRA_MAX])
+{
+	_cleanup_strbuf_ struct strbuf text = { 0 };
+
+	for (size_t i = 0; extra && i < extra->n; i++)
+		strbuf_addf(&text, "%s%s", i ? " " : "", extra->v[i]);
+	return str_copy(buf, TEMPLATE_EXTRA_MAX, strbuf_str(&text));
+}
+
+bool template_misses(const struct strlist *extra, const char *program, char **ret_package)
+{
+	_cleanup_strlist_ struct strlist files = { 0 };
+	char buf[PATH_MAX];
+	const char *path = path_below_usr(program, buf, sizeof(buf)), *owner;
+	bool misses = false;
+	struct dpkg d;
+
+	/* What cannot be read is told by who makes the template. */
+	if (!path || dpkg_read(&d, NULL) < 0)
+		return false;
+	*ret_package = NULL;
+	if (template_choose(&d, extra, NULL) == 0 && dpkg_files(&d, &files, NULL) == 0)
+		misses = !strlist_has(&files, path);
+	owner = misses ? dpkg_owner(&d, path) : NULL;
+	if (owner)
+		*ret_package = xstrdup(owner);
+	dpkg_free(&d);
+	return misses;
+}
+
+int template_choose(struct dpkg *d, const struct strlist *extra, struct err *err)
 {
 	for (const struct recipe_package *p = recipe_base; p->name; p++) {
 		int r = p->optional && !dpkg_find(d, p->name) ? 0 : dpkg_choose(d, p->name, err);
@@ -44,7 +88,7 @@ int template_choose(struct dpkg *d, struct err *err)
 				return err_wrap(err, r, "service %s", services[i]->name);
 		}
 	}
-	return 0;
+	return choose_extra(d, extra, err);
 }
 
 int template_init_path(char *buf, size_t size, struct err *err)
@@ -118,7 +162,7 @@ static void add_stat(struct strbuf *key, const char *path)
 		    st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 }
 
-static void source_key(const char *init_path, struct strbuf *ret)
+static void source_key(const char *init_path, const struct strlist *extra, struct strbuf *ret)
 {
 	strbuf_addf(ret, "%d", RECIPE_VERSION);
 	add_stat(ret, DPKG_ADMIN "/status");
@@ -128,19 +172,38 @@ static void source_key(const char *init_path, struct strbuf *ret)
 	for (size_t i = 0; services[i]; i++)
 		for (const char *const *name = services[i]->packages; name && *name; name++)
 			strbuf_addf(ret, " %s", *name);
+	for (size_t i = 0; extra && i < extra->n; i++)
+		strbuf_addf(ret, " +%s", extra->v[i]);
 	strbuf_addstr(ret, "\n");
 }
 
-static bool source_cached(int dir, const struct strbuf *key, char ret[NAME_DIGITS + 1])
+/* The cache has a line "DIGITS KEY" for each of the last sets of packages that were asked for. */
+static bool source_cached(const char *text, const struct strbuf *key, char ret[NAME_DIGITS + 1])
 {
-	_cleanup_free_ char *text = NULL;
-	size_t len;
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		if (strcspn(line, "\n") < NAME_DIGITS + 1 || line[NAME_DIGITS] != ' ' ||
+		    !str_starts(line + NAME_DIGITS + 1, key->buf))
+			continue;
+		memcpy(ret, line, NAME_DIGITS);
+		ret[NAME_DIGITS] = '\0';
+		return true;
+	}
+	return false;
+}
 
-	if (file_read_at(dir, SOURCE_CACHE, TEMPLATE_META_MAX_BYTES, &text, &len) < 0 || len != key->len + NAME_DIGITS ||
-	    memcmp(text, key->buf, key->len) != 0)
-		return false;
-	memcpy(ret, text + key->len, NAME_DIGITS + 1);
-	return true;
+static void source_remember(int dir, const char *old, const struct strbuf *key, const char *digits)
+{
+	_cleanup_strbuf_ struct strbuf text = { 0 };
+	unsigned lines = 1;
+
+	strbuf_addf(&text, "%s %s", digits, key->buf);
+	for (; *old && lines < CACHE_LINES; lines++) {
+		size_t n = strcspn(old, "\n");
+
+		strbuf_addf(&text, "%.*s\n", (int)n, old);
+		old += n + (old[n] == '\n');
+	}
+	(void)file_write_atomic_at(dir, SOURCE_CACHE, text.buf, text.len, 0600); /* only a cache */
 }
 
 int template_folder(const struct psv *psv, struct err *err)
@@ -163,9 +226,10 @@ int template_folder(const struct psv *psv, struct err *err)
 	return fd;
 }
 
-int template_source(const struct psv *psv, char ret_source[65], struct err *err)
+int template_source(const struct psv *psv, const struct strlist *extra, char ret_source[65], struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf key = { 0 };
+	_cleanup_free_ char *cache = NULL;
 	_cleanup_close_ int dir = -1;
 	struct dpkg d;
 	char init[PATH_MAX], digits[NAME_DIGITS + 1];
@@ -176,20 +240,21 @@ int template_source(const struct psv *psv, char ret_source[65], struct err *err)
 	dir = template_folder(psv, err);
 	if (dir < 0)
 		return dir;
-	source_key(init, &key);
-	if (source_cached(dir, &key, ret_source))
+	source_key(init, extra, &key);
+	if (file_read_at(dir, SOURCE_CACHE, TEMPLATE_META_MAX_BYTES, &cache, NULL) < 0)
+		cache = xstrdup("");
+	if (source_cached(cache, &key, ret_source))
 		return 0;
 	r = dpkg_read(&d, err);
 	if (r < 0)
 		return r;
-	r = template_choose(&d, err);
+	r = template_choose(&d, extra, err);
 	if (r == 0)
 		r = template_fingerprint(&d, init, digits, err);
 	dpkg_free(&d);
 	if (r < 0)
 		return r;
-	strbuf_addstr(&key, digits);
-	(void)file_write_atomic_at(dir, SOURCE_CACHE, key.buf, key.len, 0600); /* only a cache */
+	source_remember(dir, cache, &key, digits);
 	memcpy(ret_source, digits, sizeof(digits));
 	return 0;
 }
@@ -220,6 +285,9 @@ int template_read_meta(int dir, const char *name, struct template *ret)
 	o = json_loadb(text, len, 0, NULL);
 	if (o && json_unpack(o, "{s:s, s:I, s:I}", "source", &source, "created", &created, "created_ns", &created_ns) == 0 &&
 	    str_copy(t.source, sizeof(t.source), source) && str_copy(t.name, sizeof(t.name), name)) {
+		const char *extra = json_string_value(json_object_get(o, "extra"));
+
+		(void)str_copy(t.extra, sizeof(t.extra), extra ? extra : ""); /* older ones have none */
 		t.bytes = (uint64_t)st.st_size;
 		t.created = created;
 		t.created_ns = (uint32_t)created_ns;
@@ -276,18 +344,23 @@ int template_list(const struct psv *psv, struct template **ret, size_t *ret_n, s
 	return dir < 0 ? dir : template_list_at(dir, ret, ret_n, err);
 }
 
-int template_newest(const struct psv *psv, struct template *ret, struct err *err)
+int template_newest(const struct psv *psv, const struct strlist *extra, struct template *ret, struct err *err)
 {
 	_cleanup_free_ struct template *list = NULL;
+	char wanted[TEMPLATE_EXTRA_MAX];
 	size_t n;
 	int r = template_list(psv, &list, &n, err);
 
 	if (r < 0)
 		return r;
-	if (n == 0)
-		return 1;
-	*ret = list[0];
-	return 0;
+	(void)template_extra_str(extra, wanted);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(list[i].extra, wanted) != 0)
+			continue;
+		*ret = list[i];
+		return 0;
+	}
+	return 1;
 }
 
 int template_resolve(const struct psv *psv, const char *given, char ret_name[65], struct err *err)

@@ -30,10 +30,30 @@ struct service {
 	int (*ready)(const struct conf *conf, const struct ipaddr *address);
 	int stop_signal;                    /* SIGTERM */
 	int reload_signal;                  /* SIGHUP; 0: cannot reload */
+	const struct conf_service *configured; /* it is [service NAME]; NULL: a row of the table */
 };
 
 extern const struct service *const services[]; /* NULL-terminated */
 const struct service *service_find(const char *name); /* NULL: none of that name */
+
+/* All that a Vsv runs, in the order of starting: the rows of the table that are wanted, then [service NAME] as rows of
+ * their own.  Points into the configuration. */
+struct service_set {
+	const struct service **v; /* NULL-terminated */
+	size_t n;
+	struct service_own *own;
+};
+void service_set_of(const struct service *const *table, const struct conf *conf, struct service_set *ret);
+void service_set_free(struct service_set *s);
+#define _cleanup_service_set_ __attribute__((cleanup(service_set_free)))
+const struct service *service_set_find(const struct service_set *s, const char *name);
+
+/* service_argv, service_ready: as the row's own functions, for whatever kind of row.  service_ready: 0 also when it has no
+ * sign of readiness. */
+void service_argv(const struct service *s, const struct conf *conf, struct strlist *ret);
+int service_ready(const struct service *s, const struct conf *conf, const struct ipaddr *address);
+/* service_packages: the packages of all [service NAME], sorted, each once. */
+void service_packages(const struct conf *conf, struct strlist *ret);
 
 /* Keys of [smb] that vnas owns and therefore refuses: NULL-terminated, lower case, single spaces. */
 extern const char *const samba_owned_keys[];

@@ -3,7 +3,6 @@
  * answer comes from a tenant, so every field is checked against what was received, and the time for all of it is limited. */
 #include "service/smb_probe.h"
 
-#include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
 #include <poll.h>
@@ -12,10 +11,10 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "lib/addr.h"
 #include "lib/cleanup.h"
+#include "service/tcp_probe.h"
 
 enum {
 	SMB2_HEADER_BYTES = 64,
@@ -72,57 +71,6 @@ struct negotiate_answer { /* 2.2.4, as far as it is read */
 	uint16_t dialect;
 } __attribute__((packed));
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* wait_for: 0, or -EAGAIN when the time is over. */
-static int wait_for(int fd, short events, int64_t deadline)
-{
-	for (;;) {
-		struct pollfd p = { .fd = fd, .events = events };
-		int64_t left = deadline - now_ms();
-		int r;
-
-		if (left < 0)
-			return -EAGAIN;
-		r = poll(&p, 1, (int)left);
-		if (r > 0)
-			return 0;
-		if (r == 0 || errno != EINTR)
-			return -EAGAIN;
-	}
-}
-
-static int connect_to(const struct ipaddr *a, uint16_t port, int64_t deadline)
-{
-	_cleanup_close_ int fd = socket(a->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	int error = 0, r;
-	socklen_t len = sizeof(error);
-
-	if (fd < 0)
-		return -EAGAIN;
-	memcpy(&v4.sin_addr, a->bytes, sizeof(v4.sin_addr));
-	memcpy(&v6.sin6_addr, a->bytes, sizeof(v6.sin6_addr));
-	if (a->family == AF_INET)
-		r = connect(fd, (struct sockaddr *)&v4, sizeof(v4));
-	else
-		r = connect(fd, (struct sockaddr *)&v6, sizeof(v6));
-	if (r < 0 && errno != EINPROGRESS)
-		return -EAGAIN;
-	if (wait_for(fd, POLLOUT, deadline) < 0)
-		return -EAGAIN;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error != 0)
-		return -EAGAIN;
-	return steal_fd(&fd);
-}
-
 static void request_fill(struct negotiate_request *q)
 {
 	*q = (struct negotiate_request){
@@ -151,7 +99,7 @@ static int send_all(int fd, const void *data, size_t len, int64_t deadline)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno != EAGAIN || wait_for(fd, POLLOUT, deadline) < 0))
+		if (n < 0 && (errno != EAGAIN || probe_wait(fd, POLLOUT, deadline) < 0))
 			return -EAGAIN;
 		if (n < 0)
 			continue;
@@ -168,7 +116,7 @@ static int receive_all(int fd, void *data, size_t len, int64_t deadline)
 	while (len > 0) {
 		ssize_t n;
 
-		if (wait_for(fd, POLLIN, deadline) < 0)
+		if (probe_wait(fd, POLLIN, deadline) < 0)
 			return -EAGAIN;
 		n = recv(fd, p, len, 0);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
@@ -206,10 +154,10 @@ static bool answer_is_valid(const struct negotiate_answer *a)
 
 int smb_probe(const struct ipaddr *address, uint16_t port, int timeout_ms)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = probe_now_ms() + timeout_ms;
 	struct negotiate_request q;
 	struct negotiate_answer a;
-	_cleanup_close_ int fd = connect_to(address, port, deadline);
+	_cleanup_close_ int fd = probe_connect(address, port, deadline);
 	uint32_t length;
 
 	if (fd < 0)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vsv/proto.h"
 #include "vsv/seccomp.h"
 
 #define BIT(cap) (1ULL << (cap))
@@ -33,8 +34,9 @@ static int set_bounding(uint64_t keep)
 	return 0;
 }
 
-/* set_capabilities: permitted and effective become what is kept of the permitted ones; inheritable and ambient empty. */
-static int set_capabilities(uint64_t keep)
+/* set_capabilities: permitted and effective become what is kept of the permitted ones; ambient empty, inheritable too
+ * unless inherit. */
+static int set_capabilities(uint64_t keep, bool inherit)
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct d[2];
@@ -44,7 +46,7 @@ static int set_capabilities(uint64_t keep)
 	for (unsigned i = 0; i < 2; i++) {
 		d[i].permitted &= (uint32_t)(keep >> (32 * i));
 		d[i].effective = d[i].permitted;
-		d[i].inheritable = 0;
+		d[i].inheritable = inherit ? d[i].permitted : 0;
 	}
 	return syscall(SYS_capset, &h, d) < 0 ? -errno : 0;
 }
@@ -148,14 +150,14 @@ int confine_init(uint64_t bounding, uint32_t nofile, const struct seccomp_pass *
 	if (r < 0)
 		return r;
 	*ret_step = "drop capabilities";
-	r = set_capabilities(bounding | confine_own_capabilities);
+	r = set_capabilities(bounding | confine_own_capabilities, false);
 	if (r < 0)
 		return r;
 	*ret_step = "load the seccomp filter";
 	return seccomp_load_all(pass);
 }
 
-int confine_child(uint64_t capabilities, bool file_handles, const char **ret_step)
+int confine_child(uint64_t capabilities, uint32_t flags, const char **ret_step)
 {
 	int r;
 
@@ -168,10 +170,20 @@ int confine_child(uint64_t capabilities, bool file_handles, const char **ret_ste
 	if (r < 0)
 		return r;
 	*ret_step = "load the seccomp filter";
-	return file_handles ? 0 : seccomp_load_no_file_handles();
+	return seccomp_load_child(!(flags & PROTO_SERVICE_FILE_HANDLES), flags & PROTO_SERVICE_NO_XATTRS);
 }
 
 int confine_drop(uint64_t capabilities)
 {
-	return set_capabilities(capabilities);
+	return set_capabilities(capabilities, false);
+}
+
+int confine_drop_ambient(uint64_t capabilities)
+{
+	int r = set_capabilities(capabilities, true);
+
+	for (unsigned long cap = 0; r == 0 && cap < 64; cap++)
+		if ((capabilities & (1ULL << cap)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			r = -errno;
+	return r;
 }

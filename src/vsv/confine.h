@@ -15,7 +15,11 @@ extern const uint64_t confine_own_capabilities;
  * seccomp_load_all()'s descriptor or -errno; *ret_step says what failed. */
 int confine_init(uint64_t bounding, uint32_t nofile, const struct seccomp_pass *pass, const char **ret_step);
 
-/* confine_child: for a child that is still root: its limit of open files, its own bounding set, and no open_by_handle_at unless file_handles. */
-int confine_child(uint64_t capabilities, bool file_handles, const char **ret_step);
+/* confine_child: for a child that is still root: its limit of open files, its own bounding set, and the filters that the
+ * flags of a service (vsv/proto.h) ask for. */
+int confine_child(uint64_t capabilities, uint32_t flags, const char **ret_step);
 /* confine_drop: the child's last step, after it has changed its user.  0 or -errno. */
 int confine_drop(uint64_t capabilities);
+/* confine_drop_ambient: the same for a child that has become another user and kept its capabilities (PR_SET_KEEPCAPS): its
+ * program has them too. */
+int confine_drop_ambient(uint64_t capabilities);

@@ -51,6 +51,7 @@ void init_syslog_read(int fd);
 struct service_slot {
 	bool used;
 	char name[PROTO_NAME_MAX];
+	char user[PROTO_NAME_MAX]; /* "": root */
 	uint64_t capabilities;
 	int stop_signal, reload_signal;
 	uint32_t flags;
@@ -62,7 +63,7 @@ struct service_slot {
 	unsigned delay_ms;
 	uint32_t restarts;
 	int last_exit;
-	bool stopping, again; /* asked to stop; and to start again after it */
+	bool stopping, again, forget; /* asked to stop; and to start again after it, or to be forgotten */
 	int log_fds[2];       /* its standard output and error: both ends, so that it outlives each run */
 	size_t line_len;
 	char args[PROTO_SERVICE_ARGS_BYTES];
@@ -71,8 +72,11 @@ struct service_slot {
 
 extern struct service_slot service_slots[SERVICES_MAX];
 
-/* service_add: a checked message.  0 or -errno. */
-int service_add(const struct proto_service_start *m);
+/* service_start, service_add: a checked message of that name.  0 or -errno. */
+int service_start(const struct proto_service_start *m);
+int service_add(const struct proto_service_add *m);
+/* service_remove: as service_act, and then there is none of that name. */
+int service_remove(const char *name, uint32_t *ret_wait);
 /* service_act: the services that a caller must wait for, as a bit mask.  -ENOENT, -EOPNOTSUPP: no reload signal. */
 int service_act(const struct proto_service_act *m, uint32_t *ret_wait);
 /* service_unsettled: of the mask, those that are still on their way. */

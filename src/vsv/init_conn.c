@@ -22,6 +22,8 @@ static union {
 	char bytes[PROTO_MESSAGE_MAX];
 	struct proto_header header;
 	struct proto_service_start service_start;
+	struct proto_service_add service_add;
+	struct proto_service_remove service_remove;
 	struct proto_service_act service_act;
 	struct proto_exec exec;
 	struct proto_ack ack;
@@ -130,6 +132,14 @@ static void start_exec(struct connection *c)
 	c->exec_pid = pid;
 }
 
+static void wait_or_reply(struct connection *c, int r)
+{
+	if (r < 0 || c->waiting == 0)
+		reply(c->fd, PROTO_RESULT, r, "");
+	else
+		conn_flush(c);
+}
+
 /* handle: a checked request.  false: the connection ends. */
 static bool handle(struct connection *c, int type)
 {
@@ -137,14 +147,18 @@ static bool handle(struct connection *c, int type)
 
 	switch (type) {
 	case PROTO_SERVICE_START:
-		reply(c->fd, PROTO_RESULT, service_add(&message.service_start), "");
+		reply(c->fd, PROTO_RESULT, service_start(&message.service_start), "");
+		return true;
+	case PROTO_SERVICE_ADD:
+		reply(c->fd, PROTO_RESULT, service_add(&message.service_add), "");
+		return true;
+	case PROTO_SERVICE_REMOVE:
+		r = service_remove(message.service_remove.name, &c->waiting);
+		wait_or_reply(c, r);
 		return true;
 	case PROTO_SERVICE_ACT:
 		r = service_act(&message.service_act, &c->waiting);
-		if (r < 0)
-			reply(c->fd, PROTO_RESULT, r, "");
-		else
-			conn_flush(c);
+		wait_or_reply(c, r);
 		return true;
 	case PROTO_STATUS:
 		send_status(c->fd);

@@ -86,7 +86,7 @@ static void become(int conn, const struct init_user *u)
 	/* So that the command can open /dev/stdout and its terminal again. */
 	for (int fd = 0; fd < 3; fd++)
 		(void)fchown(fd, u->uid, (gid_t)-1);
-	r = confine_child(init_bounding, false, &step);
+	r = confine_child(init_bounding, 0, &step);
 	if (r < 0)
 		failed(conn, r, step);
 	if (setgroups(u->n_groups, groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 ||

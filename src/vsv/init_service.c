@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,10 +20,6 @@
 enum { DELAY_FIRST_MS = 100, DELAY_LAST_MS = 30 * 1000, STEADY_MS = 60 * 1000, STOP_MS = 10 * 1000, LINGER_MS = 1000, READS_MAX = 16 };
 
 struct service_slot service_slots[SERVICES_MAX];
-
-static const char *const environment[] = {
-	"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root", "LOGNAME=root", "LANG=C.UTF-8", NULL,
-};
 
 static struct service_slot *find(const char *name)
 {
@@ -46,10 +44,47 @@ static void child_failed(const char *step, int error)
 	_exit(127);
 }
 
+/* become_user: with the capabilities that the service has, which another user than root would lose at every step. */
+static void become_user(const struct service_slot *s, struct init_user *u)
+{
+	gid_t groups[sizeof(u->groups) / sizeof(*u->groups)];
+	int r = user_find(s->user, u);
+
+	if (r < 0)
+		child_failed("find the service's user", r);
+	for (size_t i = 0; i < u->n_groups; i++)
+		groups[i] = u->groups[i];
+	/* So that it can open /dev/stdout and /dev/stderr again. */
+	(void)fchown(1, u->uid, (gid_t)-1);
+	if (setgroups(u->n_groups, groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 ||
+	    prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresuid(u->uid, u->uid, u->uid) < 0)
+		child_failed("become the service's user", -errno);
+}
+
+/* run: the environment names the user. */
+static void run(const struct service_slot *s, const struct init_user *u) __attribute__((noreturn));
+static void run(const struct service_slot *s, const struct init_user *u)
+{
+	const char *args[PROTO_SERVICE_ARGS_BYTES / 2 + 1], *name = s->user[0] ? s->user : "root";
+	char home[300], user[64], logname[64];
+	struct text t_home = TEXT(home), t_user = TEXT(user), t_logname = TEXT(logname);
+	const char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", home, user, logname, NULL };
+
+	text_add(&t_home, "HOME=");
+	text_add(&t_home, u->home);
+	text_add(&t_user, "USER=");
+	text_add(&t_user, name);
+	text_add(&t_logname, "LOGNAME=");
+	text_add(&t_logname, name);
+	proto_args(s->args, 0, s->argc, args);
+	(void)execve(args[0], (char *const *)(uintptr_t)args, (char *const *)(uintptr_t)env);
+	child_failed(args[0], -errno);
+}
+
 static void child(const struct service_slot *s, int log) __attribute__((noreturn));
 static void child(const struct service_slot *s, int log)
 {
-	const char *args[PROTO_SERVICE_ARGS_BYTES / 2 + 1];
+	struct init_user u = { .home = "/root" };
 	const char *step;
 	int null, r;
 
@@ -58,15 +93,15 @@ static void child(const struct service_slot *s, int log)
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
 		_exit(127);
-	r = confine_child(s->capabilities, s->flags & PROTO_SERVICE_FILE_HANDLES, &step);
+	r = confine_child(s->capabilities, s->flags, &step);
 	if (r < 0)
 		child_failed(step, r);
-	r = confine_drop(s->capabilities);
+	if (s->user[0])
+		become_user(s, &u);
+	r = s->user[0] ? confine_drop_ambient(s->capabilities) : confine_drop(s->capabilities);
 	if (r < 0)
 		child_failed("drop capabilities", r);
-	proto_args(s->args, 0, s->argc, args);
-	(void)execve(args[0], (char *const *)(uintptr_t)args, (char *const *)(uintptr_t)environment);
-	child_failed(args[0], -errno);
+	run(s, &u);
 }
 
 /* wait_again: after an end, or when there was no memory to start it. */
@@ -104,40 +139,65 @@ static struct service_slot *free_slot(void)
 	return NULL;
 }
 
-int service_add(const struct proto_service_start *m)
+/* prepare: a slot of that name that nothing runs in; NULL: *ret_error says why. */
+static struct service_slot *prepare(const char *name, const char *program, int *ret_error)
 {
-	struct service_slot *s = find(m->name);
-	const char *args = (const char *)(m + 1);
+	struct service_slot *s = find(name);
 
-	if (init_is_stopping())
-		return -ESHUTDOWN;
-	if (s && s->state != PROTO_STOPPED)
-		return -EEXIST;
-	if (access(args, X_OK) < 0)
-		return -errno;
-	if (!s) {
-		s = free_slot();
-		if (!s)
-			return -ENOSPC;
-		if (pipe2(s->log_fds, O_CLOEXEC) < 0)
-			return -errno;
-		/* Only the reading end: the service's writes wait for PID 1, which always reads. */
-		(void)fcntl(s->log_fds[0], F_SETFL, O_NONBLOCK);
-		s->used = true;
-		s->line_len = 0;
-		copy_str(s->name, sizeof(s->name), m->name);
+	*ret_error = init_is_stopping() ? -ESHUTDOWN : s && s->state != PROTO_STOPPED ? -EEXIST : 0;
+	if (*ret_error == 0 && access(program, X_OK) < 0)
+		*ret_error = -errno;
+	if (*ret_error)
+		return NULL;
+	if (s)
+		return s;
+	s = free_slot();
+	if (!s || pipe2(s->log_fds, O_CLOEXEC) < 0) {
+		*ret_error = s ? -errno : -ENOSPC;
+		return NULL;
 	}
+	/* Only the reading end: the service's writes wait for PID 1, which always reads. */
+	(void)fcntl(s->log_fds[0], F_SETFL, O_NONBLOCK);
+	s->used = true;
+	s->line_len = 0;
+	copy_str(s->name, sizeof(s->name), name);
+	return s;
+}
+
+static int begin(const struct proto_service_add *m, const char *args, size_t args_len)
+{
+	int error;
+	struct service_slot *s = prepare(m->name, args, &error);
+
+	if (!s)
+		return error;
+	copy_str(s->user, sizeof(s->user), m->user);
 	s->capabilities = m->capabilities & init_bounding;
 	s->stop_signal = m->stop_signal;
 	s->reload_signal = m->reload_signal;
 	s->flags = m->flags;
 	s->argc = m->argc;
-	memcpy(s->args, args, m->h.size - sizeof(*m));
+	memcpy(s->args, args, args_len);
 	s->restarts = 0;
 	s->last_exit = -1;
 	s->delay_ms = DELAY_FIRST_MS;
+	s->forget = false;
 	start(s, clock_ms());
 	return 0;
+}
+
+int service_add(const struct proto_service_add *m)
+{
+	return begin(m, (const char *)(m + 1), m->h.size - sizeof(*m));
+}
+
+int service_start(const struct proto_service_start *m)
+{
+	struct proto_service_add add = { .capabilities = m->capabilities, .stop_signal = m->stop_signal,
+					 .reload_signal = m->reload_signal, .flags = m->flags, .argc = m->argc };
+
+	copy_str(add.name, sizeof(add.name), m->name);
+	return begin(&add, (const char *)(m + 1), m->h.size - sizeof(*m));
 }
 
 static int stop(struct service_slot *s, int64_t now)
@@ -202,6 +262,41 @@ int service_act(const struct proto_service_act *m, uint32_t *ret_wait)
 	return 0;
 }
 
+static void flush_line(struct service_slot *s)
+{
+	if (s->line_len)
+		log_add(PROTO_LOG, s->name, s->line, s->line_len);
+	s->line_len = 0;
+}
+
+static void forget(struct service_slot *s)
+{
+	service_read_log(s);
+	flush_line(s);
+	(void)close(s->log_fds[0]);
+	(void)close(s->log_fds[1]);
+	memset(s, 0, sizeof(*s));
+}
+
+int service_remove(const char *name, uint32_t *ret_wait)
+{
+	struct service_slot *s = find(name);
+	int r;
+
+	if (!s)
+		return -ENOENT;
+	s->again = false;
+	r = stop(s, clock_ms());
+	if (s->state == PROTO_STOPPED) {
+		forget(s);
+		*ret_wait = 0;
+		return 0;
+	}
+	s->forget = r == 0;
+	*ret_wait = 1u << (s - service_slots);
+	return r;
+}
+
 uint32_t service_unsettled(uint32_t mask)
 {
 	for (size_t i = 0; i < SERVICES_MAX; i++)
@@ -231,6 +326,10 @@ static void stopped(struct service_slot *s, int64_t now)
 	s->stopping = false;
 	s->state = PROTO_STOPPED;
 	say_ended(s, s->last_exit);
+	if (s->forget) {
+		forget(s);
+		return;
+	}
 	if (s->again && !init_is_stopping())
 		start(s, now);
 }
@@ -287,9 +386,7 @@ static void add_lines(struct service_slot *s, const char *p, size_t n)
 			s->line[s->line_len++] = *p;
 		if (*p != '\n' && s->line_len < sizeof(s->line))
 			continue;
-		if (s->line_len)
-			log_add(PROTO_LOG, s->name, s->line, s->line_len);
-		s->line_len = 0;
+		flush_line(s);
 	}
 }
 

@@ -70,6 +70,25 @@ static bool check_boot(const void *msg, size_t len)
 	return m->zero == 0 && m->nofile > 0;
 }
 
+static bool check_service_add(const void *msg, size_t len)
+{
+	const struct proto_service_add *m = msg;
+	const uint32_t known = PROTO_SERVICE_FILE_HANDLES | PROTO_SERVICE_NO_XATTRS;
+
+	return ended(m->name, sizeof(m->name)) && proto_name_ok(m->name) && ended(m->user, sizeof(m->user)) &&
+	       m->stop_signal > 0 && m->stop_signal <= SIGNAL_MAX && m->reload_signal >= 0 &&
+	       m->reload_signal <= SIGNAL_MAX && (m->flags & ~known) == 0 && strings_ok(m, sizeof(*m), len, m->argc) &&
+	       ((const char *)(m + 1))[0] == '/';
+}
+
+static bool check_service_remove(const void *msg, size_t len)
+{
+	const struct proto_service_remove *m = msg;
+
+	(void)len;
+	return ended(m->name, sizeof(m->name)) && proto_name_ok(m->name);
+}
+
 static bool check_service_start(const void *msg, size_t len)
 {
 	const struct proto_service_start *m = msg;
@@ -164,6 +183,8 @@ static const struct rule rules[] = {
 	[PROTO_SUBSCRIBE] = { sizeof(struct proto_subscribe), 0, check_subscribe },
 	[PROTO_ACK] = { sizeof(struct proto_ack), 0, NULL },
 	[PROTO_STOP] = { sizeof(struct proto_stop), 0, check_stop },
+	[PROTO_SERVICE_ADD] = { sizeof(struct proto_service_add), PROTO_SERVICE_ARGS_BYTES, check_service_add },
+	[PROTO_SERVICE_REMOVE] = { sizeof(struct proto_service_remove), 0, check_service_remove },
 	[PROTO_RESULT] = { sizeof(struct proto_result), 0, check_result },
 	[PROTO_STATUS_ROW] = { sizeof(struct proto_status_row), 0, check_status_row },
 	[PROTO_EXEC_STREAMS] = { sizeof(struct proto_header), 0, NULL },

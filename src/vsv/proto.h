@@ -51,6 +51,8 @@ enum proto_type {
 	PROTO_SUBSCRIBE = 20,     /* proto_subscribe; answer: PROTO_RECORD for ever, PROTO_BYE at the orderly end */
 	PROTO_ACK = 21,           /* proto_ack: no answer */
 	PROTO_STOP = 22,          /* proto_stop: PID 1 ends; that it is gone is the answer */
+	PROTO_SERVICE_ADD = 24,   /* proto_service_add: as PROTO_SERVICE_START, for what has a user or more flags */
+	PROTO_SERVICE_REMOVE = 25, /* proto_service_remove; answer: PROTO_RESULT when it has ended and is forgotten */
 	/* Answers. */
 	PROTO_RESULT = 32,        /* proto_result */
 	PROTO_STATUS_ROW = 33,    /* proto_status_row, with a pidfd when pid is not 0 */
@@ -84,7 +86,10 @@ struct proto_result {
 	char words[PROTO_WORDS_MAX];
 };
 
-enum { PROTO_SERVICE_FILE_HANDLES = 1 }; /* may call open_by_handle_at */
+enum {
+	PROTO_SERVICE_FILE_HANDLES = 1, /* may call open_by_handle_at */
+	PROTO_SERVICE_NO_XATTRS = 2,    /* may not write extended attributes; only of PROTO_SERVICE_ADD */
+};
 
 struct proto_service_start {
 	struct proto_header h;
@@ -95,6 +100,23 @@ struct proto_service_start {
 	uint32_t argc;
 	char name[PROTO_NAME_MAX];
 	/* then argc strings, each with its NUL; the first is an absolute path */
+};
+
+struct proto_service_add {
+	struct proto_header h;
+	uint64_t capabilities; /* which another user than root keeps too */
+	int32_t stop_signal;
+	int32_t reload_signal; /* 0: cannot reload */
+	uint32_t flags;
+	uint32_t argc;
+	char name[PROTO_NAME_MAX];
+	char user[PROTO_NAME_MAX]; /* "": root */
+	/* then argc strings, as above */
+};
+
+struct proto_service_remove {
+	struct proto_header h;
+	char name[PROTO_NAME_MAX];
 };
 
 enum proto_act { PROTO_ACT_STOP = 0, PROTO_ACT_RESTART = 1, PROTO_ACT_RELOAD = 2 };

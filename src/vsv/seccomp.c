@@ -43,7 +43,7 @@ enum {
 	NR_io_uring_setup = 425, NR_io_uring_enter = 426, NR_io_uring_register = 427, NR_open_tree = 428,
 	NR_move_mount = 429, NR_fsopen = 430, NR_fsconfig = 431, NR_fsmount = 432, NR_fspick = 433, NR_clone3 = 435,
 	NR_pidfd_getfd = 438, NR_process_madvise = 440, NR_mount_setattr = 442, NR_quotactl_fd = 443,
-	NR_memfd_secret = 447,
+	NR_memfd_secret = 447, NR_setxattrat = 463, NR_removexattrat = 466,
 };
 
 static const struct {
@@ -362,12 +362,23 @@ int seccomp_load_all(const struct seccomp_pass *pass)
 	return load(&p, SECCOMP_FILTER_FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV);
 }
 
-int seccomp_load_no_file_handles(void)
+int seccomp_load_child(bool no_file_handles, bool no_xattrs)
 {
+	/* As on a file system without them: what copies attributes where it can goes on without.  A filter cannot read the
+	 * attribute's name, and user.NTACL, which decides who may do what by SMB, is smbd's alone to write. */
+	static const int xattrs[] = {
+		SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr,
+		NR_setxattrat, NR_removexattrat,
+	};
 	struct program p = { .n = 0 };
 
+	if (!no_file_handles && !no_xattrs)
+		return 0;
 	emit_begin(&p);
-	return_if(&p, SYS_open_by_handle_at, EPERM);
+	if (no_file_handles)
+		return_if(&p, SYS_open_by_handle_at, EPERM);
+	for (size_t i = 0; no_xattrs && i < sizeof(xattrs) / sizeof(*xattrs); i++)
+		return_if(&p, (uint32_t)xattrs[i], EOPNOTSUPP);
 	emit_return(&p, 0);
 	return load(&p, 0);
 }

@@ -42,6 +42,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		touch_args(msg, sizeof(*s), s->argc);
 		break;
 	}
+	case PROTO_SERVICE_ADD: {
+		struct proto_service_add *s = (void *)msg;
+
+		touch_args(msg, sizeof(*s), s->argc);
+		if (strlen(s->user) >= PROTO_NAME_MAX)
+			abort();
+		break;
+	}
 	case PROTO_EXEC: {
 		struct proto_exec *e = (void *)msg;
 

@@ -63,6 +63,6 @@ void fixture_build(const struct psv *psv, struct template *t)
 {
 	struct err e = { 0 };
 
-	if (template_build(psv, t, NULL, &e) < 0)
+	if (template_build(psv, NULL, t, NULL, &e) < 0)
 		test_fail(__FILE__, __LINE__, e.text);
 }

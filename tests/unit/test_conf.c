@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "lib/err.h"
 #include "psv/conf.h"
+#include "service/capability.h"
 #include "test.h"
 
 static const char whole[] =
@@ -30,6 +33,7 @@ static const char whole[] =
 	"\tmemory = 2G\n"
 	"tasks = 2000\n"
 	"files = 16384\n"
+	"log = 32M\n"
 	"[volume root]\n"
 	"size  = 2G\n"
 	"[volume data]\n"
@@ -58,7 +62,82 @@ static const char whole[] =
 	"smb.vfs objects = recycle\n"
 	"[share \xe5\x85\xb1\xe6\x9c\x89 2]\n"
 	"path = /srv/tmp\n"
-	"guest = yes\n";
+	"guest = yes\n"
+	"[service sshd]\n"
+	"command = /usr/sbin/sshd -D -o \"Subsystem sftp internal-sftp\"\n"
+	"prepare = /usr/bin/mkdir -p /run/sshd\n"
+	"prepare = /usr/bin/ssh-keygen -A\n"
+	"ready = tcp:22\n"
+	"user = _ssh\n"
+	"capabilities = CAP_SETUID setgid\n"
+	"package = openssh-server\n"
+	"package = libpam-modules\n"
+	"stop signal = INT\n";
+
+static void check_service(const struct conf_service *s)
+{
+	CHECK_STR(s->command, "/usr/sbin/sshd -D -o \"Subsystem sftp internal-sftp\"");
+	CHECK_INT(s->prepare.n, 2);
+	CHECK_INT(s->ready_port, 22);
+	CHECK_STR(s->user, "_ssh");
+	CHECK_INT(s->capabilities, 1 << CAP_SETUID | 1 << CAP_SETGID);
+	CHECK_INT(s->packages.n, 2);
+	CHECK_INT(s->stop_signal, SIGINT);
+}
+
+static void check_words(const char *text, const char *wanted)
+{
+	struct strlist words = { 0 };
+	char all[256] = "";
+	size_t n = 0;
+
+	if (!conf_words_split(text, &words))
+		(void)str_copy(all, sizeof(all), "?");
+	else
+		for (size_t i = 0; i < words.n; i++)
+			n += (size_t)snprintf(all + n, sizeof(all) - n, "<%s>", words.v[i]);
+	CHECK_STR(all, wanted);
+	strlist_free(&words);
+}
+
+TEST(conf_commands_are_words)
+{
+	check_words("", "");
+	check_words(" \t", "");
+	check_words("/a b\tc ", "</a><b><c>");
+	check_words("/a \"b c\" 'd e'f\"g\"", "</a><b c><d efg>");
+	check_words("/a \"\" ''", "</a><><>");
+	check_words("/a \"b\\\"c\\\\d\\e\" 'f\\'", "</a><b\"c\\d\\e><f\\>");
+	check_words("/a $HOME `id` * ~ # ; | \\n", "</a><$HOME><`id`><*><~><#><;><|><\\n>");
+	check_words("/a \"b", "?");
+	check_words("/a 'b\"", "?");
+	check_words("/a \"b\\\"", "?");
+}
+
+/* Each has a number, and what a tenant's program may have is a short list. */
+TEST(conf_capabilities)
+{
+	static const char *const allowed[] = {
+		"chown", "dac_override", "fowner", "fsetid", "kill", "lease", "net_bind_service", "setgid", "setuid", "sys_chroot",
+	};
+	_cleanup_strbuf_ struct strbuf all = { 0 };
+	const char *reason;
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++) {
+		int cap = capability_find(allowed[i], &reason);
+
+		CHECK(cap >= 0 && !reason);
+		set |= UINT64_C(1) << cap;
+	}
+	CHECK(set == capability_allowed());
+	CHECK_INT(capability_find("cap_sys_admin", &reason), CAP_SYS_ADMIN);
+	CHECK(reason && *reason);
+	CHECK_INT(capability_find("all", &reason), -EINVAL);
+	CHECK_INT(capability_find("", &reason), -EINVAL);
+	capability_print(~UINT64_C(0), &all);
+	CHECK(strstr(strbuf_str(&all), " checkpoint_restore") && !strstr(strbuf_str(&all), "(null)"));
+}
 
 static void check_whole(const struct conf *c)
 {
@@ -84,6 +163,7 @@ static void check_whole(const struct conf *c)
 	CHECK(c->limits.memory_bytes == UINT64_C(2) << 30);
 	CHECK_INT(c->limits.tasks, 2000);
 	CHECK_INT(c->limits.files, 16384);
+	CHECK(c->limits.log_bytes == UINT64_C(32) << 20);
 	CHECK_INT(c->n_volumes, 3);
 	CHECK_STR(c->volumes[0].name, "root");
 	CHECK(c->volumes[0].size_bytes == UINT64_C(2) << 30 && !c->volumes[0].mount);
@@ -112,7 +192,8 @@ static void check_whole(const struct conf *c)
 	CHECK_STR(s->params[0].key, "vfs objects");
 	s = conf_share_find(c, "\xe5\x85\xb1\xe6\x9c\x89 2");
 	CHECK(s && s->smb && !s->nfs && s->guest);
-	CHECK(!conf_share_find(c, "none") && !conf_volume_find(c, "none"));
+	CHECK(!conf_share_find(c, "none") && !conf_volume_find(c, "none") && !conf_service_find(c, "none"));
+	check_service(conf_service_find(c, "sshd"));
 }
 
 TEST(conf_reads_every_key_and_its_print_reads_the_same)
@@ -181,7 +262,17 @@ static const struct {
 	{ "[]", "f:1: section [] is unknown" },
 	{ "[serve]", "f:1: section [serve] is unknown: expected [server]" },
 	{ "[pool x]", "f:1: section [pool] is unknown" },
-	{ "[service sshd]", "f:1: section [service NAME] is not available in this version" },
+	{ "[service sshd]", "f:1: [service sshd] has no 'command'" },
+	{ "[service smbd]\n", "f:1: 'smbd' is a name of vnas's own: expected another name of a service" },
+	{ "[service a]\ncommand = x\n", "f:2: key 'command': 'x' does not begin with a program: expected an absolute path without "
+					 "'//', '.' and '..'" },
+	{ "[service a]\ncommand = /x\n[service b]\ncommand = /x\nready = tcp:445\n",
+	  "f:5: key 'ready': 'tcp:445' is the port of SMB, which this server serves itself" },
+	{ "[service a]\ncommand = /x\nready = tcp:1\n[service b]\ncommand = /x\nready = tcp:1\n",
+	  "f:6: key 'ready': 'tcp:1' is doubled: [service a] has it already" },
+	{ "[service a]\ncapabilities = kill sys_admin\n",
+	  "f:2: key 'capabilities': 'kill sys_admin' names 'sys_admin', which no service of a virtual server can have: it opens "
+	  "the machine" },
 	{ "[server x]", "f:1: section [server] has no name: expected [server]" },
 	{ "[share]", "f:1: section [share] needs a name: expected [share NAME]" },
 	{ "[server]\n\n[server]", "f:3: section [server] is doubled: line 1 has it already" },

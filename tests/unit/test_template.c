@@ -209,16 +209,16 @@ TEST(template_is_built_once_and_runs_samba)
 	fixture_require();
 	fixture_psv(&psv, "psv");
 	fixture_init("1");
-	CHECK_INT(template_newest(&psv, &t, &e), 1);
+	CHECK_INT(template_newest(&psv, NULL, &t, &e), 1);
 	/* What a killed build left. */
 	CHECK(str_format(path, sizeof(path), "%s/templates/.build-123/tree", psv.lib));
 	CHECK_INT(dir_make_path(path, 0700), 0);
 	fixture_build(&psv, &t);
 	fixture_build(&psv, &again);
 	CHECK_STR(again.name, t.name);
-	CHECK_INT(template_newest(&psv, &again, &e), 0);
+	CHECK_INT(template_newest(&psv, NULL, &again, &e), 0);
 	CHECK_STR(again.name, t.name);
-	CHECK_INT(template_source(&psv, source, &e), 0);
+	CHECK_INT(template_source(&psv, NULL, source, &e), 0);
 	CHECK_STR(source, t.source);
 	CHECK_INT(template_resolve(&psv, "123", name, &e), -EINVAL);
 	(void)str_format(path, 9, "%s", t.name);
@@ -256,7 +256,7 @@ TEST(template_is_built_once_and_runs_samba)
 	(void)close(fd[0]);
 	(void)close(fd[1]);
 	CHECK_INT(template_remove(&psv, t.name, &e), 0);
-	CHECK_INT(template_newest(&psv, &t, &e), 1);
+	CHECK_INT(template_newest(&psv, NULL, &t, &e), 1);
 	free(before);
 	free(after);
 }
@@ -396,12 +396,12 @@ TEST(template_refuses_a_dynamic_init)
 	CHECK(str_format(path, sizeof(path), "%s/libexec", test_dir()));
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CHECK_INT(file_write_atomic_at(dir, "vnas-init", text, len, 0755), 0);
-	CHECK_INT(template_build(&psv, &t, NULL, &e), -ENOEXEC);
+	CHECK_INT(template_build(&psv, NULL, &t, NULL, &e), -ENOEXEC);
 	CHECK(strstr(e.text, "vnas-init is not linked statically"));
 	CHECK_INT(file_write_atomic_at(dir, "vnas-init", "#!/bin/sh", 9, 0755), 0);
-	CHECK_INT(template_build(&psv, &t, NULL, &e), -ENOEXEC);
+	CHECK_INT(template_build(&psv, NULL, &t, NULL, &e), -ENOEXEC);
 	CHECK_INT(unlinkat(dir, "vnas-init", 0), 0);
-	CHECK_INT(template_build(&psv, &t, NULL, &e), -ENOENT);
+	CHECK_INT(template_build(&psv, NULL, &t, NULL, &e), -ENOENT);
 	CHECK(str_format(path, sizeof(path), "%s/templates", psv.lib));
 	CHECK_INT(count_files(path), 1); /* .source */
 	free(text);
@@ -415,7 +415,7 @@ static pid_t start_build(const struct psv *psv)
 	if (pid == 0) {
 		struct template t;
 
-		_exit(template_build(psv, &t, NULL, NULL) < 0);
+		_exit(template_build(psv, NULL, &t, NULL, NULL) < 0);
 	}
 	return pid;
 }
@@ -458,7 +458,7 @@ TEST(template_build_survives_a_kill)
 		(void)nanosleep(&wait, NULL);
 		CHECK_INT(kill(pid, SIGKILL), 0);
 		CHECK(waitpid(pid, &status, 0) == pid);
-		r = template_newest(&psv, &t, &e);
+		r = template_newest(&psv, NULL, &t, &e);
 		CHECK(r == 0 || r == 1);
 		if (r == 1)
 			continue;
@@ -493,7 +493,7 @@ TEST(template_build_on_a_full_disk_leaves_nothing)
 		struct err e = { 0 };
 
 		CHECK_INT(mount("tmpfs", psv.lib, "tmpfs", 0, sizes[i]), 0);
-		CHECK(template_build(&psv, &t, NULL, &e) < 0);
+		CHECK(template_build(&psv, NULL, &t, NULL, &e) < 0);
 		CHECK(str_starts(e.text, "template: "));
 		CHECK(strstr(e.text, "No space left on device"));
 		CHECK_INT(count_files(path), 1); /* .source */
@@ -609,12 +609,64 @@ TEST(template_of_a_running_server_stays_when_packages_change)
 	check_smbd(new, "9.9-1", &other);
 	check_smbd(old, NULL, &after);
 	CHECK(before.st_ino == after.st_ino && before.st_size == after.st_size && before.st_size > 9);
-	CHECK_INT(template_newest(&psv, &again, &e), 0);
+	CHECK_INT(template_newest(&psv, NULL, &again, &e), 0);
 	CHECK_STR(again.name, b.name);
 	/* Put back: what was there is taken again, and is the newest. */
 	CHECK_INT(umount2("/var/lib/dpkg", MNT_DETACH), 0);
 	fixture_build(&psv, &again);
 	CHECK_STR(again.name, a.name);
-	CHECK_INT(template_newest(&psv, &again, &e), 0);
+	CHECK_INT(template_newest(&psv, NULL, &again, &e), 0);
 	CHECK_STR(again.name, a.name);
+}
+
+/* A Vsv with packages of its own has its own template, those without share one; each finds its own again, old or new. */
+TEST(template_with_further_packages)
+{
+	struct strlist extra = { 0 }, shared = { 0 }, missing = { 0 };
+	_cleanup_free_ char *package = NULL;
+	struct template common, own, again;
+	struct err e = { 0 };
+	struct psv psv;
+
+	fixture_require();
+	if (access("/usr/bin/rsync", X_OK) < 0)
+		SKIP("no rsync");
+	fixture_psv(&psv, "psv");
+	fixture_init("1");
+	strlist_add(&extra, "rsync");
+	strlist_add(&shared, "coreutils");
+	strlist_add(&missing, "no-such-package");
+	CHECK(template_misses(NULL, "/usr/bin/rsync", &package));
+	CHECK_STR(package, "rsync");
+	CHECK(!template_misses(&extra, "/usr/bin/rsync", &package));
+	CHECK(!template_misses(NULL, "/bin/sleep", &package) && !template_misses(NULL, "/srv/program", &package));
+	CHECK(template_misses(NULL, "/usr/bin/no-such-program", &package));
+	CHECK(!package);
+
+	fixture_build(&psv, &common);
+	CHECK_INT(template_build(&psv, &extra, &own, NULL, &e), 0);
+	CHECK(strcmp(own.name, common.name) != 0 && strcmp(own.source, common.source) != 0);
+	CHECK_STR(own.extra, "rsync");
+	CHECK_STR(common.extra, "");
+	/* Turn by turn, and none is made again. */
+	for (int i = 0; i < 3; i++) {
+		fixture_build(&psv, &again);
+		CHECK_STR(again.name, common.name);
+		CHECK(again.created_ns == common.created_ns);
+		CHECK_INT(template_build(&psv, &extra, &again, NULL, &e), 0);
+		CHECK_STR(again.name, own.name);
+		CHECK(again.created_ns == own.created_ns);
+	}
+	/* What every Vsv has anyway is nothing more. */
+	CHECK_INT(template_build(&psv, &shared, &again, NULL, &e), 0);
+	CHECK_STR(again.name, common.name);
+	CHECK_INT(template_newest(&psv, &extra, &again, &e), 0);
+	CHECK_STR(again.name, own.name);
+	CHECK_INT(template_newest(&psv, NULL, &again, &e), 0);
+	CHECK_STR(again.name, common.name);
+	CHECK_INT(template_newest(&psv, &missing, &again, &e), 1);
+	CHECK_INT(template_build(&psv, &missing, &again, NULL, &e), -ENOENT);
+	strlist_free(&extra);
+	strlist_free(&shared);
+	strlist_free(&missing);
 }

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "psv/service_run.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "psv/conf.h"
+#include "psv/inside.h"
+#include "psv/inside_run.h"
+#include "service/service.h"
+
+enum { READY_TIMEOUT_MS = 60 * 1000, ENDS_MAX = 3 };
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void sleep_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	(void)nanosleep(&ts, NULL);
+}
+
+/* ready_pause_ms: a start takes at most a sixteenth longer than the service needed. */
+static long ready_pause_ms(int64_t waited_ms)
+{
+	int64_t pause_ms = waited_ms / 16;
+
+	return pause_ms < 1 ? 1 : pause_ms > 100 ? 100 : (long)pause_ms;
+}
+
+static int prepare(const struct service_host *h, const struct conf_service *c, struct err *err)
+{
+	for (size_t i = 0; i < c->prepare.n; i++) {
+		_cleanup_strlist_ struct strlist words = { 0 };
+		int r;
+
+		(void)conf_words_split(c->prepare.v[i], &words);
+		r = inside_must(h->ref, (const char *const *)words.v, NULL, err);
+		if (r < 0)
+			return err_wrap(err, r, "prepare");
+	}
+	return 0;
+}
+
+int service_begin(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err)
+{
+	struct inside_service in = {
+		.capabilities = s->capabilities,
+		.stop_signal = s->stop_signal,
+		.reload_signal = s->reload_signal,
+	};
+	int r = 0;
+
+	(void)str_copy(in.name, sizeof(in.name), s->name);
+	if (s->configured) {
+		in.user = s->configured->user;
+		/* user.NTACL is smbd's alone to write. */
+		in.no_xattrs = true;
+		r = prepare(h, s->configured, err);
+	}
+	if (r < 0)
+		return r;
+	service_argv(s, conf, &in.argv);
+	r = inside_service_start(h->conn, &in, err);
+	strlist_free(&in.argv);
+	return r;
+}
+
+/* ended_often: it fails again and again. */
+static int check_ends(const struct service_host *h, const struct service *s, struct err *err)
+{
+	_cleanup_free_ struct inside_status *list = NULL;
+	size_t n = 0;
+	int r = inside_status(h->conn, &list, &n, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(list[i].name, s->name) != 0 || list[i].restarts < ENDS_MAX)
+			continue;
+		(void)err_set(err, -EIO, "%s ended %u times instead of answering", s->name, list[i].restarts);
+		return err_hint(err, -EIO, "`vnas logs %s` shows what it wrote", h->server);
+	}
+	return 0;
+}
+
+int service_await(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err)
+{
+	int64_t began = now_ms(), deadline = began + READY_TIMEOUT_MS;
+
+	if (conf->n_addresses == 0)
+		return 0;
+	for (;;) {
+		int r = service_ready(s, conf, &conf->addresses[0].addr);
+
+		if (r != -EAGAIN)
+			return r < 0 ? err_set(err, r, "%s gives a wrong answer: %m", s->name) : 0;
+		r = check_ends(h, s, err);
+		if (r < 0)
+			return r;
+		if (now_ms() > deadline) {
+			(void)err_set(err, -ETIME, "%s did not answer within %d s", s->name, READY_TIMEOUT_MS / 1000);
+			return err_hint(err, -ETIME, "`vnas logs %s` shows what it wrote", h->server);
+		}
+		sleep_ms(ready_pause_ms(now_ms() - began));
+	}
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* same_program: what PID 1 was told is the same. */
+static bool same_program(const struct conf_service *a, const struct conf_service *b)
+{
+	return same_text(a->command, b->command) && same_text(a->user, b->user) && a->capabilities == b->capabilities &&
+	       a->stop_signal == b->stop_signal;
+}
+
+static int end_old(const struct service_host *h, const struct conf *from, const struct conf *to, struct err *err)
+{
+	for (size_t i = from->n_services; i > 0; i--) {
+		const struct conf_service *old = &from->services[i - 1], *new = conf_service_find(to, old->name);
+		int r = new && same_program(old, new) ? 0 : inside_service_remove(h->conn, old->name, err);
+
+		if (r < 0)
+			return err_wrap(err, r, "service %s", old->name);
+	}
+	return 0;
+}
+
+static bool is_new(const struct conf *from, const struct service *s)
+{
+	const struct conf_service *old = s->configured ? conf_service_find(from, s->name) : NULL;
+
+	return s->configured && (!old || !same_program(old, s->configured));
+}
+
+/* begin_new: positive: the running template does not have it. */
+static int begin_new(const struct service_host *h, const struct conf *from, const struct conf *to,
+		     const struct service *s, struct err *err)
+{
+	_cleanup_strlist_ struct strlist had = { 0 }, has = { 0 };
+	bool same_packages;
+	int r = service_begin(h, to, s, err);
+
+	if (r == -EEXIST)
+		return 0; /* it was never ended */
+	if (r != -ENOENT)
+		return r < 0 ? r : service_await(h, to, s, err);
+	service_packages(from, &had);
+	service_packages(to, &has);
+	same_packages = had.n == has.n;
+	for (size_t i = 0; same_packages && i < has.n; i++)
+		same_packages = strcmp(had.v[i], has.v[i]) == 0;
+	if (same_packages)
+		return r;
+	err_clear(err);
+	return 1;
+}
+
+static int apply(const struct service_host *h, const struct conf *from, const struct conf *to,
+		 struct strlist *ret_restart, struct err *err)
+{
+	_cleanup_service_set_ struct service_set set = { 0 };
+	int r = end_old(h, from, to, err);
+
+	if (r < 0)
+		return r;
+	service_set_of(services, to, &set);
+	for (size_t i = 0; i < set.n; i++) {
+		if (!is_new(from, set.v[i]))
+			continue;
+		r = begin_new(h, from, to, set.v[i], err);
+		if (r < 0)
+			return err_wrap(err, r, "service %s", set.v[i]->name);
+		if (r > 0 && ret_restart)
+			strlist_addf(ret_restart, "[service %s] package", set.v[i]->name);
+	}
+	return 0;
+}
+
+int service_change(const struct service_host *h, const struct conf *from, const struct conf *to,
+		   struct strlist *ret_restart, struct err *err)
+{
+	struct err ignored = { 0 };
+	int r = apply(h, from, to, ret_restart, err);
+
+	if (r < 0)
+		(void)apply(h, to, from, NULL, &ignored);
+	return r;
+}

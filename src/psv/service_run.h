@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starting services under a running PID 1, and bringing what runs there from one configuration to another. */
+#pragma once
+
+#include "lib/str.h"
+
+struct conf;
+struct err;
+struct inside_ref;
+struct service;
+
+/* Where they run. */
+struct service_host {
+	const char *server;
+	const struct inside_ref *ref;
+	int conn;
+};
+
+/* service_begin: what prepares it is run, then it is started. */
+int service_begin(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err);
+/* service_await: until it answers at the first address; at most a minute, or until it has ended three times. */
+int service_await(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err);
+/* service_change: ends what `to` does not have any more, starts what is new, and starts again what is another program now;
+ * the rows of the table stay.  When one of them fails, all are as before.  What the template that runs does not have is
+ * added to ret_restart, which may be NULL. */
+int service_change(const struct service_host *h, const struct conf *from, const struct conf *to,
+		   struct strlist *ret_restart, struct err *err);
