@@ -70,6 +70,25 @@ vnas user add s1 local --password-stdin <<<"pw-local"
 vnas share add s1 all
 check "a user of its own" smb client1 "$NET4.11" all local pw-local ls
 
+# Questions without end to the first department's server, from its own Vsv: the other one's users do not notice.
+ten_logons() {
+	local n began=${EPOCHREALTIME/./}
+
+	for ((n = 0; n < 10; n++)); do
+		smb client1 "$NET4.12" docs tanaka pw-2 ls >/dev/null || return 1
+	done
+	echo $(((${EPOCHREALTIME/./} - began) / 1000))
+}
+quiet=$(ten_logons)
+vnas exec s1 -- bash -c 'while :; do ypcat passwd.byname; done' >/dev/null 2>&1 </dev/null &
+flood=$!
+sleep 0.5
+flooded=$(ten_logons) || flooded=failed
+check "the flood was one" kill $flood
+wait $flood 2>/dev/null || true
+note "ten logons at the other Vsv: $quiet ms, $flooded ms while the first one's directory is flooded"
+check "the other Vsv serves on" test "$flooded" -lt $((quiet * 5))
+
 # The first server goes away.
 nis_start nis2
 nis_stop nis1
