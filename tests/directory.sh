@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Real directory servers, each on a client host of a test's own network (tests/network.sh). Expects
-# tests/lib.sh.
+# Real directory servers, each on a client host of a test's own network (tests/network.sh), and what the tests of them share,
+# which expects tests/lib.sh.
 
 # step_is SERVER NAME STEP RESULT PATTERN [WORD…]: what `directory test` says of a step.
 step_is() {

@@ -141,17 +141,6 @@ check_json() {
 	fi
 }
 
-# eventually SECONDS COMMAND…: tries again until the command succeeds; fails when the time is over.
-eventually() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
-
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		((${EPOCHREALTIME/./} < end)) || return 1
-		sleep 0.05
-	done
-}
-
 # --- vnas ---------------------------------------------------------------------------------------------------------------
 
 vnas() {

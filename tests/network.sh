@@ -66,3 +66,14 @@ psv_network() {
 	ip addr add "$NET4.1/24" dev lan
 	ip addr add "$NET6:1/64" dev lan nodad
 }
+
+# eventually SECONDS COMMAND…: tries again until the command succeeds; fails when the time is over.
+eventually() {
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		((${EPOCHREALTIME/./} < end)) || return 1
+		sleep 0.05
+	done
+}
