@@ -2,10 +2,10 @@
 #include "lib/output.h"
 
 #include <errno.h>
+#include <libsmartcols/libsmartcols.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/columns.h"
 #include "lib/printable.h"
 #include "lib/str.h"
 
@@ -49,26 +49,38 @@ static void cell_text(const json_t *v, enum column_kind kind, struct strbuf *out
 
 static int print_table(json_t *list, const struct column *columns, size_t n_columns)
 {
-	_cleanup_columns_ struct columns table;
+	struct libscols_table *table = scols_new_table();
 	json_t *row;
 	size_t i;
+	int r = -ENOMEM;
 
-	columns_begin(&table, n_columns);
+	if (!table)
+		return r;
 	for (size_t c = 0; c < n_columns; c++) {
-		table.right[c] = columns[c].kind == COL_NUMBER || columns[c].kind == COL_SIZE;
-		columns_add(&table, columns[c].title);
+		bool number = columns[c].kind == COL_NUMBER || columns[c].kind == COL_SIZE;
+
+		if (!scols_table_new_column(table, columns[c].title, 0, number ? SCOLS_FL_RIGHT : 0))
+			goto out;
 	}
 	json_array_foreach(list, i, row) {
+		struct libscols_line *line = scols_table_new_line(table, NULL);
+
+		if (!line)
+			goto out;
 		for (size_t c = 0; c < n_columns; c++) {
 			_cleanup_strbuf_ struct strbuf text = { 0 };
 			const json_t *v = json_object_get(row, columns[c].key);
 
 			if (v)
 				cell_text(v, columns[c].kind, &text);
-			columns_add(&table, text.len ? strbuf_str(&text) : "-");
+			if (scols_line_set_data(line, c, text.len ? strbuf_str(&text) : "-") < 0)
+				goto out;
 		}
 	}
-	return json_array_size(list) ? columns_print(&table, stdout) : 0;
+	r = json_array_size(list) ? scols_print_table(table) : 0;
+out:
+	scols_unref_table(table);
+	return r;
 }
 
 int output_json(const char *name, json_t *list)

@@ -10,7 +10,6 @@
 
 #include "lib/addr.h"
 #include "lib/cleanup.h"
-#include "lib/columns.h"
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/output.h"
@@ -195,29 +194,4 @@ TEST(output_is_safe_for_a_terminal)
 		CHECK_STR(text, cases[i].safe);
 		free(text);
 	}
-}
-
-TEST(columns_are_as_wide_as_what_they_hold)
-{
-	static const char *const cells[] = {
-		"NAME", "SIZE", "COMMENT", "a", "12", "x", "日本", "3", "\033[2J\t", "é", "4567890", "-",
-	};
-	struct columns c;
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	CHECK(f);
-	columns_begin(&c, 3);
-	c.right[1] = true;
-	for (size_t i = 0; i < sizeof(cells) / sizeof(*cells); i++)
-		columns_add(&c, cells[i]);
-	CHECK_INT(columns_print(&c, f), 0);
-	columns_end(&c);
-	(void)fclose(f);
-	CHECK_STR(text, "NAME    SIZE COMMENT\n"
-			"a         12 x\n"
-			"日本       3 \\x1b[2J\\x09\n"
-			"é    4567890 -\n");
-	free(text);
 }
