@@ -101,6 +101,7 @@ int cmd_adopt(struct call *c, struct err *err);
 int cmd_template_build(struct call *c, struct err *err);
 int cmd_template_list(struct call *c, struct err *err);
 int cmd_template_remove(struct call *c, struct err *err);
+int cmd_sessions(struct call *c, struct err *err);
 int cmd_share_add(struct call *c, struct err *err);
 int cmd_share_set(struct call *c, struct err *err);
 int cmd_share_remove(struct call *c, struct err *err);

@@ -43,6 +43,10 @@ static int take_edit(const struct call *c, struct share_edit *e, struct lists *l
 
 	if (r == 0)
 		r = flag(c, "guest", "no-guest", &e->guest, err);
+	if (r == 0)
+		r = flag(c, "audit", "no-audit", &e->audit, err);
+	if (r == 0)
+		r = flag(c, "recycle", "no-recycle", &e->recycle, err);
 	if (r < 0)
 		return r;
 	e->name = c->words.v[0];
@@ -90,7 +94,8 @@ int cmd_share_list(struct call *c, struct err *err)
 {
 	static const struct column columns[] = {
 		{ "name", "SHARE", COL_TEXT },          { "path", "PATH", COL_TEXT },   { "protocols", "BY", COL_LIST },
-		{ "read_only", "READ ONLY", COL_BOOL }, { "guest", "GUEST", COL_BOOL }, { "clients", "CLIENTS", COL_LIST },
+		{ "read_only", "READ ONLY", COL_BOOL }, { "guest", "GUEST", COL_BOOL }, { "audit", "AUDIT", COL_BOOL },
+		{ "recycle", "RECYCLE", COL_BOOL }, { "clients", "CLIENTS", COL_LIST },
 		{ "read", "READ", COL_LIST },           { "write", "WRITE", COL_LIST }, { "comment", "COMMENT", COL_TEXT },
 	};
 	json_t *shares = NULL;
@@ -98,5 +103,5 @@ int cmd_share_list(struct call *c, struct err *err)
 
 	if (r == 0)
 		r = pick_one(c, "share", &shares, err);
-	return r < 0 ? r : output_list(c->json, "shares", shares, columns, 9);
+	return r < 0 ? r : output_list(c->json, "shares", shares, columns, sizeof(columns) / sizeof(*columns));
 }

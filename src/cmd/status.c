@@ -91,6 +91,13 @@ static void print_refused(const json_t *refused)
 	(void)putchar('\n');
 }
 
+static void print_smb(const json_t *smb)
+{
+	(void)printf("%-18s from %s, %s, signing %s, encryption %s\n", "SMB",
+		     json_string_value(json_object_get(smb, "min_protocol")), json_string_value(json_object_get(smb, "ntlm")),
+		     json_string_value(json_object_get(smb, "signing")), json_string_value(json_object_get(smb, "encryption")));
+}
+
 /* print_lines: "degraded: …" or "warning: …" for each of a list. */
 static void print_lines(const json_t *o, const char *key)
 {
@@ -115,6 +122,9 @@ static void print_one(json_t *o)
 	part = json_object_get(o, "refused");
 	if (part)
 		print_refused(part);
+	part = json_object_get(o, "smb");
+	if (part)
+		print_smb(part);
 	part = json_object_get(o, "volumes");
 	if (json_array_size(part)) {
 		(void)putchar('\n');

@@ -105,6 +105,10 @@ static const struct cmd_option share_options[] = {
 	{ "write", "@GROUP|USER", "may write (repeatable)" },
 	{ "guest", NULL, "without a password" },
 	{ "no-guest", NULL, "takes --guest back" },
+	{ "audit", NULL, "log who opens, renames and deletes what and changes which rights" },
+	{ "no-audit", NULL, "takes --audit back" },
+	{ "recycle", NULL, "what is deleted by SMB goes to the folder .recycle" },
+	{ "no-recycle", NULL, "takes --recycle back" },
 	{ "comment", "TEXT", "shown to clients" },
 	{ 0 }
 };
@@ -176,6 +180,7 @@ const struct cmd cmd_table[] = {
 	{ "logs", NULL, "NAME [-f] [--since TIME]", "what its services wrote", logs_options,
 	  CMD_NAME | CMD_JSON, 0, 0, cmd_logs },
 	{ "events", NULL, "[NAME]", "what happened to it", NULL, CMD_JSON, 0, 1, cmd_events },
+	{ "sessions", NULL, "NAME", "who is connected, and which files are open", NULL, CMD_NAME | CMD_JSON, 0, 0, cmd_sessions },
 	{ "share", "add", "NAME SHARE [--path P]", "share a folder", share_options, CMD_NAME, 1, 1, cmd_share_add },
 	{ "share", "set", "NAME SHARE", "change a share", share_options, CMD_NAME, 1, 1, cmd_share_set },
 	{ "share", "remove", "NAME SHARE", "end a share; its folder stays", NULL, CMD_NAME, 1, 1, cmd_share_remove },

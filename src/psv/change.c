@@ -18,6 +18,8 @@
 #include "psv/net.h"
 #include "psv/preflight.h"
 #include "psv/running.h"
+#include "psv/samba_policy.h"
+#include "psv/share.h"
 #include "psv/service_run.h"
 #include "psv/walk.h"
 #include "service/service.h"
@@ -44,6 +46,14 @@ static bool has_address(const struct conf *c, const struct conf_address *a)
 static bool same(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_list(const struct strlist *a, const struct strlist *b)
+{
+	for (size_t i = 0; i < a->n && a->n == b->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return a->n == b->n;
 }
 
 static void need_restart(const struct reload *l, bool changed, const char *what)
@@ -75,6 +85,9 @@ static void find_restarts(const struct reload *l)
 	need_restart(l, !same(a->hostname, b->hostname), "[server] hostname");
 	need_restart(l, !same(a->netbios_name, b->netbios_name), "[server] netbios name");
 	need_restart(l, !same(a->workgroup, b->workgroup), "[server] workgroup");
+	need_restart(l, !same_list(&a->aliases, &b->aliases), "[server] alias");
+	need_restart(l, !same(a->timezone, b->timezone), "[server] timezone");
+	need_restart(l, a->discovery != b->discovery, "[server] discovery");
 	need_restart(l, a->stack != b->stack, "[server] stack");
 	need_restart(l, !same(a->template_name, b->template_name), "[server] template");
 	need_restart(l, a->limits.files != b->limits.files, "[limits] files");
@@ -184,6 +197,21 @@ static int reload_services(struct reload *l, struct err *err)
 	return service_change(&host, &l->old, &w->conf, l->opts->ret_restart, err);
 }
 
+static int reload_accounts(const struct walk *w, struct err *err)
+{
+	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
+
+	return samba_policy_apply(w->psv, &w->conf, &ref, err);
+}
+
+/* What an edited file has more than the verbs made: nothing of it makes a reload fail. */
+static void reload_folders(const struct reload *l)
+{
+	const struct inside_ref ref = inside_ref(l->w.st.init_pid, l->w.st.init_start);
+
+	share_folders(&l->w.conf, &ref, l->opts->notice);
+}
+
 static int reload_all(struct reload *l, struct err *err)
 {
 	struct walk *w = &l->w;
@@ -209,8 +237,12 @@ static int reload_all(struct reload *l, struct err *err)
 	}
 	if (r == 0)
 		r = reload_services(l, err);
+	if (r == 0 && w->conf.smb_enabled && l->old.smb_enabled)
+		r = reload_accounts(w, err);
 	if (r == 0)
 		r = remove_addresses(l, err);
+	if (r == 0)
+		reload_folders(l);
 	return r < 0 ? r : running_conf_write(w->psv, w->name, w->conf_text, err);
 }
 

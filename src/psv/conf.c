@@ -89,6 +89,8 @@ void conf_free(struct conf *c)
 	}
 	free(c->services);
 	free_params(c->smb, c->n_smb);
+	strlist_free(&c->aliases);
+	free(c->timezone);
 	free(c->hostname);
 	free(c->workgroup);
 	free(c->netbios_name);

@@ -92,6 +92,8 @@ struct conf_share {
 	char *name;
 	char *path;              /* absolute, inside; below a volume's mount */
 	bool smb, nfs, read_only, guest;
+	bool audit;              /* what clients open, rename, delete and grant is logged */
+	bool recycle;            /* what they delete goes to .recycle */
 	char *comment;           /* or NULL */
 	struct strlist clients;  /* networks or addresses; none: all */
 	struct strlist read;     /* users, and groups as @NAME; both lists empty: every user of the Vsv may write */
@@ -129,6 +131,14 @@ struct conf_service { /* a program of the administrator's choice, run by PID 1 *
 	unsigned line;
 };
 
+struct conf_passwords { /* 0: Samba's own default */
+	uint32_t length;           /* at least so many characters */
+	uint32_t age_days;         /* valid for so long */
+	uint32_t history;          /* so many old ones are refused */
+	uint32_t lockout_attempts; /* wrong ones in a row that lock an account */
+	uint32_t lockout_minutes;
+};
+
 struct conf_limits { /* 0: the safe default of limits.c */
 	uint64_t memory_bytes;
 	uint32_t tasks;
@@ -141,6 +151,8 @@ struct conf {
 	char *hostname;      /* default: NAME, with - for _ */
 	char *workgroup;     /* default WORKGROUP */
 	char *netbios_name;  /* upper case; default: the first 15 characters of the first label of hostname */
+	struct strlist aliases; /* more NetBIOS names, upper case */
+	char *timezone;      /* default Etc/UTC */
 	enum conf_stack stack;
 	bool autostart;              /* default yes */
 	bool discovery;              /* broadcast and discovery groups allowed; default no */
@@ -164,6 +176,7 @@ struct conf {
 	size_t n_smb;
 	bool smb_enabled;            /* [smb] enabled = yes|no, default yes */
 	struct conf_directory directory;
+	struct conf_passwords passwords;
 };
 
 struct conf_pool {

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "service/samba.h"
+
 /* mkfs.xfs(8) refuses less than 300M, and the label needs one more. */
 static const uint64_t XFS_LEAST_BYTES = UINT64_C(301) << 20;
 
@@ -17,6 +19,11 @@ static int check_names(const struct conf_parser *p)
 		return conf_bad(p, conf_line_of(p, CONF_SECTION_SERVER, 0, conf_has(p, CONF_SECTION_SERVER, 0, "netbios name")
 									   ? "netbios name" : "workgroup"),
 				"'%s' is both the workgroup and the NetBIOS name: expected two names", c->netbios_name);
+	for (size_t i = 0; i < c->aliases.n; i++)
+		if (strcasecmp(c->aliases.v[i], c->netbios_name) == 0 || strcasecmp(c->aliases.v[i], c->workgroup) == 0)
+			return conf_bad(p, conf_line_of(p, CONF_SECTION_SERVER, 0, "alias"),
+					"key 'alias': '%s' is the server's NetBIOS name or workgroup already: expected another name",
+					c->aliases.v[i]);
 	return 0;
 }
 
@@ -76,17 +83,39 @@ static int check_volume(const struct conf_parser *p, size_t i)
 	return 0;
 }
 
+/* Each user's own folder: whose it is follows from its name. */
+static int check_homes(const struct conf_parser *p, size_t i)
+{
+	static const char *const refused[] = { "read", "write", "guest" };
+	const struct conf_share *s = &p->conf->shares[i];
+
+	for (size_t k = 0; k < sizeof(refused) / sizeof(*refused); k++)
+		if (k < 2 ? conf_has(p, CONF_SECTION_SHARE, i, refused[k]) : s->guest)
+			return conf_bad(p, conf_line_of(p, CONF_SECTION_SHARE, i, refused[k]),
+					"key '%s': [share homes] is each user's own folder: expected no such key", refused[k]);
+	if (s->nfs)
+		return conf_bad(p, conf_line_of(p, CONF_SECTION_SHARE, i, "protocols"),
+				"key 'protocols': [share homes] is a share of SMB alone: expected smb");
+	return 0;
+}
+
 static int check_share(const struct conf_parser *p, size_t i)
 {
 	const struct conf_share *s = &p->conf->shares[i];
 	unsigned line = conf_line_of(p, CONF_SECTION_SHARE, i, "path");
 	const struct conf_volume *on = NULL;
+	bool homes = samba_share_is_homes(s->name);
+	int r = homes ? check_homes(p, i) : 0;
 
+	if (r < 0)
+		return r;
 	if (!s->path)
 		return conf_bad(p, s->line, "[share %s] has no 'path'", s->name);
 	for (size_t j = 1; j < p->conf->n_volumes; j++)
 		if (conf_path_below(s->path, p->conf->volumes[j].mount))
 			on = &p->conf->volumes[j];
+	if (homes && conf_path_below(s->path, "/home"))
+		return 0;
 	if (!on && (!conf_path_below(s->path, "/srv") || strcmp(s->path, "/srv") == 0))
 		return conf_bad(p, line, "key 'path': '%s' lies on no volume: expected a folder below a volume's mount or below "
 				"/srv", s->path);

@@ -58,18 +58,20 @@ struct conf_type {
 	void (*print)(struct strbuf *out, const char *key, const void *target);
 };
 
-extern const struct conf_type conf_type_address, conf_type_bool, conf_type_client, conf_type_comment,
+extern const struct conf_type conf_type_address, conf_type_alias, conf_type_bool, conf_type_client, conf_type_comment,
 	conf_type_device, conf_type_directory, conf_type_dn, conf_type_dns, conf_type_domain, conf_type_files, conf_type_fs,
 	conf_type_gateway, conf_type_hostname, conf_type_ldap_uri, conf_type_log, conf_type_memory, conf_type_mount,
 	conf_type_netbios, conf_type_nis_domain, conf_type_nis_server, conf_type_param_server,
 	conf_type_param_share, conf_type_path, conf_type_peer, conf_type_pool, conf_type_pool_path, conf_type_pool_type,
 	conf_type_protocols, conf_type_psv_file, conf_type_samba_accounts, conf_type_size, conf_type_stack, conf_type_tasks,
-	conf_type_template, conf_type_user, conf_type_uuid, conf_type_workgroup;
+	conf_type_template, conf_type_timezone, conf_type_user, conf_type_uuid, conf_type_workgroup;
 extern const struct conf_type conf_type_capabilities, conf_type_command, conf_type_package, conf_type_prepare,
 	conf_type_ready, conf_type_run_as, conf_type_signal;
+/* The rules for passwords. */
+extern const struct conf_type conf_type_attempts, conf_type_days, conf_type_history, conf_type_length, conf_type_minutes;
 
 /* Where a section and its keys stood, for messages about several lines. */
-enum { CONF_KEYS_A_SECTION = 16 };
+enum { CONF_KEYS_A_SECTION = 24 };
 struct conf_place {
 	enum conf_section section;
 	size_t index; /* in volumes, shares or pools */
@@ -108,6 +110,8 @@ void conf_print_string(struct strbuf *out, const char *key, const void *target);
 void conf_print_list(struct strbuf *out, const char *key, const void *target);
 
 /* Words and paths. */
+enum { CONF_NETBIOS_MAX_BYTES = 15, CONF_ALIASES_MAX = 32 };
+void conf_upper(char *s); /* of ASCII */
 /* conf_word_ok: letters, digits and `others`, beginning with a letter or digit. */
 bool conf_word_ok(const char *s, size_t max, const char *others);
 bool conf_path_below(const char *path, const char *folder);       /* path is folder or lies in it */

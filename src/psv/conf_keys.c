@@ -19,6 +19,9 @@ const struct conf_section_info conf_sections[CONF_SECTIONS] = {
 #define SERVER_LIST(k, t, ...) { .section = CONF_SECTION_SERVER, .key = k, .type = &t, .repeat = true, __VA_ARGS__ }
 #define LIMIT(k, t, field, ...) \
 	{ .section = CONF_SECTION_LIMITS, .key = k, .type = &t, .offset = offsetof(struct conf, limits.field), __VA_ARGS__ }
+#define PASSWORDS(k, t, field, ...)                                                                        \
+	{ .section = CONF_SECTION_DIRECTORY, .key = k, .type = &t, .offset = offsetof(struct conf, passwords.field), \
+	  .fallback = "Samba's", __VA_ARGS__ }
 #define VOLUME(k, t, field, ...) \
 	{ .section = CONF_SECTION_VOLUME, .key = k, .type = &t, .offset = offsetof(struct conf_volume, field), __VA_ARGS__ }
 #define DIRECTORY(k, t, field, ...) \
@@ -39,6 +42,10 @@ const struct conf_key conf_keys[] = {
 	SERVER("netbios name", conf_type_netbios, netbios_name,
 	       .fallback = "the first 15 characters of hostname up to its first dot, in upper case",
 	       .help = "Its name for SMB clients, in upper case; differs from workgroup."),
+	SERVER("alias", conf_type_alias, aliases, .repeat = true,
+	       .help = "One more name for SMB and NetBIOS clients, in upper case."),
+	SERVER("timezone", conf_type_timezone, timezone, .fallback = "Etc/UTC",
+	       .help = "Its time zone, a name of tz as Europe/Berlin."),
 	SERVER("stack", conf_type_stack, stack, .fallback = "shared",
 	       .help = "Whose IP stack it uses: shared is the physical server's, guarded by address."),
 	SERVER_LIST("address", conf_type_address,
@@ -93,12 +100,24 @@ const struct conf_key conf_keys[] = {
 		  .help = "ldap: whether SMB accounts are the server's own, or those of the directory."),
 	DIRECTORY("domain", conf_type_nis_domain, domain, .help = "nis: the NIS domain."),
 	DIRECTORY("server", conf_type_nis_server, servers, .repeat = true, .help = "nis: a server, by address or name."),
+	PASSWORDS("password length", conf_type_length, length, .help = "The least characters of a password."),
+	PASSWORDS("password age", conf_type_days, age_days, .help = "Days after which a password must be changed."),
+	PASSWORDS("password history", conf_type_history, history,
+		  .help = "How many of their last passwords users cannot take again."),
+	PASSWORDS("lockout attempts", conf_type_attempts, lockout_attempts,
+		  .help = "Wrong passwords in a row after which an account is locked."),
+	PASSWORDS("lockout minutes", conf_type_minutes, lockout_minutes,
+		  .help = "Minutes after which it is open again."),
 
 	SHARE("path", conf_type_path, path, .help = "The folder, below a volume's place or the root volume's /srv."),
 	{ .section = CONF_SECTION_SHARE, .key = "protocols", .type = &conf_type_protocols, .fallback = "smb",
 	  .help = "By what it is served; NFS shares lie on data volumes." },
 	SHARE("read only", conf_type_bool, read_only, .fallback = "no", .help = "Whether nobody may write."),
 	SHARE("guest", conf_type_bool, guest, .fallback = "no", .help = "Whether SMB clients without an account may come in."),
+	SHARE("audit", conf_type_bool, audit, .fallback = "no",
+	      .help = "Whether it is logged who opens, renames and deletes what and changes which rights."),
+	SHARE("recycle", conf_type_bool, recycle, .fallback = "no",
+	      .help = "Whether what SMB clients delete goes to the folder .recycle of the share."),
 	SHARE("comment", conf_type_comment, comment, .help = "What clients show beside its name."),
 	SHARE("client", conf_type_client, clients, .repeat = true, .fallback = "all",
 	      .help = "A network or address that may use it."),

@@ -11,6 +11,7 @@
 
 #include "directory/passwd.h"
 #include "gate/gate.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "service/samba.h"
 
@@ -241,6 +242,21 @@ static int add_name(struct conf_value *v, struct strlist *l, const char *s, size
 	strlist_add(l, s);
 	return 0;
 }
+
+static int parse_alias(struct conf_value *v, void *target)
+{
+	_cleanup_free_ char *name = xstrdup(v->text);
+
+	if (!conf_word_ok(name, CONF_NETBIOS_MAX_BYTES, "-_"))
+		return -EINVAL;
+	conf_upper(name);
+	return add_name(v, target, name, CONF_ALIASES_MAX);
+}
+
+const struct conf_type conf_type_alias = {
+	.what = "NetBIOS name", .expected = "at most 15 letters, digits, '-' and '_', one a line", .parse = parse_alias,
+	.print = conf_print_list,
+};
 
 static int parse_peer(struct conf_value *v, void *target)
 {

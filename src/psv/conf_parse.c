@@ -432,11 +432,9 @@ static char *default_netbios_name(const char *hostname)
 	char *s = xstrdup(hostname);
 
 	s[strcspn(s, ".")] = '\0';
-	if (strlen(s) > 15)
-		s[15] = '\0';
-	for (char *c = s; *c; c++)
-		if (*c >= 'a' && *c <= 'z')
-			*c = (char)(*c - 'a' + 'A');
+	if (strlen(s) > CONF_NETBIOS_MAX_BYTES)
+		s[CONF_NETBIOS_MAX_BYTES] = '\0';
+	conf_upper(s);
 	return s;
 }
 
@@ -448,6 +446,8 @@ static void fill_defaults(struct conf *c)
 		c->workgroup = xstrdup("WORKGROUP");
 	if (!c->netbios_name)
 		c->netbios_name = default_netbios_name(c->hostname);
+	if (!c->timezone)
+		c->timezone = xstrdup("Etc/UTC");
 	for (size_t i = 0; i < c->n_volumes; i++) {
 		struct conf_volume *v = &c->volumes[i];
 

@@ -12,7 +12,6 @@
 
 enum {
 	HOSTNAME_MAX_BYTES = 64, /* what sethostname(2) takes */
-	NETBIOS_MAX_BYTES = 15,
 	COMMENT_MAX_BYTES = 256,
 	PATH_MAX_BYTES = 1024,
 	MOUNT_MAX_BYTES = 200,   /* struct root_mount's target */
@@ -160,6 +159,21 @@ const struct conf_type conf_type_files = {
 	.what = "number of open files", .expected = "64 to 1048576", .parse = parse_files, .print = print_count,
 };
 
+#define COUNT(name, least, most, words, range)                                                  \
+	static int parse_##name(struct conf_value *v, void *target)                             \
+	{                                                                                       \
+		return parse_count(v, target, least, most);                                     \
+	}                                                                                       \
+	const struct conf_type conf_type_##name = {                                             \
+		.what = words, .expected = range, .parse = parse_##name, .print = print_count,  \
+	}
+
+COUNT(length, 1, 127, "number of characters", "1 to 127");
+COUNT(days, 1, 3650, "number of days", "1 to 3650");
+COUNT(history, 1, 100, "number of passwords", "1 to 100");
+COUNT(attempts, 1, 999, "number of attempts", "1 to 999");
+COUNT(minutes, 1, 99999, "number of minutes", "1 to 99999");
+
 /* One word of a fixed set. */
 
 static int parse_stack(struct conf_value *v, void *target)
@@ -285,12 +299,10 @@ static int parse_netbios(struct conf_value *v, void *target)
 {
 	char **p = target;
 
-	if (!conf_word_ok(v->text, NETBIOS_MAX_BYTES, "-_"))
+	if (!conf_word_ok(v->text, CONF_NETBIOS_MAX_BYTES, "-_"))
 		return -EINVAL;
 	(void)conf_set_string(target, v->text);
-	for (char *c = *p; *c; c++)
-		if (*c >= 'a' && *c <= 'z')
-			*c = (char)(*c - 'a' + 'A');
+	conf_upper(*p);
 	return 0;
 }
 
@@ -301,13 +313,33 @@ const struct conf_type conf_type_netbios = {
 
 static int parse_workgroup(struct conf_value *v, void *target)
 {
-	if (!conf_word_ok(v->text, NETBIOS_MAX_BYTES, "-_"))
+	if (!conf_word_ok(v->text, CONF_NETBIOS_MAX_BYTES, "-_"))
 		return -EINVAL;
 	return conf_set_string(target, v->text);
 }
 
 const struct conf_type conf_type_workgroup = {
 	.what = "workgroup", .expected = "at most 15 letters, digits, '-' and '_'", .parse = parse_workgroup,
+	.print = conf_print_string,
+};
+
+/* A relative path of tz's: whether there is such a zone only the template knows. */
+static int parse_timezone(struct conf_value *v, void *target)
+{
+	_cleanup_strlist_ struct strlist parts = { 0 };
+	const char *s = v->text;
+
+	if (*s == '\0' || strlen(s) > 64 || s[0] == '/' || s[strlen(s) - 1] == '/' || strstr(s, "//"))
+		return -EINVAL;
+	strlist_split(&parts, s, "/");
+	for (size_t i = 0; i < parts.n; i++)
+		if (!conf_word_ok(parts.v[i], 32, "_-+"))
+			return -EINVAL;
+	return conf_set_string(target, s);
+}
+
+const struct conf_type conf_type_timezone = {
+	.what = "time zone", .expected = "a name as Europe/Berlin or Asia/Tokyo", .parse = parse_timezone,
 	.print = conf_print_string,
 };
 

@@ -29,6 +29,13 @@ bool conf_word_ok(const char *s, size_t max, const char *others)
 	return true;
 }
 
+void conf_upper(char *s)
+{
+	for (; *s; s++)
+		if (*s >= 'a' && *s <= 'z')
+			*s = (char)(*s - 'a' + 'A');
+}
+
 bool conf_path_below(const char *path, const char *folder)
 {
 	size_t n = strlen(folder);

@@ -22,6 +22,8 @@ static const struct {
 	{ .what = "the programs", .check = preflight_programs },
 	{ .what = "the packages", .check = preflight_packages, .needs_conf = true },
 	{ .what = "the services", .check = preflight_services, .needs_conf = true },
+	{ .what = "the time zone", .check = preflight_timezone, .needs_conf = true },
+	{ .what = "smb.conf", .check = preflight_smb_conf, .needs_conf = true },
 	{ .what = "the other servers", .check = preflight_servers, .needs_conf = true },
 	{ .what = "the addresses", .check = preflight_addresses, .needs_conf = true },
 	{ .what = "the ports", .check = preflight_listeners, .needs_conf = true },

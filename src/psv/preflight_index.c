@@ -26,7 +26,7 @@ struct header {
 	char magic[16];
 	struct index_stamp folder;
 };
-static const char magic[16] = "vnas-index-1";
+static const char magic[16] = "vnas-index-2";
 
 static void index_path(const struct psv *psv, char buf[PATH_MAX])
 {
@@ -110,6 +110,8 @@ struct index_record index_record_of(const struct conf *conf)
 
 	(void)str_copy(r.name, sizeof(r.name), conf->name);
 	add_key(&r, key_of('n', conf->netbios_name));
+	for (size_t i = 0; i < conf->aliases.n; i++)
+		add_key(&r, key_of('n', conf->aliases.v[i]));
 	add_key(&r, key_of('h', conf->hostname));
 	for (size_t i = 0; i < conf->n_addresses; i++)
 		add_key(&r, key_of('a', ipaddr_str(&conf->addresses[i].addr, text)));

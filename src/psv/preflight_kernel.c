@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <linux/landlock.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "psv/preflight_private.h"
 #include "psv/psv.h"
 #include "psv/template.h"
+#include "service/samba.h"
 #include "service/service.h"
 
 enum { KERNEL_MAJOR = 6, KERNEL_MINOR = 1, LANDLOCK_SCOPES_ABI = 6 };
@@ -203,6 +205,33 @@ int preflight_programs(struct preflight_run *run, struct err *err)
 			strlist_add(&packages, p->package);
 	}
 	name_missing(run, missing.n == 1 ? "a program is" : "programs are", &missing, &packages);
+	return 0;
+}
+
+int preflight_timezone(struct preflight_run *run, struct err *err)
+{
+	const char *zone = run->conf->timezone;
+	char path[PATH_MAX];
+
+	(void)err;
+	/* A template is made of this folder; a zone that is missing there is UTC to all programs. */
+	if (strcmp(zone, "Etc/UTC") == 0 || !str_format(path, sizeof(path), "/usr/share/zoneinfo/%s", zone) ||
+	    access(path, F_OK) == 0)
+		return 0;
+	preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "there is no time zone %s", zone),
+		       "set another 'timezone' in [server]: ls /usr/share/zoneinfo, of the package tzdata, shows them");
+	return 0;
+}
+
+/* What only smb.conf as a whole shows: names that its character set does not have. */
+int preflight_smb_conf(struct preflight_run *run, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf text = { 0 };
+	struct err why = { 0 };
+
+	(void)err;
+	if (run->conf->smb_enabled && samba_conf_text(run->conf, &text, &why) < 0)
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "%s", why.text), "vnas edit %s", run->name);
 	return 0;
 }
 

@@ -21,6 +21,8 @@ preflight_check preflight_kernel;
 preflight_check preflight_programs;
 preflight_check preflight_packages;
 preflight_check preflight_services;
+preflight_check preflight_timezone;
+preflight_check preflight_smb_conf;
 preflight_check preflight_servers;
 preflight_check preflight_addresses;
 preflight_check preflight_listeners;

@@ -35,14 +35,44 @@ static void compare_addresses(struct preflight_run *run, const struct conf *othe
 		}
 }
 
+/* has_netbios_name: as its own or as an alias. */
+static bool has_netbios_name(const struct conf *c, const char *name)
+{
+	if (strcasecmp(c->netbios_name, name) == 0)
+		return true;
+	for (size_t i = 0; i < c->aliases.n; i++)
+		if (strcasecmp(c->aliases.v[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* compare_netbios: 1 if the two have a name in common. */
+static int compare_netbios(struct preflight_run *run, const struct conf *other)
+{
+	const struct conf *c = run->conf;
+
+	if (has_netbios_name(other, c->netbios_name)) {
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "NetBIOS name %s belongs to %s", c->netbios_name,
+						  other->name),
+			       "set another 'netbios name' in [server]");
+		return 1;
+	}
+	for (size_t i = 0; i < c->aliases.n; i++)
+		if (has_netbios_name(other, c->aliases.v[i])) {
+			preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "alias %s belongs to %s", c->aliases.v[i],
+							  other->name),
+				       "take the 'alias' out of [server], of one of the two");
+			return 1;
+		}
+	return 0;
+}
+
 static void compare_names(struct preflight_run *run, const struct conf *other)
 {
 	/* Clients know a server by either; one of two with the same would be found by chance. */
-	if (strcasecmp(run->conf->netbios_name, other->netbios_name) == 0)
-		preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "NetBIOS name %s belongs to %s", other->netbios_name,
-						  other->name),
-			       "set another 'netbios name' in [server]");
-	else if (strcasecmp(run->conf->hostname, other->hostname) == 0)
+	if (compare_netbios(run, other))
+		return;
+	if (strcasecmp(run->conf->hostname, other->hostname) == 0)
 		preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "host name %s belongs to %s", other->hostname, other->name),
 			       "set another 'hostname' in [server]");
 }

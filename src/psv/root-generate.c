@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the Psv generates for a Vsv: the skeleton's links in /etc lead here. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "directory/directory.h"
 #include "lib/addr.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/str.h"
@@ -66,6 +70,23 @@ static void add_nsswitch(const struct conf *conf, struct strbuf *sb)
 		strbuf_addf(sb, "%s: files\n", rest[i]);
 }
 
+static void add_timezone(const struct conf *conf, struct strbuf *sb)
+{
+	strbuf_addf(sb, "%s\n", conf->timezone);
+}
+
+/* localtime: a link into the template, so that it is the zone as the template's tzdata has it. */
+static int link_localtime(const struct conf *conf, int conf_fd, struct err *err)
+{
+	static const char name[] = "localtime", new_name[] = ".localtime.new";
+	_cleanup_free_ char *target = xasprintf("/usr/share/zoneinfo/%s", conf->timezone);
+
+	(void)unlinkat(conf_fd, new_name, 0);
+	if (symlinkat(target, conf_fd, new_name) < 0 || renameat(conf_fd, new_name, conf_fd, name) < 0)
+		return err_set(err, -errno, "cannot link localtime: %m");
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	void (*add)(const struct conf *conf, struct strbuf *sb);
@@ -74,10 +95,15 @@ static const struct {
 	{ "hosts", add_hosts },
 	{ "nsswitch.conf", add_nsswitch },
 	{ "resolv.conf", add_resolv },
+	{ "timezone", add_timezone },
 };
 
 int root_generate(const struct conf *conf, int conf_fd, struct err *err)
 {
+	int linked = link_localtime(conf, conf_fd, err);
+
+	if (linked < 0)
+		return linked;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		_cleanup_strbuf_ struct strbuf text = { 0 };
 		int r;

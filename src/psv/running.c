@@ -19,6 +19,7 @@
 #include "psv/template.h"
 #include "psv/volume.h"
 #include "psv/walk.h"
+#include "service/samba.h"
 #include "service/service.h"
 #include "vsv/health.h"
 
@@ -326,6 +327,19 @@ static void add_directory(const struct conf *conf, const struct state *st, json_
 		json_array_append_new(warnings, json_string(soon));
 }
 
+static void add_security(const struct conf *conf, json_t *o, json_t *warnings)
+{
+	_cleanup_strlist_ struct strlist weak = { 0 };
+	struct samba_security s;
+
+	samba_security(conf, &s);
+	json_object_set_new(o, "smb", json_pack("{s:s, s:s, s:s, s:s}", "min_protocol", s.min_protocol, "ntlm", s.ntlm, "signing",
+						s.signing, "encryption", s.encryption));
+	samba_security_warnings(conf, &weak);
+	for (size_t i = 0; i < weak.n; i++)
+		json_array_append_new(warnings, json_string(weak.v[i]));
+}
+
 int status_full(const struct psv *psv, const char *name, json_t **ret, struct err *err)
 {
 	json_t *warnings = json_array(), *degraded = json_array(), *o;
@@ -351,6 +365,8 @@ int status_full(const struct psv *psv, const char *name, json_t **ret, struct er
 		set_degraded(o, json_incref(degraded));
 	}
 	json_decref(degraded);
+	if (conf.smb_enabled)
+		add_security(&conf, o, warnings);
 	if (phase == VSV_FAILED && st.failure)
 		json_array_append_new(warnings, json_sprintf("it should run and cannot: %s", st.failure));
 	else if (phase == VSV_FAILED)

@@ -5,19 +5,16 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/fd.h"
 #include "lib/str.h"
 #include "psv/conf.h"
 #include "psv/inside_run.h"
-#include "psv/psv.h"
+#include "psv/samba_note.h"
 #include "service/samba.h"
 
 #define NAME_FILE "/var/lib/samba/vnas-netbios-name"
@@ -91,40 +88,6 @@ static int remember(const struct conf *conf, const struct inside_ref *ref, struc
 	return inside_must(ref, (const char *const[]){ "tee", "--", NAME_FILE, NULL }, line, err);
 }
 
-/* The Psv's own note of what the inside is known to hold, so that an ordinary start runs nothing for it.  With the root
- * volume's UUID: another volume under the same name is another machine. */
-static int open_note(const struct psv *psv, const char *server)
-{
-	char path[PATH_MAX];
-
-	(void)str_format(path, sizeof(path), "%s/servers/%s", psv->lib, server);
-	return dir_open(AT_FDCWD, path);
-}
-
-static char *note_text(const struct conf *conf)
-{
-	return xasprintf("%s %s", conf->volumes[0].uuid, conf->netbios_name);
-}
-
-static bool is_noted(const struct psv *psv, const struct conf *conf)
-{
-	_cleanup_close_ int dir = open_note(psv, conf->name);
-	_cleanup_free_ char *want = note_text(conf);
-	char text[128];
-
-	return dir >= 0 && file_read_small(dir, NOTE, text, sizeof(text)) == 0 && strcmp(text, want) == 0;
-}
-
-static void take_note(const struct psv *psv, const struct conf *conf)
-{
-	_cleanup_close_ int dir = open_note(psv, conf->name);
-	_cleanup_free_ char *text = note_text(conf);
-
-	/* Without it the next start looks inside again. */
-	if (dir >= 0)
-		(void)file_write_atomic_at(dir, NOTE, text, strlen(text), 0600);
-}
-
 static int keep(const struct conf *conf, const struct inside_ref *ref, char old[NETBIOS_NAME_MAX + 1], struct err *err)
 {
 	int r = last_name(ref, old, err);
@@ -142,10 +105,10 @@ void samba_identity_keep(const struct psv *psv, const struct conf *conf, const s
 	char old[NETBIOS_NAME_MAX + 1] = "";
 	struct err why = { 0 };
 
-	if (is_noted(psv, conf))
+	if (samba_note_is(psv, conf, NOTE, conf->netbios_name))
 		return;
 	if (keep(conf, ref, old, &why) == 0) {
-		take_note(psv, conf);
+		samba_note_take(psv, conf, NOTE, conf->netbios_name);
 		return;
 	}
 	if (notice) {

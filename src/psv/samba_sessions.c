@@ -1,57 +1,81 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An account that is gone opens no new session, but one that is open would last as long as its client likes.  One smbd
  * serves one connection: the one that is told to end ends the session, and whoever else shares the connection (a terminal
- * server's users) connects again.  What smbstatus says comes from the inside and is read as such. */
+ * server's users) connects again. */
 #include "psv/samba_sessions.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/str.h"
+#include "psv/conf.h"
 #include "psv/inside_run.h"
+#include "psv/psv.h"
+#include "psv/smbstatus.h"
 #include "service/samba.h"
 
-enum { SESSIONS_MAX = 4096 };
-
-/* session_pid: the process (a number of the inside) that serves a session of the user; NULL: not of that user. */
-static const char *session_pid(const json_t *session, const char *user)
+static int status_of(const struct inside_ref *ref, const char *const options[], json_t **ret, struct err *err)
 {
-	const char *name = json_string_value(json_object_get(session, "username"));
-	const char *pid = json_string_value(json_object_get(json_object_get(session, "server_id"), "pid"));
-	uint32_t number;
+	_cleanup_strlist_ struct strlist argv = { 0 };
+	_cleanup_strbuf_ struct strbuf text = { 0 };
+	int r;
 
-	if (!name || !pid || strcmp(name, user) != 0)
-		return NULL;
-	return parse_u32(pid, INT32_MAX, &number) == 0 && number > 1 ? pid : NULL;
+	strlist_split(&argv, "smbstatus -s " SAMBA_CONF_INSIDE " --json", " ");
+	for (size_t i = 0; options[i]; i++)
+		strlist_add(&argv, options[i]);
+	r = inside_run(ref, (const char *const *)argv.v, NULL, &text, err);
+	return r < 0 ? r : smbstatus_parse(strbuf_str(&text), text.len, ret, err);
 }
 
-static void find_pids(const char *text, const char *user, struct strlist *ret)
+static int is_served(const struct psv *psv, const char *server, struct err *err)
 {
-	json_t *all = json_loads(text, 0, NULL), *session;
-	const char *key;
+	char path[PATH_MAX];
+	struct conf conf = { 0 };
+	int r = conf_read(psv_conf_path(psv, server, path), server, &conf, err);
 
-	json_object_foreach(json_object_get(all, "sessions"), key, session) {
-		const char *pid = session_pid(session, user);
+	if (r == 0)
+		r = conf.smb_enabled;
+	conf_free(&conf);
+	return r;
+}
 
-		if (pid && !strlist_has(ret, pid) && ret->n < SESSIONS_MAX)
-			strlist_add(ret, pid);
+int samba_sessions_list(const struct psv *psv, const char *server, json_t **ret, struct err *err)
+{
+	struct inside_ref ref;
+	int r = inside_require(psv, server, &ref, err);
+
+	if (r == 0)
+		r = is_served(psv, server, err);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		*ret = json_array();
+		return 0;
 	}
-	json_decref(all);
+	return status_of(&ref, (const char *const[]){ "--byterange", NULL }, ret, err);
 }
 
 int samba_sessions_end(const struct inside_ref *ref, const char *user, struct err *err)
 {
-	_cleanup_strbuf_ struct strbuf text = { 0 };
 	_cleanup_strlist_ struct strlist pids = { 0 };
-	int r = inside_run(ref, (const char *const[]){ "smbstatus", "-s", SAMBA_CONF_INSIDE, "--json", NULL }, NULL, &text, err);
+	json_t *sessions = NULL, *session;
+	size_t n;
+	int r = status_of(ref, (const char *const[]){ "--processes", NULL }, &sessions, err);
 
 	if (r < 0)
 		return r;
-	/* smbstatus may write a line of its own before the object. */
-	find_pids(strchr(strbuf_str(&text), '{') ? strchr(strbuf_str(&text), '{') : "", user, &pids);
+	json_array_foreach(sessions, n, session) {
+		const char *name = json_string_value(json_object_get(session, "user"));
+		_cleanup_free_ char *pid =
+			xasprintf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(session, "pid")));
+
+		if (name && strcmp(name, user) == 0 && !strlist_has(&pids, pid))
+			strlist_add(&pids, pid);
+	}
+	json_decref(sessions);
 	for (size_t i = 0; i < pids.n; i++) {
 		/* One that ended meanwhile is no failure. */
 		r = inside_run(ref, (const char *const[]){ "smbcontrol", "-s", SAMBA_CONF_INSIDE, pids.v[i], "shutdown", NULL },

@@ -15,6 +15,7 @@
 #include "psv/inside_run.h"
 #include "psv/psv.h"
 #include "psv/share_folder.h"
+#include "psv/share_homes.h"
 #include "service/samba.h"
 
 /* One change, handed through server_change(). */
@@ -108,6 +109,10 @@ char *share_edit_text(const char *text, const struct conf *conf, const struct sh
 		r = set_bool(&t, section, "read only", e->read_only, err);
 	if (r == 0)
 		r = set_bool(&t, section, "guest", e->guest, err);
+	if (r == 0)
+		r = set_bool(&t, section, "audit", e->audit, err);
+	if (r == 0)
+		r = set_bool(&t, section, "recycle", e->recycle, err);
 	if (r == 0 && e->comment)
 		r = set(&t, section, "comment", *e->comment ? e->comment : NULL, err);
 	if (r == 0)
@@ -133,8 +138,9 @@ static int parse(const struct change *c, const char *text, struct conf *ret, str
 }
 
 /* make_folder: old is what the share was, or NULL. */
-static int make_folder(const struct change *c, const struct conf_share *s, const struct conf_share *old, struct err *err)
+static int make_folder(const struct change *c, const struct conf *conf, const struct conf_share *old, struct err *err)
 {
+	const struct conf_share *s = find(conf, c->name);
 	struct inside_ref ref;
 	int r = inside_find(c->psv, c->server, &ref, err);
 
@@ -142,6 +148,8 @@ static int make_folder(const struct change *c, const struct conf_share *s, const
 		say(c, "it does not run: the folder is made at its next start");
 		return 0;
 	}
+	if (r == 0 && samba_share_is_homes(s->name))
+		return share_homes_make(conf, &ref, NULL, err);
 	if (r == 0)
 		r = share_folder_check(&ref, s, err);
 	if (r == 0)
@@ -168,7 +176,7 @@ static int prepare(const struct change *c, const char *new_text, const struct co
 	if (r == 0)
 		r = samba_conf_text(&conf, &smb_conf, err);
 	if (r == 0 && (c->add || rights_change(c->edit)))
-		r = make_folder(c, find(&conf, c->name), old, err);
+		r = make_folder(c, &conf, old, err);
 	conf_free(&conf);
 	return r;
 }
@@ -304,6 +312,8 @@ static json_t *share_json(const struct conf_share *s)
 	(void)json_object_set_new(o, "protocols", protocols);
 	(void)json_object_set_new(o, "read_only", json_boolean(s->read_only));
 	(void)json_object_set_new(o, "guest", json_boolean(s->guest));
+	(void)json_object_set_new(o, "audit", json_boolean(s->audit));
+	(void)json_object_set_new(o, "recycle", json_boolean(s->recycle));
 	(void)json_object_set_new(o, "comment", s->comment ? json_string(s->comment) : json_null());
 	(void)json_object_set_new(o, "clients", strings(&s->clients));
 	(void)json_object_set_new(o, "read", strings(&s->read));
@@ -331,25 +341,42 @@ int share_list(const struct psv *psv, const char *server, json_t **ret, struct e
 	return 0;
 }
 
+/* has_bin: of the homes each has one of its own, which smbd makes. */
+static bool has_bin(const struct conf_share *s)
+{
+	return s->recycle && !samba_share_is_homes(s->name);
+}
+
+/* wanted_folders: those of the shares, and the bins in them. */
+static void wanted_folders(const struct conf *conf, struct strlist *ret)
+{
+	for (size_t i = 0; i < conf->n_shares; i++) {
+		strlist_add(ret, conf->shares[i].path);
+		if (has_bin(&conf->shares[i]))
+			strlist_addf(ret, "%s/" SAMBA_BIN, conf->shares[i].path);
+	}
+}
+
 /* find_missing: one look for all, because it stands in the way of every start. */
 static int find_missing(const struct conf *conf, const struct inside_ref *ref, struct strlist *ret, struct err *err)
 {
-	_cleanup_strlist_ struct strlist argv = { 0 }, there = { 0 };
+	_cleanup_strlist_ struct strlist argv = { 0 }, there = { 0 }, wanted = { 0 };
 	_cleanup_strbuf_ struct strbuf output = { 0 };
 	int r;
 
 	strlist_add(&argv, "stat");
 	strlist_add(&argv, "--format=%n");
 	strlist_add(&argv, "--");
-	for (size_t i = 0; i < conf->n_shares; i++)
-		strlist_add(&argv, conf->shares[i].path);
+	wanted_folders(conf, &wanted);
+	for (size_t i = 0; i < wanted.n; i++)
+		strlist_add(&argv, wanted.v[i]);
 	r = inside_run(ref, (const char *const *)argv.v, NULL, &output, err);
 	if (r < 0)
 		return r;
 	strlist_split(&there, strbuf_str(&output), "\n");
-	for (size_t i = 0; i < conf->n_shares; i++)
-		if (!strlist_has(&there, conf->shares[i].path))
-			strlist_add(ret, conf->shares[i].path);
+	for (size_t i = 0; i < wanted.n; i++)
+		if (!strlist_has(&there, wanted.v[i]))
+			strlist_add(ret, wanted.v[i]);
 	return 0;
 }
 
@@ -362,6 +389,18 @@ static void make_missing(const struct inside_ref *ref, const struct conf_share *
 	if (r == 0)
 		r = share_folder_make(ref, s, NULL, &why);
 	if (r >= 0 || !notice)
+		return;
+	line = xasprintf("share %s: %s", s->name, why.text);
+	notice(line);
+}
+
+static void make_bin(const struct inside_ref *ref, const struct conf_share *s, const struct strlist *missing,
+		     void (*notice)(const char *line))
+{
+	_cleanup_free_ char *path = xasprintf("%s/" SAMBA_BIN, s->path), *line = NULL;
+	struct err why = { 0 };
+
+	if (!strlist_has(missing, path) || share_folder_make_bin(ref, path, &why) == 0 || !notice)
 		return;
 	line = xasprintf("share %s: %s", s->name, why.text);
 	notice(line);
@@ -380,6 +419,12 @@ void share_folders(const struct conf *conf, const struct inside_ref *ref, void (
 		notice(line);
 	}
 	for (size_t i = 0; i < conf->n_shares; i++)
-		if (strlist_has(&missing, conf->shares[i].path))
+		if (strlist_has(&missing, conf->shares[i].path) && !samba_share_is_homes(conf->shares[i].name))
 			make_missing(ref, &conf->shares[i], notice);
+	for (size_t i = 0; i < conf->n_shares; i++)
+		if (has_bin(&conf->shares[i]))
+			make_bin(ref, &conf->shares[i], &missing, notice);
+	err_clear(&why);
+	if (share_homes_make(conf, ref, NULL, &why) < 0 && notice)
+		notice(why.text);
 }

@@ -18,7 +18,7 @@ struct share_edit {
 	const char *name;
 	const char *path;              /* NULL: as it is; of a new one: NAME in the first data volume, or in /srv */
 	int smb, nfs;                  /* -1: as it is; of a new one: SMB */
-	int read_only, guest;          /* -1: as it is; of a new one: no */
+	int read_only, guest, audit, recycle; /* -1: as it is; of a new one: no */
 	const char *comment;           /* NULL: as it is; "": none */
 	const struct strlist *clients; /* NULL: as it is; else the new list, where one "" alone is an empty one */
 	const struct strlist *read;
@@ -36,7 +36,7 @@ int share_set(const struct psv *psv, const char *server, const struct share_edit
 int share_remove(const struct psv *psv, const char *server, const char *name, void (*notice)(const char *line),
 		 struct err *err);
 
-/* share_list: an array of {"name","path","protocols","read_only","guest","comment","clients","read","write"}; whether it
+/* share_list: an array of {"name","path","protocols","read_only","guest","audit","recycle","comment","clients","read","write"}; whether it
  * runs or not. */
 int share_list(const struct psv *psv, const char *server, json_t **ret, struct err *err);
 

@@ -161,3 +161,13 @@ int share_folder_make(const struct inside_ref *ref, const struct conf_share *s, 
 		r = old && strcmp(old->path, s->path) == 0 ? grant(ref, s, old, err) : FOLDER_KEPT;
 	return r < 0 ? err_wrap(err, r, "folder %s", s->path) : r;
 }
+
+int share_folder_make_bin(const struct inside_ref *ref, const char *path, struct err *err)
+{
+	int r = inside_must(ref, (const char *const[]){ "mkdir", "-p", "--", path, NULL }, NULL, err);
+
+	if (r == 0)
+		r = inside_must(ref, (const char *const[]){ "setfacl", "--remove-all", "--remove-default", "--", path, NULL }, NULL,
+				err);
+	return r < 0 ? r : inside_must(ref, (const char *const[]){ "chmod", "1777", "--", path, NULL }, NULL, err);
+}

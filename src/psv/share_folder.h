@@ -20,3 +20,7 @@ int share_folder_make(const struct inside_ref *ref, const struct conf_share *s, 
 		      struct err *err);
 /* share_folder_acl: the entries for setfacl(1), each for the folder and as its default. */
 void share_folder_acl(const struct conf_share *s, struct strbuf *ret);
+
+/* share_folder_make_bin: the folder of the recycle bin, where each user's part of it is made; whatever ACL the share's folder
+ * would hand on, everybody can make a folder there and nobody can take another's away. */
+int share_folder_make_bin(const struct inside_ref *ref, const char *path, struct err *err);

@@ -229,8 +229,8 @@ const struct skeleton_entry skeleton[] = {
 	{ "etc/pam.d/su", FILE_0644, 0, pam_su },
 	{ "etc/pam.d/chsh", FILE_0644, 0, pam_chsh },
 	{ "etc/pam.d/chfn", FILE_0644, 0, pam_chsh },
-	{ "etc/localtime", LINK, 0, "/usr/share/zoneinfo/Etc/UTC" },
-	{ "etc/timezone", FILE_0644, 0, "Etc/UTC\n" },
+	{ "etc/localtime", LINK, 0, "/run/vnas/localtime" },
+	{ "etc/timezone", LINK, 0, "/run/vnas/timezone" },
 	{ "etc/os-release", LINK, 0, "../usr/lib/os-release" },
 	{ "etc/mtab", LINK, 0, "../proc/self/mounts" },
 	/* The template's: it always fits the libraries, whichever template runs. */

@@ -23,6 +23,7 @@
 #include "psv/net.h"
 #include "psv/preflight.h"
 #include "psv/samba_identity.h"
+#include "psv/samba_policy.h"
 #include "psv/service_run.h"
 #include "psv/share.h"
 #include "psv/supervise.h"
@@ -449,6 +450,10 @@ static int services_up(struct walk *w, struct err *err)
 	r = directory_prepare(&w->conf, &ref, err);
 	if (r < 0)
 		return err_wrap(err, r, "directory");
+	if (w->conf.smb_enabled && samba_policy_apply(w->psv, &w->conf, &ref, err) < 0) {
+		walk_notice(w, "the rules for passwords are not set: %s", err->text);
+		err_clear(err);
+	}
 	service_set_of(services, &w->conf, &set);
 	for (size_t i = 0; r == 0 && i < set.n; i++) {
 		r = service_begin(&host, &w->conf, set.v[i], err);

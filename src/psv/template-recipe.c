@@ -32,7 +32,8 @@ const struct recipe_package recipe_base[] = {
 	{ "libc-gconv-modules-extra", true }, /* EUC-JP and CP932, where they are a package of their own */
 	{ "less", true },
 	{ "ncurses-bin", true },     /* clear */
-	{ "tzdata", true },
+	{ "tzdata", false },         /* [server] timezone */
+	{ "tzdata-legacy", true },
 	{ NULL, false },
 };
 

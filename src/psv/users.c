@@ -14,8 +14,12 @@
 #include "psv/directory_users.h"
 #include "psv/inside_run.h"
 #include "psv/psv.h"
+#include "psv/samba_policy.h"
 #include "psv/samba_sessions.h"
+#include "psv/shadow.h"
+#include "psv/share_homes.h"
 #include "psv/users_internal.h"
+#include "psv/users_password.h"
 #include "service/samba.h"
 
 enum { LOCK_MS = 30 * 1000 };
@@ -34,6 +38,7 @@ void session_close(struct session *s)
 		(void)close(s->lock_fd);
 	passwd_free(&s->db);
 	strlist_free(&s->smb_users);
+	conf_free(&s->conf);
 }
 
 static int read_conf(const struct psv *psv, const char *server, struct session *s, struct err *err)
@@ -106,78 +111,6 @@ int session_open(const struct psv *psv, const char *server, const char *verb, st
 	return 0;
 }
 
-/* smb_set_password: makes the account if there is none; the password goes in by standard input. */
-static int smb_set_password(const struct session *s, const char *user, const char *password, bool add, struct err *err)
-{
-	const char *argv[8] = { "smbpasswd", "-c", SAMBA_CONF_INSIDE, "-s" };
-	size_t n = 4;
-	char *input = xasprintf("%s\n%s\n", password, password);
-	int r;
-
-	if (add)
-		argv[n++] = "-a";
-	argv[n++] = user;
-	r = inside_must(&s->ref, argv, input, err);
-	explicit_bzero(input, strlen(input));
-	free(input);
-	return r;
-}
-
-/* Shadow's programs lock each file by one beside it that holds their process number.  One that was killed leaves it, and
- * after a restart another process has that number soon: its lock would last for ever. */
-
-/* is_shadow_program: somebody is at work: a tenant's root may be. */
-static bool is_shadow_program(const struct inside_ref *ref, uint32_t pid)
-{
-	static const char *const programs[] = { "useradd",  "userdel",  "usermod", "groupadd", "groupdel", "groupmod",
-						"gpasswd",  "passwd",   "chpasswd", "chage",   "chfn",     "chsh",
-						"newusers", "vipw",     "pwck",    "grpck",    NULL };
-	_cleanup_strbuf_ struct strbuf comm = { 0 };
-	char path[32];
-
-	(void)str_format(path, sizeof(path), "/proc/%u/comm", pid);
-	if (inside_run(ref, (const char *const[]){ "cat", "--", path, NULL }, NULL, &comm, NULL) != 0)
-		return false;
-	if (comm.len > 0 && comm.buf[comm.len - 1] == '\n')
-		comm.buf[--comm.len] = '\0';
-	for (size_t i = 0; programs[i]; i++)
-		if (strcmp(strbuf_str(&comm), programs[i]) == 0)
-			return true;
-	return false;
-}
-
-/* clear_locks: true if there was a stale one. */
-static bool clear_locks(const struct inside_ref *ref)
-{
-	static const char *const locks[] = { "/etc/passwd.lock", "/etc/shadow.lock", "/etc/group.lock", "/etc/gshadow.lock", NULL };
-	bool cleared = false;
-
-	for (size_t i = 0; locks[i]; i++) {
-		_cleanup_strbuf_ struct strbuf text = { 0 };
-		uint32_t pid;
-
-		if (inside_run(ref, (const char *const[]){ "cat", "--", locks[i], NULL }, NULL, &text, NULL) != 0)
-			continue;
-		while (text.len > 0 && strchr("\n ", text.buf[text.len - 1]))
-			text.buf[--text.len] = '\0';
-		/* The text may have a NUL at its end, where strbuf_str() ends it too. */
-		if (parse_u32(strbuf_str(&text), INT32_MAX, &pid) == 0 && is_shadow_program(ref, pid))
-			continue;
-		cleared |= inside_run(ref, (const char *const[]){ "rm", "-f", "--", locks[i], NULL }, NULL, NULL, NULL) == 0;
-	}
-	return cleared;
-}
-
-/* shadow: runs one of these programs, again where only a stale lock was in its way. */
-static int shadow(const struct session *s, const char *const argv[], struct err *err)
-{
-	int r = inside_must(&s->ref, argv, NULL, err);
-
-	if (r != -EIO || !clear_locks(&s->ref))
-		return r;
-	err_clear(err);
-	return inside_must(&s->ref, argv, NULL, err);
-}
 
 static int unix_add(const struct session *s, const char *user, uint32_t uid, struct err *err)
 {
@@ -192,13 +125,13 @@ static int unix_add(const struct session *s, const char *user, uint32_t uid, str
 	}
 	argv[n++] = "--";
 	argv[n++] = user;
-	return shadow(s, argv, err);
+	return shadow_run(&s->ref, argv, NULL, err);
 }
 
 /* unix_remove: --force, because a session of the user may still be open: without it the account would stay for as long. */
 static int unix_remove(const struct session *s, const char *user, struct err *err)
 {
-	return shadow(s, (const char *const[]){ "userdel", "--force", "--", user, NULL }, err);
+	return shadow_run(&s->ref, (const char *const[]){ "userdel", "--force", "--", user, NULL }, NULL, err);
 }
 
 /* check_new: -EEXIST for a user that is complete; a half that a killed command left is no obstacle, if it is that half. */
@@ -244,7 +177,7 @@ static int require_group(const struct session *s, const char *group, struct err 
 
 static int group_join(const struct session *s, const char *group, const char *user, struct err *err)
 {
-	return shadow(s, (const char *const[]){ "gpasswd", "--add", user, group, NULL }, err);
+	return shadow_run(&s->ref, (const char *const[]){ "gpasswd", "--add", user, group, NULL }, NULL, err);
 }
 
 static int check_user_new(const struct user_new *u, struct err *err)
@@ -267,8 +200,10 @@ static int add_accounts(const struct session *s, const struct user_new *u, struc
 
 	for (size_t i = 0; r == 0 && u->groups && i < u->groups->n; i++)
 		r = group_join(s, u->groups->v[i], u->name, err);
-	if (r == 0 && s->smb)
-		r = smb_set_password(s, u->name, u->password, true, err);
+	if (r == 0)
+		r = share_homes_make(&s->conf, &s->ref, u->name, err);
+	if (r == 0 && u->password)
+		r = users_password_set(&s->ref, u->name, u->password, true, s->smb ? USERS_SMB_ADD : USERS_SMB_NONE, err);
 	return r;
 }
 
@@ -282,6 +217,8 @@ int users_add(const struct psv *psv, const char *server, const struct user_new *
 		r = session_open(psv, server, "user add", &s, err);
 	if (r == 0 && s.smb && !user->password)
 		r = err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "an SMB account needs a password");
+	if (r == 0 && user->password)
+		r = samba_policy_check(&s.conf, user->password, err);
 	for (size_t i = 0; r == 0 && user->groups && i < user->groups->n; i++)
 		r = require_group(&s, user->groups->v[i], err);
 	if (r == 0)
@@ -358,17 +295,28 @@ int users_remove(const struct psv *psv, const char *server, const char *user, st
 int users_passwd(const struct psv *psv, const char *server, const char *user, const char *password, struct err *err)
 {
 	_cleanup_session_ struct session s = { .lock_fd = -1 };
+	enum users_smb smb;
+	bool foreign;
 	int r = check_any(user, err);
 
 	if (r == 0)
 		r = passwd_password_check(password, err);
 	if (r == 0)
 		r = session_open(psv, server, "user passwd", &s, err);
-	if (r == 0 && !s.smb)
-		r = err_set(err, -EOPNOTSUPP, "it serves no SMB: there is no password to set");
 	if (r == 0)
 		r = require_any(&s, user, err);
-	return r < 0 ? r : smb_set_password(&s, user, password, !strlist_has(&s.smb_users, user), err);
+	if (r < 0)
+		return r;
+	foreign = r > 0;
+	if (foreign && !s.smb)
+		return err_set(err, -EOPNOTSUPP, "it serves no SMB: there is no password to set");
+	r = samba_policy_check(&s.conf, password, err);
+	if (r == 0)
+		r = share_homes_make(&s.conf, &s.ref, user, err);
+	if (r < 0)
+		return r;
+	smb = !s.smb ? USERS_SMB_NONE : strlist_has(&s.smb_users, user) ? USERS_SMB_SET : USERS_SMB_ADD;
+	return users_password_set(&s.ref, user, password, !foreign, smb, err);
 }
 
 static int check_members(const struct session *s, const struct strlist *members, struct err *err)
@@ -397,7 +345,7 @@ static int group_make(const struct session *s, const char *group, uint32_t gid, 
 	}
 	argv[n++] = "--";
 	argv[n++] = group;
-	return shadow(s, argv, err);
+	return shadow_run(&s->ref, argv, NULL, err);
 }
 
 /* ensure_group: makes it, or says why the one that is there is not the one that is meant. */
@@ -451,10 +399,10 @@ int groups_remove(const struct psv *psv, const char *server, const char *group, 
 		if (!strlist_has(&g->members, members->v[i]))
 			return err_set(err, -ENOENT, "group %s has no member %s in its list", group, members->v[i]);
 	for (size_t i = 0; r == 0 && i < members->n; i++)
-		r = shadow(&s, (const char *const[]){ "gpasswd", "--delete", members->v[i], group, NULL }, err);
+		r = shadow_run(&s.ref, (const char *const[]){ "gpasswd", "--delete", members->v[i], group, NULL }, NULL, err);
 	if (r < 0 || members->n > 0)
 		return r;
 	if (g->gid < PASSWD_ID_MIN)
 		return err_set(err, -EPERM, "group %s is one of the system's own", group);
-	return shadow(&s, (const char *const[]){ "groupdel", "--", group, NULL }, err);
+	return shadow_run(&s.ref, (const char *const[]){ "groupdel", "--", group, NULL }, NULL, err);
 }

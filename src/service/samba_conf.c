@@ -5,10 +5,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "directory/directory.h"
 #include "lib/addr.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "psv/conf.h"
 
@@ -17,9 +19,16 @@
 /* Defaults that [smb] may replace. */
 static const char *const defaults[][2] = {
 	{ "server min protocol", "SMB2_02" },
+	{ "ntlm auth", "ntlmv2-only" },
 	{ "log level", "1" },
 	{ "dns proxy", "no" },
 	{ "local master", "no" },
+};
+
+/* A user who changes the password from a client changes that of the unix account too. */
+static const char *const in_step[][2] = {
+	{ "unix password sync", "yes" },
+	{ "pam password change", "yes" },
 };
 
 /* What vnas owns and does not depend on the server. */
@@ -27,8 +36,6 @@ static const char *const owned[][2] = {
 	/* `interfaces` is what smbd tells its clients.  It listens on the wildcard address, which the gate makes the server's own
 	 * addresses and no other: so one that is added to a running server is served at once, which smbd would not notice. */
 	{ "bind interfaces only", "no" },
-	{ "smb ports", "445" },
-	{ "disable netbios", "yes" },
 	{ "multicast dns register", "no" },
 	{ "server role", "standalone server" },
 	{ "security", "user" },
@@ -47,6 +54,26 @@ static const char *const owned[][2] = {
 	{ "logging", "file" }, /* and --debug-stdout: to PID 1 */
 	{ "max log size", "0" },
 	{ VFS_ACL ":security_acl_name", "user.NTACL" },
+};
+
+/* What `audit` and `recycle` of a share mean; smb.KEY may say it otherwise. */
+static const char *const audit[][2] = {
+	/* who, from where; then come what, with which result, and on which file */
+	{ "full_audit:prefix", "%u|%I|%S" },
+	{ "full_audit:success", "create_file mkdirat renameat unlinkat fset_nt_acl sys_acl_set_fd" },
+	{ "full_audit:failure", "create_file mkdirat renameat unlinkat fset_nt_acl sys_acl_set_fd" },
+	{ "full_audit:facility", "local5" },
+	{ "full_audit:priority", "notice" },
+	{ "full_audit:syslog", "yes" },
+};
+static const char *const recycle[][2] = {
+	/* Everybody makes a folder in the first, which is nobody else's business. */
+	{ "recycle:repository", SAMBA_BIN "/%U" },
+	{ "recycle:directory_mode", "1777" },
+	{ "recycle:subdir_mode", "0700" },
+	{ "recycle:keeptree", "yes" },
+	{ "recycle:versions", "yes" },
+	{ "recycle:touch", "yes" },
 };
 
 static bool is_vfs_objects(const char *key)
@@ -85,17 +112,37 @@ static int add_plain(struct strbuf *sb, const char *key, const char *value, stru
 	return add(sb, key, value, err);
 }
 
-/* add_vfs: a list of modules always begins with the one that keeps the NT ACLs, unless it stands in it already. */
-static int add_vfs(struct strbuf *sb, const char *list, struct err *err)
+static int add_rows(struct strbuf *sb, const char *const (*rows)[2], size_t n, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = add(sb, rows[i][0], rows[i][1], err);
+	return r;
+}
+#define ADD_ROWS(sb, rows, err) add_rows(sb, rows, sizeof(rows) / sizeof(*(rows)), err)
+
+static void add_module(struct strbuf *all, const struct strlist *given, const char *module)
+{
+	if (!strlist_has(given, module))
+		strbuf_addf(all, "%s%s", all->len ? " " : "", module);
+}
+
+/* add_vfs: the list of modules that was given, between ours: the one that audits first, so that it sees what the client
+ * asked for; the one that keeps the NT ACLs always; the bin last, nearest to the files.  share NULL: of all shares. */
+static int add_vfs(struct strbuf *sb, const char *list, const struct conf_share *share, struct err *err)
 {
 	_cleanup_strlist_ struct strlist words = { 0 };
 	_cleanup_strbuf_ struct strbuf all = { 0 };
 
-	strlist_split(&words, list, " \t,;");
-	if (!strlist_has(&words, VFS_ACL))
-		strbuf_addstr(&all, VFS_ACL);
+	strlist_split(&words, list ? list : "", " \t,;");
+	if (share && share->audit)
+		add_module(&all, &words, "full_audit");
+	add_module(&all, &words, VFS_ACL);
 	for (size_t i = 0; i < words.n; i++)
 		strbuf_addf(&all, "%s%s", all.len ? " " : "", words.v[i]);
+	if (share && share->recycle)
+		add_module(&all, &words, "recycle");
 	return add(sb, "vfs objects", strbuf_str(&all), err);
 }
 
@@ -128,25 +175,29 @@ static int add_words(struct strbuf *sb, const char *key, const struct strlist *w
 	return add_plain(sb, key, strbuf_str(&all), err);
 }
 
+/* add_params: all but the list of modules, which find_vfs() finds. */
 static int add_params(struct strbuf *sb, const struct conf_param *p, size_t n, const char *(*owned_why)(const char *),
-		      bool *ret_vfs, struct err *err)
+		      struct err *err)
 {
-	for (size_t i = 0; i < n; i++) {
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		const char *why = owned_why(p[i].key);
-		int r;
 
 		if (why)
 			return err_set(err, -EINVAL, "smb.conf: '%s' cannot be set: %s", p[i].key, why);
-		if (is_vfs_objects(p[i].key)) {
-			*ret_vfs = true;
-			r = add_vfs(sb, p[i].value, err);
-		} else {
+		if (!is_vfs_objects(p[i].key))
 			r = add(sb, p[i].key, p[i].value, err);
-		}
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r;
+}
+
+static const char *find_vfs(const struct conf_param *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_vfs_objects(p[i].key))
+			return p[i].value;
+	return NULL;
 }
 
 static bool has_guest(const struct conf *conf)
@@ -157,42 +208,59 @@ static bool has_guest(const struct conf *conf)
 	return false;
 }
 
-static int add_interfaces(struct strbuf *sb, const struct conf *conf, struct err *err)
+/* add_interfaces: an address stands on the interface without its network.  smbd, which tells its clients of interfaces, must
+ * find it as it stands there; nmbd must know the broadcast address of its network, and is told that. */
+static int add_interfaces(struct strbuf *sb, const struct conf *conf, bool nmbd, struct err *err)
 {
 	_cleanup_strlist_ struct strlist list = { 0 };
 	char buf[IPADDR_STR_MAX];
 
-	for (size_t i = 0; i < conf->n_addresses; i++)
-		strlist_add(&list, ipaddr_str(&conf->addresses[i].addr, buf));
+	for (size_t i = 0; i < conf->n_addresses; i++) {
+		const struct conf_address *a = &conf->addresses[i];
+
+		if (!nmbd)
+			strlist_add(&list, ipaddr_str(&a->addr, buf));
+		else if (a->addr.family == AF_INET)
+			strlist_addf(&list, "%s/%u", ipaddr_str(&a->addr, buf), a->prefix);
+	}
 	/* An empty list would mean all interfaces. */
 	if (list.n == 0)
 		strlist_add(&list, "127.0.0.1");
 	return add_words(sb, "interfaces", &list, err);
 }
 
-static int add_global(struct strbuf *sb, const struct conf *conf, struct err *err)
+static int add_global(struct strbuf *sb, const struct conf *conf, bool nmbd, struct err *err)
 {
-	bool vfs = false;
 	int r;
 
 	strbuf_addstr(sb, "[global]\n");
 	r = add_plain(sb, "server string", conf->hostname, err);
-	for (size_t i = 0; r == 0 && i < sizeof(defaults) / sizeof(*defaults); i++)
-		r = add(sb, defaults[i][0], defaults[i][1], err);
+	if (r == 0)
+		r = ADD_ROWS(sb, defaults, err);
+	/* The passwords of a directory are changed there. */
+	if (r == 0 && conf->directory.type == CONF_DIRECTORY_PASSWD)
+		r = ADD_ROWS(sb, in_step, err);
 	if (r == 0)
 		r = add(sb, "map to guest", has_guest(conf) ? "Bad User" : "Never", err);
 	if (r == 0)
-		r = add_params(sb, conf->smb, conf->n_smb, samba_owned_why, &vfs, err);
-	if (r == 0 && !vfs)
-		r = add_vfs(sb, "", err);
+		r = add_params(sb, conf->smb, conf->n_smb, samba_owned_why, err);
+	if (r == 0)
+		r = add_vfs(sb, find_vfs(conf->smb, conf->n_smb), NULL, err);
 	if (r == 0)
 		r = add_plain(sb, "netbios name", conf->netbios_name, err);
 	if (r == 0)
+		r = add_words(sb, "netbios aliases", &conf->aliases, err);
+	if (r == 0)
 		r = add_plain(sb, "workgroup", conf->workgroup, err);
 	if (r == 0)
-		r = add_interfaces(sb, conf, err);
-	for (size_t i = 0; r == 0 && i < sizeof(owned) / sizeof(*owned); i++)
-		r = add(sb, owned[i][0], owned[i][1], err);
+		r = add_interfaces(sb, conf, nmbd, err);
+	/* Old clients come by port 139, where a server is called by its NetBIOS name. */
+	if (r == 0)
+		r = add(sb, "smb ports", samba_netbios_wanted(conf) ? "445 139" : "445", err);
+	if (r == 0)
+		r = add(sb, "disable netbios", samba_netbios_wanted(conf) ? "no" : "yes", err);
+	if (r == 0)
+		r = ADD_ROWS(sb, owned, err);
 	if (r == 0)
 		directory_smb(conf, sb);
 	return r;
@@ -218,22 +286,66 @@ static int add_access(struct strbuf *sb, const struct conf_share *s, struct err 
 	return r;
 }
 
-static int add_share(struct strbuf *sb, const struct conf_share *s, struct err *err)
+/* add_modules: a list of its own replaces that of all shares. */
+static int add_modules(struct strbuf *sb, const struct conf *conf, const struct conf_share *s, struct err *err)
 {
-	bool vfs = false;
-	int r = samba_share_name_check(s->name, err);
+	const char *own = find_vfs(s->params, s->n_params);
 
+	if (!own && !s->audit && !s->recycle)
+		return 0;
+	return add_vfs(sb, own ? own : find_vfs(conf->smb, conf->n_smb), s, err);
+}
+
+/* add_homes: whoever connects finds a share of the own name, with the folder of that name. */
+static int add_homes(struct strbuf *sb, const struct conf_share *s, struct err *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%%S", s->path);
+	int r = add(sb, "path", path, err);
+
+	if (r == 0)
+		r = add(sb, "valid users", "%S", err);
+	return r < 0 ? r : add(sb, "browseable", "no", err);
+}
+
+static int add_share(struct strbuf *sb, const struct conf *conf, const struct conf_share *s, struct err *err)
+{
+	_cleanup_free_ char *name = NULL;
+	int r = samba_charset_convert(conf, s->name, &name, err);
+
+	/* The name and the comment go to clients; a path is what lies on the disk. */
+	if (r == 0)
+		r = samba_share_name_check(name, err);
 	if (r < 0)
 		return r;
-	strbuf_addf(sb, "\n[%s]\n", s->name);
-	r = add_params(sb, s->params, s->n_params, samba_share_owned_why, &vfs, err);
-	if (r == 0 && s->comment)
-		r = add(sb, "comment", s->comment, err);
+	strbuf_addf(sb, "\n[%s]\n", name);
+	if (s->audit)
+		r = ADD_ROWS(sb, audit, err);
+	if (r == 0 && s->recycle)
+		r = ADD_ROWS(sb, recycle, err);
 	if (r == 0)
-		r = add_plain(sb, "path", s->path, err);
+		r = add_params(sb, s->params, s->n_params, samba_share_owned_why, err);
+	if (r == 0)
+		r = add_modules(sb, conf, s, err);
+	if (r == 0 && s->comment) {
+		_cleanup_free_ char *comment = NULL;
+
+		r = samba_charset_convert(conf, s->comment, &comment, err);
+		if (r == 0)
+			r = add(sb, "comment", comment, err);
+	}
+	if (r == 0)
+		r = samba_share_is_homes(s->name) ? 0 : add_plain(sb, "path", s->path, err);
 	if (r == 0)
 		r = add_access(sb, s, err);
+	if (r == 0 && samba_share_is_homes(s->name))
+		r = add_homes(sb, s, err);
 	return r < 0 ? err_wrap(err, r, "share %s", s->name) : 0;
+}
+
+/* Not by `include`: nmbd came to take the included `interfaces` when it read its configuration again. */
+int samba_nmbd_conf_text(const struct conf *conf, struct strbuf *ret, struct err *err)
+{
+	return add_global(ret, conf, true, err);
 }
 
 int samba_conf_text(const struct conf *conf, struct strbuf *ret, struct err *err)
@@ -243,10 +355,10 @@ int samba_conf_text(const struct conf *conf, struct strbuf *ret, struct err *err
 
 	strbuf_addf(&sb, "# Made by vnas from the configuration of %s: changes belong there (vnas edit %s).\n", conf->name,
 		    conf->name);
-	r = add_global(&sb, conf, err);
+	r = add_global(&sb, conf, false, err);
 	for (size_t i = 0; r == 0 && i < conf->n_shares; i++)
 		if (conf->shares[i].smb)
-			r = add_share(&sb, &conf->shares[i], err);
+			r = add_share(&sb, conf, &conf->shares[i], err);
 	if (r < 0)
 		return r;
 	strbuf_add(ret, sb.buf, sb.len);

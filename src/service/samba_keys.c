@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "lib/err.h"
+#include "psv/conf.h"
 #include "service/service.h"
 
 enum { SHARE_NAME_MAX = 80 }; /* of characters by [MS-SRVS]; bytes here */
@@ -160,6 +161,18 @@ static bool same_key(const char *a, const char *b)
 	}
 }
 
+const char *samba_param(const struct conf *conf, const char *const names[])
+{
+	const char *value = NULL;
+
+	/* The last one wins, as in smb.conf. */
+	for (size_t i = 0; i < conf->n_smb; i++)
+		for (size_t j = 0; names[j]; j++)
+			if (same_key(conf->smb[i].key, names[j]))
+				value = conf->smb[i].value;
+	return value;
+}
+
 const char *samba_owned_why(const char *key)
 {
 	for (size_t i = 0; samba_owned_keys[i]; i++)
@@ -208,9 +221,14 @@ int samba_value_check(const char *value, struct err *err)
 	return 0;
 }
 
+bool samba_share_is_homes(const char *name)
+{
+	return strcasecmp(name, "homes") == 0;
+}
+
 int samba_share_name_check(const char *name, struct err *err)
 {
-	static const char *const reserved[] = { "global", "homes", "printers", "print$", "ipc$", "admin$", NULL };
+	static const char *const reserved[] = { "global", "printers", "print$", "ipc$", "admin$", NULL };
 	size_t len = strlen(name);
 
 	if (len == 0 || len > SHARE_NAME_MAX)

@@ -16,6 +16,9 @@ static const char whole[] =
 	"hostname  = FILESRV01\n"
 	"workgroup = SALES\n"
 	"netbios name = filesrv01\n"
+	"alias = oldsrv\n"
+	"alias = Archive\n"
+	"timezone = America/Argentina/Buenos_Aires\n"
 	"stack     = shared\n"
 	"address   = 192.0.2.11/24\n"
 	"address   = 2001:db8::11/64@eth1\n"
@@ -48,6 +51,11 @@ static const char whole[] =
 	"server min protocol = SMB2_10\n"
 	"idmap config * : range = 1000-2000\n"
 	"[directory]\n"
+	"password length = 8\n"
+	"password age = 90\n"
+	"password history = 5\n"
+	"lockout attempts = 4\n"
+	"lockout minutes = 15\n"
 	"type = passwd\n"
 	"[share docs]\n"
 	"path      = /srv/data/docs\n"
@@ -60,6 +68,8 @@ static const char whole[] =
 	"write = alice\n"
 	"write = bob.smith\n"
 	"smb.vfs objects = recycle\n"
+	"audit = yes\n"
+	"recycle = yes\n"
 	"[share \xe5\x85\xb1\xe6\x9c\x89 2]\n"
 	"path = /srv/tmp\n"
 	"guest = yes\n"
@@ -149,6 +159,8 @@ static void check_whole(const struct conf *c)
 	CHECK_STR(c->hostname, "FILESRV01");
 	CHECK_STR(c->workgroup, "SALES");
 	CHECK_STR(c->netbios_name, "FILESRV01");
+	CHECK(c->aliases.n == 2 && strlist_has(&c->aliases, "OLDSRV") && strlist_has(&c->aliases, "ARCHIVE"));
+	CHECK_STR(c->timezone, "America/Argentina/Buenos_Aires");
 	CHECK_INT(c->stack, CONF_STACK_SHARED);
 	CHECK_INT(c->n_addresses, 2);
 	CHECK_STR(conf_address_str(&c->addresses[0], buf, sizeof(buf)), "192.0.2.11/24");
@@ -182,8 +194,10 @@ static void check_whole(const struct conf *c)
 	CHECK_STR(c->smb[1].key, "idmap config * : range");
 	CHECK_STR(c->smb[1].value, "1000-2000");
 	CHECK_INT(c->directory.type, CONF_DIRECTORY_PASSWD);
+	CHECK(c->passwords.length == 8 && c->passwords.age_days == 90 && c->passwords.history == 5);
+	CHECK(c->passwords.lockout_attempts == 4 && c->passwords.lockout_minutes == 15);
 	s = conf_share_find(c, "docs");
-	CHECK(s->smb && s->nfs && s->read_only && !s->guest);
+	CHECK(s->smb && s->nfs && s->read_only && !s->guest && s->audit && s->recycle);
 	CHECK_STR(s->comment, "Documents of \xe5\x96\xb6\xe6\xa5\xad # all of them");
 	CHECK_INT(s->clients.n, 2);
 	CHECK_INT(s->write.n, 2);
@@ -302,6 +316,16 @@ static const struct {
 	{ "[server]\nworkgroup = A B", "is no workgroup" },
 	{ "[server]\nworkgroup = X\nnetbios name = x", "f:3: 'X' is both the workgroup and the NetBIOS name" },
 	{ "[server]\nhostname = workgroup", "'WORKGROUP' is both the workgroup and the NetBIOS name" },
+	{ "[server]\nnetbios name = a\nalias = A", "f:3: key 'alias': 'A' is the server's NetBIOS name or workgroup already" },
+	{ "[server]\nalias = workgroup", "f:2: key 'alias': 'WORKGROUP' is the server's NetBIOS name or workgroup" },
+	{ "[server]\nalias = a\nalias = A", "f:3: key 'alias': 'A' is doubled" },
+	{ "[server]\nalias = ABCDEFGHIJKLMNOP", "is no NetBIOS name: expected at most 15" },
+	{ "[server]\nalias =", "f:2: key 'alias': '' is no NetBIOS name" },
+	{ "[server]\ntimezone = ../../etc/passwd", "is no time zone: expected a name as Europe/Berlin" },
+	{ "[server]\ntimezone = /etc/passwd", "is no time zone" },
+	{ "[server]\ntimezone = Europe/", "is no time zone" },
+	{ "[server]\ntimezone = a//b", "is no time zone" },
+	{ "[server]\ntimezone =", "is no time zone" },
 	{ "[server]\nstack = private", "f:2: key 'stack': 'private' is not available in this version: expected shared" },
 	{ "[server]\nstack = own", "'own' is no stack: expected shared" },
 	{ "[server]\npeer = sales", "is this server itself" },
@@ -378,7 +402,12 @@ static const struct {
 	{ "[volume a]\nsize = 1G\n[volume b]\nsize = 1G\nmount = /srv/a/b", "f:5: key 'mount': '/srv/a/b' overlaps" },
 	/* shares */
 	{ "[share global]\npath = /srv/a", "f:1: share 'global': the name has a meaning of its own" },
-	{ "[share HOMES]\npath = /srv/a", "has a meaning of its own" },
+	{ "[share PRINT$]\npath = /srv/a", "has a meaning of its own" },
+	{ "[share homes]\npath = /etc", "f:2: key 'path': '/etc' lies on no volume" },
+	{ "[share Homes]\npath = /home\nwrite = a", "f:3: key 'write': [share homes] is each user's own folder" },
+	{ "[share homes]\npath = /home\nguest = yes", "f:3: key 'guest': [share homes] is each user's own folder" },
+	{ "[share homes]\npath = /home\nprotocols = smb nfs", "f:3: key 'protocols': [share homes] is a share of SMB alone" },
+	{ "[share a]\npath = /home", "f:2: key 'path': '/home' lies on no volume" },
 	{ "[share a/b]\npath = /srv/a", "f:1: share 'a/b': none of" },
 	{ "[share a]b]\npath = /srv/a", "can stand in a share's name" },
 	{ "[share a]\npath = /srv/a\n[share A]\npath = /srv/b", "f:3: section [share A] is doubled: line 1" },
@@ -423,6 +452,12 @@ static const struct {
 	{ "[directory]\ntype = nis\nserver = 192.0.2.1", "f:2: [directory] of type nis has no 'domain'" },
 	{ "[directory]\ntype = nis\ndomain = a/b", "is no NIS domain" },
 	{ "[directory]\ntype = nis\ndomain = a\nserver = a b", "is no NIS server" },
+	{ "[directory]\npassword length = 0", "f:2: key 'password length': '0' is no number of characters: expected 1 to 127" },
+	{ "[directory]\npassword length = 128", "expected 1 to 127" },
+	{ "[directory]\npassword age = 1d", "is no number of days: expected 1 to 3650" },
+	{ "[directory]\npassword history = 101", "is no number of passwords" },
+	{ "[directory]\nlockout attempts = -1", "is no number of attempts" },
+	{ "[directory]\nlockout minutes = 100000", "is no number of minutes" },
 };
 
 TEST(conf_refuses_with_file_and_line)

@@ -125,6 +125,30 @@ TEST(preflight_tells_everything_at_once)
 	preflight_free(&p);
 }
 
+TEST(preflight_aliases_and_time_zone)
+{
+	struct err e = { 0 };
+
+	begin();
+	write_conf("a", "[server]\naddress = 192.0.2.11/24\nalias = OLD\nalias = b\n" VOLUMES);
+	write_conf("b", "[server]\naddress = 192.0.2.12/24\n" VOLUMES);
+	write_conf("c", "[server]\naddress = 192.0.2.13/24\nalias = old\n" VOLUMES);
+	write_conf("d", "[server]\naddress = 192.0.2.14/24\nnetbios name = old\ntimezone = Nowhere/Here\n" VOLUMES);
+	write_conf("e", "[server]\naddress = 192.0.2.15/24\nalias = other\ntimezone = Asia/Tokyo\n" VOLUMES);
+	CHECK_INT(check("a", &opts, NULL, &e), -EBUSY);
+	CHECK_STR(e.text, "3 things are in the way: alias B belongs to b; alias OLD belongs to c; alias OLD belongs to d");
+	CHECK_INT(e.exit, VNAS_EXIT_IN_USE);
+	err_clear(&e);
+	CHECK_INT(check("b", &opts, NULL, &e), -EBUSY);
+	CHECK_STR(e.text, "NetBIOS name B belongs to a");
+	err_clear(&e);
+	CHECK_INT(check("d", &opts, NULL, &e), -EBUSY);
+	CHECK_STR(e.text, "3 things are in the way: there is no time zone Nowhere/Here; NetBIOS name OLD belongs to a; NetBIOS "
+			  "name OLD belongs to c");
+	err_clear(&e);
+	CHECK_INT(check("e", &opts, NULL, &e), 0);
+}
+
 TEST(preflight_volumes_of_another)
 {
 	struct preflight p;

@@ -21,6 +21,7 @@
 #include "lib/process.h"
 #include "lib/str.h"
 #include "psv/conf.h"
+#include "service/nbt_probe.h"
 #include "service/samba.h"
 #include "service/service.h"
 #include "service/smb_probe.h"
@@ -183,7 +184,7 @@ TEST(samba_conf_cannot_be_broken_out_of)
 {
 	static const char *const keys[] = { "", "[x", "#a", ";a", "-valid", " a", "a=b", "a\nb", "a]", "\303\244", NULL };
 	static const char *const values[] = { "a\n[x]", "a\\", "a\\ ", "\r", "a\033", NULL };
-	static const char *const names[] = { "",	"global", "Homes", "IPC$",  "a]b", "a\n", "a/b", "%u",
+	static const char *const names[] = { "",	"global", "Printers", "IPC$",  "a]b", "a\n", "a/b", "%u",
 					     " a", "a ",     "-x",    "a\\b", "a;b", NULL };
 	struct err e = { 0 };
 
@@ -501,4 +502,167 @@ TEST(smb_probe_finds_smbd)
 	CHECK_INT(kill(pid, SIGKILL), 0);
 	CHECK_INT(waitpid(pid, NULL, 0), pid);
 	CHECK_INT(r, 0);
+}
+
+static char on[] = "yes", v1[] = "ntlmv1-permitted", nt1[] = "nt1", mandatory[] = "Mandatory", desired[] = "desired";
+static char min_key[] = "Server MinProtocol", ntlm_key[] = "ntlm auth", lanman_key[] = "lanman auth";
+static char signing_key[] = "server signing", encrypt_key[] = "smb encrypt", charset_key[] = "unix charset";
+
+TEST(samba_says_how_safe_it_is)
+{
+	struct conf_param old[] = { { .key = min_key, .value = nt1 }, { .key = ntlm_key, .value = v1 },
+				    { .key = lanman_key, .value = on } };
+	struct conf_param strict[] = { { .key = signing_key, .value = mandatory }, { .key = encrypt_key, .value = desired } };
+	_cleanup_strlist_ struct strlist none = { 0 }, three = { 0 };
+	struct conf c = base_conf();
+	struct samba_security s;
+
+	samba_security(&c, &s);
+	CHECK_STR(s.min_protocol, "SMB2_02");
+	CHECK_STR(s.ntlm, "NTLMv2");
+	CHECK_STR(s.signing, "offered");
+	CHECK_STR(s.encryption, "offered");
+	samba_security_warnings(&c, &none);
+	CHECK_INT(none.n, 0);
+	c.smb = strict;
+	c.n_smb = 2;
+	samba_security(&c, &s);
+	CHECK_STR(s.signing, "required");
+	CHECK_STR(s.encryption, "desired");
+	c.smb = old;
+	c.n_smb = 3;
+	samba_security(&c, &s);
+	CHECK_STR(s.min_protocol, "nt1");
+	CHECK_STR(s.ntlm, "NTLMv1");
+	samba_security_warnings(&c, &three);
+	CHECK_INT(three.n, 3);
+	CHECK(str_starts(three.v[0], "SMB1 is allowed by [smb] server min protocol = nt1"));
+}
+
+TEST(samba_conf_of_names_and_discovery)
+{
+	_cleanup_strbuf_ struct strbuf quiet = { 0 }, loud = { 0 }, six = { 0 };
+	struct conf c = base_conf();
+	struct err e = { 0 };
+
+	strlist_add(&c.aliases, "OLDSRV");
+	strlist_add(&c.aliases, "ARCHIVE");
+	CHECK_INT(samba_conf_text(&c, &quiet, &e), 0);
+	CHECK_INT(lines(&quiet, "\tnetbios aliases = OLDSRV ARCHIVE"), 1);
+	CHECK_INT(lines(&quiet, "\tdisable netbios = yes"), 1);
+	CHECK_INT(lines(&quiet, "\tsmb ports = 445"), 1);
+	CHECK(!netbios_service.wanted(&c));
+	c.discovery = true;
+	CHECK_INT(samba_conf_text(&c, &loud, &e), 0);
+	CHECK_INT(lines(&loud, "\tdisable netbios = no"), 1);
+	CHECK_INT(lines(&loud, "\tsmb ports = 445 139"), 1);
+	CHECK(netbios_service.wanted(&c));
+	/* NetBIOS is of IPv4 alone. */
+	CHECK_INT(ipaddr_parse("::1", &c.addresses[0].addr), 0);
+	CHECK(!netbios_service.wanted(&c));
+	CHECK_INT(samba_conf_text(&c, &six, &e), 0);
+	CHECK_INT(lines(&six, "\tdisable netbios = yes"), 1);
+	strlist_free(&c.aliases);
+}
+
+TEST(samba_conf_of_homes_audit_and_bin)
+{
+	static char homes[] = "homes", home[] = "/home", catia[] = "catia", vfs[] = "vfs objects", repository[] = "recycle:repository",
+		    bin[] = "bin";
+	struct conf_param global = { .key = vfs, .value = catia }, param = { .key = repository, .value = bin };
+	_cleanup_strbuf_ struct strbuf text = { 0 };
+	struct conf_share shares[] = { base_share(), { .name = homes, .path = home, .smb = true } };
+	struct conf c = base_conf();
+	struct err e = { 0 };
+	const char *first, *second;
+
+	shares[0].audit = shares[0].recycle = true;
+	shares[0].params = &param;
+	shares[0].n_params = 1;
+	c.smb = &global;
+	c.n_smb = 1;
+	c.shares = shares;
+	c.n_shares = 2;
+	CHECK_INT(samba_conf_text(&c, &text, &e), 0);
+	CHECK_INT(lines(&text, "\tvfs objects = acl_xattr catia"), 1);
+	CHECK_INT(lines(&text, "\tvfs objects = full_audit acl_xattr catia recycle"), 1);
+	CHECK_INT(lines(&text, "\tfull_audit:prefix = %u|%I|%S"), 1);
+	/* What the administrator says comes later, so it counts. */
+	first = strstr(text.buf, "\trecycle:repository = .recycle/%U\n");
+	second = strstr(text.buf, "\trecycle:repository = bin\n");
+	CHECK(first && second && first < second);
+	CHECK_INT(lines(&text, "[homes]"), 1);
+	CHECK_INT(lines(&text, "\tpath = /home/%S"), 1);
+	CHECK_INT(lines(&text, "\tvalid users = %S"), 1);
+	CHECK_INT(lines(&text, "\tbrowseable = no"), 1);
+}
+
+TEST(samba_conf_is_in_its_charset)
+{
+	static char euc[] = "EUC-JP", sjis[] = "CP932", hidden[] = "ISO-2022-JP", wrong[] = "../x", name[] = "\xe5\x85\xb1\xe6\x9c\x89",
+		    /* In CP932 the second byte of this one is a backslash. */
+		    backslash[] = "\xe8\xa1\xa8", korean[] = "\xed\x95\x9c";
+	static const struct {
+		char *charset, *name;
+		const char *want; /* NULL: refused */
+	} cases[] = {
+		{ euc, name, "\n[\xb6\xa6\xcd\xad]\n" }, { sjis, name, "\n[\x8b\xa4\x97\x4c]\n" },
+		{ euc, backslash, "\n[\xc9\xbd]\n" }, { sjis, backslash, NULL }, { euc, korean, NULL }, { hidden, name, NULL },
+		{ wrong, name, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct conf_param charset = { .key = charset_key, .value = cases[i].charset };
+		_cleanup_strbuf_ struct strbuf text = { 0 };
+		struct conf_share share = base_share();
+		struct conf c = base_conf();
+		struct err e = { 0 };
+
+		share.name = cases[i].name;
+		c.smb = &charset;
+		c.n_smb = 1;
+		c.shares = &share;
+		c.n_shares = 1;
+		CHECK_INT(samba_conf_text(&c, &text, &e), cases[i].want ? 0 : -EINVAL);
+		CHECK(!cases[i].want || strstr(text.buf, cases[i].want));
+	}
+}
+
+TEST(netbios_probe_tells_an_answer_from_none)
+{
+	static const struct {
+		uint16_t flags, answers;
+		int size, want;
+	} cases[] = { { 0x8400, 1, 12, 0 }, { 0x8403, 1, 12, -EAGAIN }, { 0x0000, 1, 12, -EAGAIN }, { 0x8400, 0, 12, -EAGAIN },
+		      { 0x8400, 1, 11, -EAGAIN } };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(137), .sin_addr = { htonl(INADDR_LOOPBACK) } }, from;
+	struct ipaddr address;
+	int s;
+
+	in_own_net();
+	CHECK_INT(ipaddr_parse("127.0.0.1", &address), 0);
+	CHECK_INT(nbt_probe(&address, 100), -EAGAIN);
+	s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	CHECK_INT(bind(s, (struct sockaddr *)&at, sizeof(at)), 0);
+	CHECK_INT(nbt_probe(&address, 100), -EAGAIN);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		pid_t pid = fork();
+		uint16_t message[64];
+		socklen_t len = sizeof(from);
+
+		if (pid == 0) {
+			/* The one that timed out before lies there too. */
+			ssize_t n;
+
+			do
+				n = recvfrom(s, message, sizeof(message), 0, (struct sockaddr *)&from, &len);
+			while (n == 50 && recv(s, message, 1, MSG_PEEK | MSG_DONTWAIT) == 1);
+			message[1] = htons(cases[i].flags);
+			message[3] = htons(cases[i].answers);
+			_exit(n != 50 || sendto(s, message, (size_t)cases[i].size, 0, (struct sockaddr *)&from, len) < 0);
+		}
+		CHECK_INT(nbt_probe(&address, 2000), cases[i].want);
+		CHECK_INT(waitpid(pid, NULL, 0), pid);
+	}
+	(void)close(s);
 }
