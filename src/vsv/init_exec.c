@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -77,6 +78,8 @@ static void make_terminal(int conn, uint16_t rows, uint16_t cols)
 
 static void become(int conn, const struct init_user *u)
 {
+	/* It is in the bounding set for configured services, which hand it on to nobody; a command has no use for it. */
+	const uint64_t rights = init_bounding & ~(1ULL << CAP_SYS_CHROOT);
 	gid_t groups[sizeof(u->groups) / sizeof(*u->groups)];
 	const char *step;
 	int r;
@@ -86,13 +89,13 @@ static void become(int conn, const struct init_user *u)
 	/* So that the command can open /dev/stdout and its terminal again. */
 	for (int fd = 0; fd < 3; fd++)
 		(void)fchown(fd, u->uid, (gid_t)-1);
-	r = confine_child(init_bounding, 0, &step);
+	r = confine_child(rights, 0, &step);
 	if (r < 0)
 		failed(conn, r, step);
 	if (setgroups(u->n_groups, groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 ||
 	    setresuid(u->uid, u->uid, u->uid) < 0)
 		failed(conn, -errno, "cannot become the user");
-	r = confine_drop(init_bounding);
+	r = confine_drop(rights);
 	if (r < 0)
 		failed(conn, r, "cannot drop capabilities");
 }
