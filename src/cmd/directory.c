@@ -24,6 +24,9 @@ static const struct {
 	{ "samba-accounts", "samba accounts" },
 	{ "domain", "domain" },
 	{ "server", "server" },
+	{ "realm", "realm" },
+	{ "idmap", "idmap" },
+	{ "idmap-range", "idmap range" },
 };
 enum { KEYS = sizeof(keys) / sizeof(*keys) };
 
@@ -52,6 +55,8 @@ int cmd_directory_show(struct call *c, struct err *err)
 		{ "ca", "certificates", COL_TEXT },     { "bind_dn", "bind dn", COL_TEXT },
 		{ "secret_file", "secret file", COL_TEXT }, { "samba_accounts", "SMB accounts", COL_TEXT },
 		{ "domain", "domain", COL_TEXT },       { "servers", "servers", COL_LIST },
+		{ "realm", "domain", COL_TEXT },        { "idmap", "numbers by", COL_TEXT },
+		{ "idmap_range", "numbers", COL_TEXT },
 	};
 	json_t *list = NULL;
 	int r = directory_show(c->psv, c->name, &list, err);
@@ -89,4 +94,19 @@ int cmd_directory_test(struct call *c, struct err *err)
 		return failed;
 	r = output_list(c->json, "steps", list, columns, 4);
 	return r < 0 ? r : failed ? VNAS_EXIT_FAILED : 0;
+}
+
+int cmd_directory_join(struct call *c, struct err *err)
+{
+	_cleanup_password_ char *password = NULL;
+	struct directory_join j = { .user = call_option(c, "user"), .unit = call_option(c, "ou"), .notice = call_notice };
+	int r;
+
+	if (!j.user)
+		return usage_error(c, err, "--user is needed: somebody who may add a machine to the domain");
+	r = password_ask(c, "Password: ", &password, err);
+	if (r < 0)
+		return r;
+	j.password = password;
+	return directory_join(c->psv, c->name, &j, err);
 }

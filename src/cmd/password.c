@@ -86,6 +86,23 @@ static int ask(int tty, const char *prompt, char **ret, struct err *err)
 	return r;
 }
 
+static int open_terminal(const struct call *c, struct err *err)
+{
+	int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	return tty < 0 ? usage_error(c, err, "there is no terminal to ask for the password: use --password-stdin") : tty;
+}
+
+int password_ask(const struct call *c, const char *prompt, char **ret, struct err *err)
+{
+	_cleanup_close_ int tty = -1;
+
+	if (call_flag(c, "password-stdin"))
+		return take_line(STDIN_FILENO, ret, err);
+	tty = open_terminal(c, err);
+	return tty < 0 ? tty : ask(tty, prompt, ret, err);
+}
+
 int password_take(const struct call *c, char **ret, struct err *err)
 {
 	_cleanup_password_ char *first = NULL, *second = NULL;
@@ -94,9 +111,9 @@ int password_take(const struct call *c, char **ret, struct err *err)
 
 	if (call_flag(c, "password-stdin"))
 		return take_line(STDIN_FILENO, ret, err);
-	tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	tty = open_terminal(c, err);
 	if (tty < 0)
-		return usage_error(c, err, "there is no terminal to ask for the password: use --password-stdin");
+		return tty;
 	r = ask(tty, "New password: ", &first, err);
 	if (r == 0)
 		r = ask(tty, "The same again: ", &second, err);

@@ -141,7 +141,7 @@ static const struct cmd_option group_options[] = {
 };
 
 static const struct cmd_option directory_set_options[] = {
-	{ "type", "passwd|ldap|nis", "where its users come from" },
+	{ "type", "passwd|ldap|nis|ad", "where its users come from" },
 	{ "uri", "ldap[s]://HOST[:PORT]", "ldap: a server (repeatable)" },
 	{ "base", "DN", "ldap: the entry that holds all users and groups" },
 	{ "starttls", "yes|no", "ldap: ldap:// with TLS only; default: yes" },
@@ -151,6 +151,16 @@ static const struct cmd_option directory_set_options[] = {
 	{ "samba-accounts", "own|directory", "ldap: where SMB accounts are; default: own" },
 	{ "domain", "DOMAIN", "nis: the domain" },
 	{ "server", "HOST", "nis: a server (repeatable)" },
+	{ "realm", "DOMAIN", "ad: the domain's DNS name" },
+	{ "idmap", "autorid|rid", "ad: how users get their numbers; default: autorid" },
+	{ "idmap-range", "LOW-HIGH", "ad: the numbers of its users and groups" },
+	{ 0 }
+};
+
+static const struct cmd_option directory_join_options[] = {
+	{ "user", "USER", "who may add a machine to the domain" },
+	{ "ou", "PATH", "where its account goes, as Servers/Files; default: Computers" },
+	{ "password-stdin", NULL, "the user's password is the first line of standard input" },
 	{ 0 }
 };
 
@@ -200,6 +210,8 @@ const struct cmd cmd_table[] = {
 	{ "directory", "show", "NAME", "where its users come from", NULL, CMD_NAME | CMD_JSON, 0, 0, cmd_directory_show },
 	{ "directory", "test", "NAME [--user USER]", "try it step by step", directory_test_options, CMD_NAME | CMD_JSON, 0, 0,
 	  cmd_directory_test },
+	{ "directory", "join", "NAME --user USER", "join its Active Directory domain", directory_join_options, CMD_NAME, 0, 0,
+	  cmd_directory_join },
 	{ "address", "add", "NAME ADDR/PREFIX[@INTERFACE]", "give it one more address", address_options, CMD_NAME, 1, 1,
 	  cmd_address_add },
 	{ "address", "remove", "NAME ADDR[/PREFIX]", "take an address away", NULL, CMD_NAME, 1, 1, cmd_address_remove },

@@ -14,7 +14,8 @@
 
 const char *directory_nss(const struct conf *conf)
 {
-	static const char *const words[] = { [CONF_DIRECTORY_LDAP] = "sss", [CONF_DIRECTORY_NIS] = "nis" };
+	static const char *const words[] = { [CONF_DIRECTORY_LDAP] = "sss", [CONF_DIRECTORY_NIS] = "nis",
+					     [CONF_DIRECTORY_AD] = "winbind" };
 	size_t type = (size_t)conf->directory.type;
 
 	return type < sizeof(words) / sizeof(*words) ? words[type] : NULL;
@@ -35,7 +36,8 @@ static int write_one(int dir, const char *name, const char *text, size_t len, mo
 /* What a former configuration left would still be read by whoever knows its path. */
 static int clear(int dir, struct err *err)
 {
-	static const char *const files[] = { "sssd.conf", "ldap.conf", "ca.pem", "secret", "yp.conf", "netconfig" };
+	static const char *const files[] = { "sssd.conf", "ldap.conf", "ca.pem", "secret", "yp.conf", "netconfig",
+					     "krb5.conf" };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT)
@@ -86,6 +88,15 @@ static int generate_nis(const struct conf *conf, int dir, struct err *err)
 	return r < 0 ? r : write_one(dir, "yp.conf", text.buf, text.len, 0644, err);
 }
 
+static int generate_ad(const struct conf *conf, int dir, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf text = { 0 };
+	int r = clear(dir, err);
+
+	ad_krb5_conf(conf, &text);
+	return r < 0 ? r : write_one(dir, "krb5.conf", text.buf, text.len, 0644, err);
+}
+
 int directory_generate(const struct conf *conf, int conf_fd, struct err *err)
 {
 	_cleanup_close_ int dir = -1;
@@ -100,6 +111,8 @@ int directory_generate(const struct conf *conf, int conf_fd, struct err *err)
 		return generate_ldap(conf, dir, err);
 	case CONF_DIRECTORY_NIS:
 		return generate_nis(conf, dir, err);
+	case CONF_DIRECTORY_AD:
+		return generate_ad(conf, dir, err);
 	case CONF_DIRECTORY_PASSWD:
 		break;
 	}
@@ -121,6 +134,11 @@ void directory_smb(const struct conf *conf, struct strbuf *sb)
 {
 	const struct conf_directory *d = &conf->directory;
 
+	if (d->type == CONF_DIRECTORY_AD) {
+		ad_smb_conf(conf, sb);
+		return;
+	}
+	strbuf_addstr(sb, "\tserver role = standalone server\n\tsecurity = user\n");
 	if (d->type != CONF_DIRECTORY_LDAP || !d->samba_accounts) {
 		strbuf_addstr(sb, "\tpassdb backend = tdbsam\n");
 		return;

@@ -17,6 +17,7 @@ struct err;
 #define DIRECTORY_CA DIRECTORY_FOLDER "/ca.pem"
 #define DIRECTORY_SECRET DIRECTORY_FOLDER "/secret" /* of root alone, without a new line */
 #define DIRECTORY_NETCONFIG DIRECTORY_FOLDER "/netconfig"
+#define DIRECTORY_KRB5_CONF DIRECTORY_FOLDER "/krb5.conf"
 #define DIRECTORY_YP_CONF DIRECTORY_FOLDER "/yp.conf"
 
 /* directory_nss: the word for it in nsswitch.conf(5); NULL: none, its users are files. */
@@ -28,7 +29,7 @@ bool directory_has_hosts(const struct conf *conf);
 int directory_generate(const struct conf *conf, int conf_fd, struct err *err);
 /* directory_check: reads the same files and writes nothing. */
 int directory_check(const struct conf *conf, struct err *err);
-/* directory_smb: appends to smb.conf where the SMB accounts are. */
+/* directory_smb: appends to smb.conf what the server is: on its own or a domain's member, and where the SMB accounts are. */
 void directory_smb(const struct conf *conf, struct strbuf *sb);
 
 /* ldap.c */
@@ -42,6 +43,12 @@ int ldap_files_read(const struct conf *conf, struct ldap_files *ret, struct err 
 void ldap_files_free(struct ldap_files *f);
 void ldap_sssd_conf(const struct conf *conf, const struct ldap_files *f, struct strbuf *sb);
 void ldap_client_conf(const struct conf *conf, struct strbuf *sb);
+
+/* ad.c */
+void ad_smb_conf(const struct conf *conf, struct strbuf *sb);
+void ad_krb5_conf(const struct conf *conf, struct strbuf *sb);
+/* ad_fqdn: its name in the domain: the first label of its host name, with the domain. */
+char *ad_fqdn(const struct conf *conf, char *buf, size_t size);
 
 /* nis.c */
 void nis_yp_conf(const struct conf *conf, struct strbuf *sb);

@@ -28,19 +28,35 @@ static bool name_ok(const char *name)
 	return name[strspn(name, "0123456789")] != '\0';
 }
 
-bool passwd_foreign_name_ok(const char *name)
+static bool foreign_ok(const char *name, bool blanks)
 {
 	size_t n = strlen(name);
 
 	/* Digits alone would be taken for a number by half of the tools. */
 	if (n == 0 || n > PASSWD_FOREIGN_NAME_MAX || strchr("-.$", *name) || name[strspn(name, "0123456789")] == '\0')
 		return false;
+	if (*name == ' ' || name[n - 1] == ' ')
+		return false;
 	for (size_t len = 0; *name; name += len, n -= len) {
+		if (*name == ' ' && blanks) {
+			len = 1;
+			continue;
+		}
 		len = printable_len(name, n);
 		if (len == 0 || (isascii(*name) && !isalnum((unsigned char)*name) && !strchr("_.-$", *name)))
 			return false;
 	}
 	return true;
+}
+
+bool passwd_foreign_name_ok(const char *name)
+{
+	return foreign_ok(name, false);
+}
+
+bool passwd_foreign_group_ok(const char *name)
+{
+	return foreign_ok(name, true);
 }
 
 int passwd_name_check(const char *what, const char *name, struct err *err)
@@ -125,7 +141,7 @@ bool passwd_add_user(struct passwd_db *db, const char *name, uint32_t uid, uint3
 
 struct passwd_group *passwd_add_group(struct passwd_db *db, const char *name, uint32_t gid)
 {
-	if (!db_name_ok(db, name) || db->n_groups == LINES_MAX)
+	if (!(db->foreign ? passwd_foreign_group_ok(name) : name_ok(name)) || db->n_groups == LINES_MAX)
 		return NULL;
 	db->groups = grow(db->groups, db->n_groups, sizeof(*db->groups));
 	db->groups[db->n_groups] = (struct passwd_group){ .name = xstrdup(name), .gid = gid };

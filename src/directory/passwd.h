@@ -19,6 +19,8 @@ int passwd_name_check(const char *what, const char *name, struct err *err);
 /* passwd_foreign_name_ok: a name that a directory can have: as above, with letters of all languages (UTF-8) and at most 64
  * bytes. */
 bool passwd_foreign_name_ok(const char *name);
+/* passwd_foreign_group_ok: a group's, with blanks inside too: "domain users". */
+bool passwd_foreign_group_ok(const char *name);
 /* passwd_id_check: outside of the system's range and of the numbers that mean nobody.  0 or -EINVAL. */
 int passwd_id_check(const char *what, uint32_t id, struct err *err);
 /* passwd_password_check: fits in one line of smbpasswd's input.  0 or -EINVAL. */

@@ -107,6 +107,7 @@ void conf_free(struct conf *c)
 	free(c->directory.ca);
 	free(c->directory.bind_dn);
 	free(c->directory.secret_file);
+	free(c->directory.realm);
 	free(c->directory.domain);
 	strlist_free(&c->directory.servers);
 	*c = (struct conf){ 0 };

@@ -103,7 +103,11 @@ struct conf_share {
 	unsigned line;
 };
 
-enum conf_directory_type { CONF_DIRECTORY_PASSWD, CONF_DIRECTORY_LDAP, CONF_DIRECTORY_NIS };
+enum conf_directory_type { CONF_DIRECTORY_PASSWD, CONF_DIRECTORY_LDAP, CONF_DIRECTORY_NIS, CONF_DIRECTORY_AD };
+
+struct conf_range {
+	uint32_t low, high; /* both belong to it */
+};
 
 /* Where users come from.  Files are the Psv's own; what is in them is read when it is needed and is never kept here. */
 struct conf_directory {
@@ -117,6 +121,9 @@ struct conf_directory {
 	bool samba_accounts;    /* … SMB accounts are the directory's too (ldapsam); default no */
 	char *domain;           /* nis */
 	struct strlist servers; /* … names or addresses */
+	char *realm;            /* ad: the domain's DNS name in upper case, which is its Kerberos realm */
+	bool idmap_rid;         /* … numbers by idmap_rid(8); else idmap_autorid(8), the default */
+	struct conf_range idmap; /* … the numbers of its users and groups */
 };
 
 struct conf_service { /* a program of the administrator's choice, run by PID 1 */

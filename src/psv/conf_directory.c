@@ -3,6 +3,7 @@
  * ldap.conf, yp.conf and smb.conf, so nothing in a value may end a word or a line of those. */
 #include "psv/conf_internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@ enum {
 	FILE_MAX_BYTES = 1024,
 	DOMAIN_MAX_BYTES = 64, /* what setdomainname(2) takes */
 	HOST_MAX_BYTES = 253,
+	IDMAP_LOW_MIN = 100000,
+	IDMAP_DOMAIN = 100000, /* idmap_autorid(8): rangesize */
 };
 
 static int why(struct conf_value *v, const char *text)
@@ -38,6 +41,7 @@ static int add_server(struct conf_value *v, struct strlist *l)
 
 static const char *const types[] = {
 	[CONF_DIRECTORY_PASSWD] = "passwd", [CONF_DIRECTORY_LDAP] = "ldap", [CONF_DIRECTORY_NIS] = "nis",
+	[CONF_DIRECTORY_AD] = "ad",
 };
 
 const char *conf_directory_name(enum conf_directory_type type)
@@ -47,8 +51,6 @@ const char *conf_directory_name(enum conf_directory_type type)
 
 static int parse_type(struct conf_value *v, void *target)
 {
-	if (strcmp(v->text, "ad") == 0)
-		return why(v, "is not available in this version: expected passwd, ldap or nis");
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
 		if (strcmp(v->text, types[i]) != 0)
 			continue;
@@ -64,7 +66,7 @@ static void print_type(struct strbuf *out, const char *key, const void *target)
 }
 
 const struct conf_type conf_type_directory = {
-	.what = "directory", .expected = "passwd, ldap or nis", .parse = parse_type, .print = print_type,
+	.what = "directory", .expected = "passwd, ldap, nis or ad", .parse = parse_type, .print = print_type,
 };
 
 static bool host_ok(const char *s)
@@ -191,6 +193,76 @@ const struct conf_type conf_type_nis_server = {
 	.what = "NIS server", .expected = "an address or a host name", .parse = parse_server, .print = conf_print_list,
 };
 
+/* A realm goes into smb.conf and krb5.conf as it is, and in lower case it is the domain's DNS name. */
+static int parse_realm(struct conf_value *v, void *target)
+{
+	char realm[HOST_MAX_BYTES + 1];
+	size_t n = strlen(v->text);
+
+	if (!conf_domain_ok(v->text, HOST_MAX_BYTES) || !strchr(v->text, '.'))
+		return -EINVAL;
+	for (size_t i = 0; i <= n; i++)
+		realm[i] = (char)toupper((unsigned char)v->text[i]);
+	return conf_set_string(target, realm);
+}
+
+const struct conf_type conf_type_realm = {
+	.what = "Active Directory domain", .expected = "its DNS name, as in SALES.EXAMPLE", .parse = parse_realm,
+	.print = conf_print_string,
+};
+
+static int parse_idmap(struct conf_value *v, void *target)
+{
+	bool rid = strcmp(v->text, "rid") == 0;
+
+	if (!rid && strcmp(v->text, "autorid") != 0)
+		return -EINVAL;
+	*(bool *)target = rid;
+	return 0;
+}
+
+static void print_idmap(struct strbuf *out, const char *key, const void *target)
+{
+	strbuf_addf(out, "%s = %s\n", key, *(const bool *)target ? "rid" : "autorid");
+}
+
+const struct conf_type conf_type_idmap = {
+	.what = "way of numbering", .expected = "autorid or rid", .parse = parse_idmap, .print = print_idmap,
+};
+
+static int parse_idmap_range(struct conf_value *v, void *target)
+{
+	struct conf_range range;
+	char low[16];
+	size_t n = strcspn(v->text, "-");
+
+	if (v->text[n] != '-' || n >= sizeof(low))
+		return -EINVAL;
+	memcpy(low, v->text, n);
+	low[n] = '\0';
+	if (parse_u32(low, INT32_MAX, &range.low) < 0 || parse_u32(v->text + n + 1, INT32_MAX, &range.high) < 0)
+		return -EINVAL;
+	if (range.low < IDMAP_LOW_MIN)
+		return why(v, "begins among the numbers that are kept for its own users: expected 100000 or more");
+	/* What autorid gives to one domain, and at least two of them: the second is for the machine's own groups. */
+	if (range.high < range.low || range.high - range.low + 1 < 2 * IDMAP_DOMAIN)
+		return why(v, "is too small: expected 200000 numbers or more");
+	*(struct conf_range *)target = range;
+	return 0;
+}
+
+static void print_idmap_range(struct strbuf *out, const char *key, const void *target)
+{
+	const struct conf_range *range = target;
+
+	strbuf_addf(out, "%s = %u-%u\n", key, range->low, range->high);
+}
+
+const struct conf_type conf_type_idmap_range = {
+	.what = "range of numbers", .expected = "LOW-HIGH, as in 100000-199999999", .parse = parse_idmap_range,
+	.print = print_idmap_range,
+};
+
 /* ---- What belongs together ---- */
 
 static const struct {
@@ -203,6 +275,8 @@ static const struct {
 	{ "bind dn", CONF_DIRECTORY_LDAP, false },     { "secret file", CONF_DIRECTORY_LDAP, false },
 	{ "samba accounts", CONF_DIRECTORY_LDAP, false },
 	{ "domain", CONF_DIRECTORY_NIS, true },        { "server", CONF_DIRECTORY_NIS, true },
+	{ "realm", CONF_DIRECTORY_AD, true },          { "idmap", CONF_DIRECTORY_AD, false },
+	{ "idmap range", CONF_DIRECTORY_AD, false },
 };
 
 bool conf_directory_takes(enum conf_directory_type type, const char *key)
@@ -244,6 +318,9 @@ int conf_check_directory(const struct conf_parser *p)
 	const struct conf_directory *d = &p->conf->directory;
 	int r = check_keys(p);
 
+	if (r == 0 && d->type == CONF_DIRECTORY_AD && p->conf->n_dns == 0)
+		return conf_bad(p, conf_line_of(p, CONF_SECTION_DIRECTORY, 0, "type"),
+				"[directory] of type ad needs 'dns' in [server]: the domain's controllers are found by its name servers");
 	if (r < 0 || d->type != CONF_DIRECTORY_LDAP)
 		return r;
 	if (uses_tls(d) && !d->ca)

@@ -60,11 +60,11 @@ struct conf_type {
 
 extern const struct conf_type conf_type_address, conf_type_alias, conf_type_bool, conf_type_client, conf_type_comment,
 	conf_type_device, conf_type_directory, conf_type_dn, conf_type_dns, conf_type_domain, conf_type_files, conf_type_fs,
-	conf_type_gateway, conf_type_hostname, conf_type_ldap_uri, conf_type_log, conf_type_memory, conf_type_mount,
-	conf_type_netbios, conf_type_nis_domain, conf_type_nis_server, conf_type_param_server,
+	conf_type_gateway, conf_type_hostname, conf_type_idmap, conf_type_idmap_range, conf_type_ldap_uri, conf_type_log,
+	conf_type_memory, conf_type_mount, conf_type_netbios, conf_type_nis_domain, conf_type_nis_server, conf_type_param_server,
 	conf_type_param_share, conf_type_path, conf_type_peer, conf_type_pool, conf_type_pool_path, conf_type_pool_type,
-	conf_type_protocols, conf_type_psv_file, conf_type_samba_accounts, conf_type_size, conf_type_stack, conf_type_tasks,
-	conf_type_template, conf_type_timezone, conf_type_user, conf_type_uuid, conf_type_workgroup;
+	conf_type_protocols, conf_type_psv_file, conf_type_realm, conf_type_samba_accounts, conf_type_size,
+	conf_type_stack, conf_type_tasks, conf_type_template, conf_type_timezone, conf_type_user, conf_type_uuid, conf_type_workgroup;
 extern const struct conf_type conf_type_capabilities, conf_type_command, conf_type_package, conf_type_prepare,
 	conf_type_ready, conf_type_run_as, conf_type_signal;
 /* The rules for passwords. */

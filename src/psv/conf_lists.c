@@ -318,16 +318,17 @@ const struct conf_type conf_type_client = {
 
 static int parse_user(struct conf_value *v, void *target)
 {
-	const char *name = v->text + (*v->text == '@');
+	/* Blanks only in groups: two users on one line are no user. */
+	bool group = *v->text == '@';
 
-	if (!passwd_foreign_name_ok(name))
+	if (!(group ? passwd_foreign_group_ok(v->text + 1) : passwd_foreign_name_ok(v->text)))
 		return -EINVAL;
 	return add_name(v, target, v->text, CONF_MAX_LIST);
 }
 
 const struct conf_type conf_type_user = {
 	.what = "user or group",
-	.expected = "the name of a user, or of a group as @NAME, at most 64 bytes of letters, digits, '_', '-', '.' and '$', one a line",
+	.expected = "the name of a user, or of a group as @NAME, at most 64 bytes of letters, digits, '_', '-', '.' and '$', blanks inside a group's, one a line",
 	.parse = parse_user, .print = conf_print_list,
 };
 

@@ -462,7 +462,8 @@ static void fill_defaults(struct conf *c)
 
 int conf_parse(const char *text, size_t len, const char *path, const char *name, struct conf *ret, struct err *err)
 {
-	struct conf c = { .autostart = true, .smb_enabled = true, .directory.starttls = true };
+	struct conf c = { .autostart = true, .smb_enabled = true, .directory.starttls = true,
+			  .directory.idmap = { 100000, 199999999 } };
 	struct conf_parser p = { .path = path, .err = err, .conf = &c };
 	int r = conf_name_check(name, err);
 

@@ -23,6 +23,15 @@ int directory_set(const struct psv *psv, const char *server, const struct direct
 /* directory_show: an array of one object: the section, without what is in the secret's file. */
 int directory_show(const struct psv *psv, const char *server, json_t **ret, struct err *err);
 
+struct directory_join {
+	const char *user, *password; /* who may add a machine to the domain */
+	const char *unit;            /* where it goes, as "Servers/Files"; NULL: Computers */
+	void (*notice)(const char *line);
+};
+/* directory_join: makes a running Vsv of type ad a member of its domain: machine account, service names, keytab, DNS.
+ * Once more renews all of it. */
+int directory_join(const struct psv *psv, const char *server, const struct directory_join *j, struct err *err);
+
 struct directory_test {
 	const char *user;     /* NULL: the first that the directory has */
 	const char *password; /* for a logon by SMB, or NULL */

@@ -37,6 +37,14 @@ static const char *const *const nis_commands[] = {
 	NULL,
 };
 
+static const char *const *const ad_commands[] = {
+	(const char *const[]){ "mkdir", "-p", "--", "/var/lib/samba/private", "/var/cache/samba", NULL },
+	/* By its socket it is seen to be ready. */
+	(const char *const[]){ "rm", "-rf", "--", "/run/samba/winbindd", NULL },
+	(const char *const[]){ "ln", "-sfn", "-t", "/etc", "--", "/run/vnas/nsswitch.conf", DIRECTORY_KRB5_CONF, NULL },
+	NULL,
+};
+
 static int run_all(const char *const *const commands[], const struct inside_ref *ref, struct err *err)
 {
 	int r = 0;
@@ -88,6 +96,8 @@ int directory_prepare(const struct conf *conf, const struct inside_ref *ref, str
 	case CONF_DIRECTORY_NIS:
 		r = run_all(nis_commands, ref, err);
 		return r < 0 ? r : make_rpc_user(ref, err);
+	case CONF_DIRECTORY_AD:
+		return run_all(ad_commands, ref, err);
 	case CONF_DIRECTORY_PASSWD:
 		break;
 	}
@@ -99,16 +109,29 @@ static const char *const *ready_command(const struct conf *conf)
 	static const char *const sssd[] = { "test", "-S", "/var/lib/sss/pipes/nss", NULL };
 	/* A key that nobody has: it asks as the C library does. */
 	static const char *const ypbind[] = { "timeout", "2", "ypmatch", "-t", "-", "passwd.byname", NULL };
+	static const char *const winbindd[] = { "wbinfo", "--ping", NULL };
 
 	switch (conf->directory.type) {
 	case CONF_DIRECTORY_LDAP:
 		return sssd;
 	case CONF_DIRECTORY_NIS:
 		return ypbind;
+	case CONF_DIRECTORY_AD:
+		return winbindd;
 	case CONF_DIRECTORY_PASSWD:
 		break;
 	}
 	return NULL;
+}
+
+int directory_joined(const struct inside_ref *ref, struct err *err)
+{
+	/* Of its own data base alone: it needs no controller. */
+	static const char *const argv[] = { "timeout", "5", "net", "primarytrust", "dumpinfo",
+					    "--configfile=" SAMBA_CONF_INSIDE, NULL };
+	int r = ask(ref, argv, NULL, NULL, err);
+
+	return r < 0 ? r : r == 0;
 }
 
 static int64_t now_ms(void)
@@ -124,6 +147,13 @@ int directory_wait(const struct conf *conf, const struct inside_ref *ref, struct
 	const char *const *argv = ready_command(conf);
 	int64_t end = now_ms() + WAIT_MS;
 
+	/* winbindd does not run before it has joined; directory_health() says so. */
+	if (conf->directory.type == CONF_DIRECTORY_AD) {
+		int r = directory_joined(ref, err);
+
+		if (r <= 0)
+			return r;
+	}
 	while (argv && now_ms() < end) {
 		const struct timespec step = { .tv_nsec = WAIT_STEP_MS * 1000000L };
 		_cleanup_strbuf_ struct strbuf said = { 0 };
@@ -161,6 +191,26 @@ static int nis_health(const struct inside_ref *ref, struct err *ret_why)
 	return 1;
 }
 
+static int ad_health(const struct conf *conf, const struct inside_ref *ref, struct err *ret_why)
+{
+	static const char *const argv[] = { "timeout", "10", "wbinfo", "--ping-dc", NULL };
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+	int r = directory_joined(ref, ret_why);
+
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		(void)err_set(ret_why, -EIO, "it has not joined %s: `vnas directory join %s --user ADMINISTRATOR`",
+			      conf->directory.realm, conf->name);
+		return 1;
+	}
+	r = ask(ref, argv, NULL, &said, ret_why);
+	if (r <= 0)
+		return r;
+	(void)err_set(ret_why, -EIO, "%s: %.200s", conf->directory.realm, ask_last_line(&said, "no controller answers"));
+	return 1;
+}
+
 int directory_health(const struct conf *conf, const struct inside_ref *ref, struct err *ret_why)
 {
 	switch (conf->directory.type) {
@@ -168,6 +218,8 @@ int directory_health(const struct conf *conf, const struct inside_ref *ref, stru
 		return ldap_health(conf, ref, ret_why);
 	case CONF_DIRECTORY_NIS:
 		return nis_health(ref, ret_why);
+	case CONF_DIRECTORY_AD:
+		return ad_health(conf, ref, ret_why);
 	case CONF_DIRECTORY_PASSWD:
 		break;
 	}

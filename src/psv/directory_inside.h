@@ -14,6 +14,8 @@ struct err;
 int directory_prepare(const struct conf *conf, const struct inside_ref *ref, struct err *err);
 /* directory_wait: until users can be asked for, which is soon also when no server answers.  0; 1: not in time. */
 int directory_wait(const struct conf *conf, const struct inside_ref *ref, struct err *err);
+/* directory_joined: 1: an Active Directory's machine account is here; 0: none; -errno. */
+int directory_joined(const struct inside_ref *ref, struct err *err);
 /* directory_health: 0: a server answers, or there is none to ask; 1: none does, and the words say why; -errno. */
 int directory_health(const struct conf *conf, const struct inside_ref *ref, struct err *ret_why);
 /* directory_warning: what will go wrong soon: a certificate that ends within 30 days.  false: nothing. */

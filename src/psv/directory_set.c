@@ -68,7 +68,7 @@ static int drop_others(char **text, const char *type, struct err *err)
 
 		if (k->section != CONF_SECTION_DIRECTORY)
 			continue;
-		for (int t = CONF_DIRECTORY_PASSWD; t <= CONF_DIRECTORY_NIS; t++)
+		for (int t = CONF_DIRECTORY_PASSWD; t <= CONF_DIRECTORY_AD; t++)
 			if (strcmp(conf_directory_name((enum conf_directory_type)t), type) == 0)
 				kept = conf_directory_takes((enum conf_directory_type)t, k->key);
 		if (!kept)
@@ -153,6 +153,11 @@ static json_t *section_json(const struct conf *conf)
 	case CONF_DIRECTORY_NIS:
 		set_text(o, "domain", d->domain);
 		set_list(o, "servers", &d->servers);
+		break;
+	case CONF_DIRECTORY_AD:
+		set_text(o, "realm", d->realm);
+		set_text(o, "idmap", d->idmap_rid ? "rid" : "autorid");
+		(void)json_object_set_new(o, "idmap_range", json_sprintf("%u-%u", d->idmap.low, d->idmap.high));
 		break;
 	case CONF_DIRECTORY_PASSWD:
 		break;

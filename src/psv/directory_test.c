@@ -19,7 +19,7 @@
 #include "psv/psv.h"
 #include "service/samba.h"
 
-enum { WARN_DAYS = 30, OWN_USERS_MAX = 200 };
+enum { WARN_DAYS = 30, OWN_USERS_MAX = 200, CLOCK_WARN_SECONDS = 60, CLOCK_FAILS_SECONDS = 300 };
 
 struct run {
 	const struct conf *conf;
@@ -163,6 +163,75 @@ static bool nis_servers(struct run *t)
 	}
 	add(t, "bind", OK, xasprintf("domain %s", d->domain), NULL);
 	return true;
+}
+
+/* step_clock: Kerberos takes no ticket of another time. */
+static bool step_clock(struct run *t, const char *info)
+{
+	static const char key[] = "Server time offset: ";
+	const char *p = strstr(info, key);
+	long offset = p ? strtol(p + strlen(key), NULL, 10) : 0;
+
+	if (!p)
+		return true;
+	if (offset <= -CLOCK_FAILS_SECONDS || offset >= CLOCK_FAILS_SECONDS) {
+		add(t, "clock", FAILED, xasprintf("the controller's is %ld seconds off", offset),
+		    "set both by NTP: Kerberos takes less than five minutes");
+		return false;
+	}
+	if (offset <= -CLOCK_WARN_SECONDS || offset >= CLOCK_WARN_SECONDS)
+		add(t, "clock", WARNING, xasprintf("the controller's is %ld seconds off", offset), "set both by NTP");
+	else
+		add(t, "clock", OK, xasprintf("%ld seconds off", offset), NULL);
+	return true;
+}
+
+static bool step_joined(struct run *t)
+{
+	static const char *const test[] = { "timeout", "14", "net", "ads", "testjoin", "--configfile=" SAMBA_CONF_INSIDE, NULL };
+	static const char *const trust[] = { "timeout", "10", "wbinfo", "--check-secret", NULL };
+	_cleanup_free_ char *join = xasprintf("vnas directory join %s --user ADMINISTRATOR", t->conf->name);
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+
+	if (directory_joined(t->ref, &t->why) != 1) {
+		add(t, "join", FAILED, xstrdup("it has not joined"), join);
+		return false;
+	}
+	if (ask(t->ref, test, NULL, &said, &t->why) != 0) {
+		add(t, "join", FAILED, xasprintf("its machine account is not accepted: %.200s", ask_last_line(&said, "no answer")), join);
+		return false;
+	}
+	add(t, "join", OK, xasprintf("a member of %s", t->conf->directory.realm), NULL);
+	strbuf_free(&said);
+	said = (struct strbuf){ 0 };
+	if (ask(t->ref, trust, NULL, &said, &t->why) != 0) {
+		add(t, "winbindd", FAILED, xasprintf("%.200s", ask_last_line(&said, "it does not answer")),
+		    "see what it wrote: vnas logs");
+		return false;
+	}
+	add(t, "winbindd", OK, xstrdup("it reaches a controller with the machine's account"), NULL);
+	return true;
+}
+
+static bool ad_servers(struct run *t)
+{
+	static const char *const info[] = { "timeout", "14", "net", "ads", "info", "--configfile=" SAMBA_CONF_INSIDE, NULL };
+	static const char key[] = "LDAP server name: ";
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+	const char *p;
+
+	if (!step_name(t, t->conf->directory.realm))
+		return false;
+	if (ask(t->ref, info, NULL, &said, &t->why) != 0) {
+		add(t, "connection", FAILED, xasprintf("no controller of %s: %.200s", t->conf->directory.realm,
+						       ask_last_line(&said, "none answers")),
+		    "see whether 'dns' in [server] is the domain's name server, and whether a firewall stands between");
+		return false;
+	}
+	p = strstr(strbuf_str(&said), key);
+	add(t, "connection", OK, xasprintf("controller %.*s", p ? (int)strcspn(p + strlen(key), "\r\n") : 4,
+					   p ? p + strlen(key) : "found"), NULL);
+	return step_clock(t, strbuf_str(&said)) && step_joined(t);
 }
 
 /* ---- Users ---- */
@@ -337,11 +406,16 @@ static void run_steps(struct run *t)
 		if (!nis_servers(t))
 			return;
 		break;
+	case CONF_DIRECTORY_AD:
+		if (!ad_servers(t))
+			return;
+		break;
 	}
 	if (!step_users(t, user, sizeof(user)) || !step_lookup(t, user))
 		return;
 	find_in_both(t);
-	if (t->conf->smb_enabled && step_account(t, user))
+	/* In a domain every user has an SMB account. */
+	if (t->conf->smb_enabled && (t->conf->directory.type == CONF_DIRECTORY_AD || step_account(t, user)))
 		step_logon(t, user);
 }
 

@@ -71,6 +71,21 @@ static int from_nis(const struct inside_ref *ref, const char *map, void (*parse)
 	return r;
 }
 
+/* from_winbind: all that it gives numbers to. */
+static int from_winbind(const struct inside_ref *ref, const char *map, void (*parse)(struct passwd_db *db, const char *text),
+			struct passwd_db *db, struct err *ret_why)
+{
+	const char *const argv[] = { "timeout", "14", "getent", "-s", "winbind", map, NULL };
+	_cleanup_strbuf_ struct strbuf text = { 0 };
+	int r = ask(ref, argv, NULL, &text, ret_why);
+
+	if (r > 0)
+		(void)err_set(ret_why, -EIO, "winbindd does not answer");
+	else if (r == 0)
+		parse(db, strbuf_str(&text));
+	return r;
+}
+
 int directory_users(const struct conf *conf, const struct inside_ref *ref, struct passwd_db *db, struct err *ret_why)
 {
 	static const char *const attributes[] = { "uid", "uidNumber", "gidNumber", NULL };
@@ -81,6 +96,8 @@ int directory_users(const struct conf *conf, const struct inside_ref *ref, struc
 		return from_ldap(conf, ref, "(objectClass=posixAccount)", attributes, add_user, db, ret_why);
 	case CONF_DIRECTORY_NIS:
 		return from_nis(ref, "passwd.byname", passwd_parse_users, db, ret_why);
+	case CONF_DIRECTORY_AD:
+		return from_winbind(ref, "passwd", passwd_parse_users, db, ret_why);
 	case CONF_DIRECTORY_PASSWD:
 		break;
 	}
@@ -97,6 +114,8 @@ int directory_groups(const struct conf *conf, const struct inside_ref *ref, stru
 		return from_ldap(conf, ref, "(objectClass=posixGroup)", attributes, add_group, db, ret_why);
 	case CONF_DIRECTORY_NIS:
 		return from_nis(ref, "group.byname", passwd_parse_groups, db, ret_why);
+	case CONF_DIRECTORY_AD:
+		return from_winbind(ref, "group", passwd_parse_groups, db, ret_why);
 	case CONF_DIRECTORY_PASSWD:
 		break;
 	}

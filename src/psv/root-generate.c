@@ -16,6 +16,8 @@
 #include "psv/root.h"
 #include "service/service.h"
 
+enum { FQDN_MAX = 320 };
+
 static void add_hostname(const struct conf *conf, struct strbuf *sb)
 {
 	strbuf_addf(sb, "%s\n", conf->hostname);
@@ -25,12 +27,14 @@ static void add_hostname(const struct conf *conf, struct strbuf *sb)
 static void add_hosts(const struct conf *conf, struct strbuf *sb)
 {
 	size_t label = strcspn(conf->hostname, ".");
-	char text[IPADDR_STR_MAX];
+	char text[IPADDR_STR_MAX], member[FQDN_MAX];
 
 	strbuf_addstr(sb, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
 	for (size_t i = 0; i < conf->n_addresses; i++) {
 		strbuf_addf(sb, "%s ", ipaddr_str(&conf->addresses[i].addr, text));
-		if (conf->hostname[label])
+		if (conf->directory.type == CONF_DIRECTORY_AD)
+			strbuf_addf(sb, "%s %.*s\n", ad_fqdn(conf, member, sizeof(member)), (int)label, conf->hostname);
+		else if (conf->hostname[label])
 			strbuf_addf(sb, "%s %.*s\n", conf->hostname, (int)label, conf->hostname);
 		else if (conf->search.n)
 			strbuf_addf(sb, "%s.%s %s\n", conf->hostname, conf->search.v[0], conf->hostname);
@@ -54,6 +58,10 @@ static void add_resolv(const struct conf *conf, struct strbuf *sb)
 	/* With no server at all, names would be asked of 127.0.0.1. */
 	if (!conf->n_dns)
 		strbuf_addstr(sb, "options timeout:1 attempts:1\n");
+	/* A domain's name servers are its controllers: one that is away holds up each of several questions of a logon, and
+	 * clients wait for 20 s. */
+	else if (conf->directory.type == CONF_DIRECTORY_AD)
+		strbuf_addstr(sb, "options timeout:1 attempts:2\n");
 }
 
 /* The same list for all, but for where users come from. */

@@ -308,6 +308,9 @@ int users_passwd(const struct psv *psv, const char *server, const char *user, co
 	if (r < 0)
 		return r;
 	foreign = r > 0;
+	if (foreign && s.conf.directory.type == CONF_DIRECTORY_AD)
+		return err_set(err, -EOPNOTSUPP, "%s is a user of the domain %s: the password is set there", user,
+			       s.conf.directory.realm);
 	if (foreign && !s.smb)
 		return err_set(err, -EOPNOTSUPP, "it serves no SMB: there is no password to set");
 	r = samba_policy_check(&s.conf, password, err);

@@ -93,7 +93,9 @@ static void add_users(const struct session *s, const struct place *p, json_t *li
 			continue;
 		}
 		first = passwd_group_by_id(p->db, u->gid);
-		smb = s->smb_users.n && bsearch(&name, s->smb_users.v, s->smb_users.n, sizeof(char *), compare_strings);
+		/* A domain's users all have one: their own. */
+		smb = (p->db->foreign && s->conf.directory.type == CONF_DIRECTORY_AD) ||
+		      (s->smb_users.n && bsearch(&name, s->smb_users.v, s->smb_users.n, sizeof(char *), compare_strings));
 		(void)json_array_append_new(list, json_pack("{s:s, s:I, s:o, s:o, s:s, s:b}", "name", name, "uid",
 							    (json_int_t)u->uid, "group",
 							    first ? json_string(first->name) : json_null(), "groups", groups[i],

@@ -4,4 +4,4 @@
 
 struct service;
 
-extern const struct service sssd_service, rpcbind_service, ypbind_service;
+extern const struct service sssd_service, rpcbind_service, ypbind_service, winbindd_service;

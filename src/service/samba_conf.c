@@ -37,8 +37,6 @@ static const char *const owned[][2] = {
 	 * addresses and no other: so one that is added to a running server is served at once, which smbd would not notice. */
 	{ "bind interfaces only", "no" },
 	{ "multicast dns register", "no" },
-	{ "server role", "standalone server" },
-	{ "security", "user" },
 	{ "registry shares", "no" },
 	{ "usershare max shares", "0" },
 	{ "load printers", "no" },

@@ -13,7 +13,7 @@
 enum { READY_MS = 1000 };
 
 const struct service *const services[] = {
-	&sssd_service, &rpcbind_service, &ypbind_service, /* before who asks for users */
+	&sssd_service, &rpcbind_service, &ypbind_service, &winbindd_service, /* before who asks for users */
 	&samba_service, &netbios_service,
 	NULL,
 };

@@ -51,7 +51,6 @@ check_status "a secret file that is not there" 1 "cannot read the secret file" s
 chmod 644 "$T/secret"
 check_status "a secret that all can read" 1 "others than root" set_ldap
 chmod 600 "$T/secret"
-check_status "Active Directory" 2 "not available in this version" vnas directory set s1 --type ad
 check_eq "nothing of it is in the configuration" "$(cat "$ETC/s1.conf")" "$conf"
 check "directory set" set_ldap
 check "start" vnas start s1

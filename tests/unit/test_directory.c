@@ -10,6 +10,7 @@
 #include "directory/directory.h"
 #include "directory/ldif.h"
 #include "directory/passwd.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "psv/conf.h"
@@ -171,7 +172,7 @@ TEST(directory_samba_accounts)
 
 	parse(own, &c);
 	directory_smb(&c, &sb);
-	CHECK_STR(sb.buf, "\tpassdb backend = tdbsam\n");
+	CHECK_STR(sb.buf, "\tserver role = standalone server\n\tsecurity = user\n\tpassdb backend = tdbsam\n");
 	conf_free(&c);
 	strbuf_free(&sb);
 	sb = (struct strbuf){ 0 };
@@ -196,4 +197,38 @@ TEST(directory_nis_files)
 	CHECK_STR(directory_nss(&c), "nis");
 	conf_free(&c);
 	strbuf_free(&sb);
+}
+
+TEST(directory_ad_files)
+{
+	static const char start[] = "[server]\nhostname = FILESRV1.old.example\nworkgroup = SALES\ndns = 192.0.2.1\n"
+				    "[directory]\ntype = ad\nrealm = sales.example\n";
+	_cleanup_free_ char *rid = xasprintf("%sidmap = rid\nidmap range = 200000-499999\n", start);
+	struct strbuf smb = { 0 }, krb5 = { 0 }, canonical = { 0 };
+	char fqdn[64];
+	struct conf c, again;
+
+	parse(start, &c);
+	directory_smb(&c, &smb);
+	CHECK(strstr(smb.buf, "\tsecurity = ads\n") && strstr(smb.buf, "\trealm = SALES.EXAMPLE\n"));
+	CHECK(!strstr(smb.buf, "standalone"));
+	CHECK(strstr(smb.buf, "\tidmap config * : backend = autorid\n\tidmap config * : range = 100000-199999999\n"));
+	ad_krb5_conf(&c, &krb5);
+	CHECK(strstr(krb5.buf, "\tdefault_realm = SALES.EXAMPLE\n"));
+	CHECK_STR(ad_fqdn(&c, fqdn, sizeof(fqdn)), "filesrv1.sales.example");
+	CHECK_STR(directory_nss(&c), "winbind");
+	conf_free(&c);
+	strbuf_free(&smb);
+	smb = (struct strbuf){ 0 };
+	parse(rid, &c);
+	directory_smb(&c, &smb);
+	CHECK(strstr(smb.buf, "\tidmap config SALES : backend = rid\n\tidmap config SALES : range = 200000-499999\n"));
+	conf_print(&c, &canonical);
+	parse(canonical.buf, &again);
+	CHECK(again.directory.idmap_rid && again.directory.idmap.high == 499999);
+	conf_free(&again);
+	conf_free(&c);
+	strbuf_free(&smb);
+	strbuf_free(&krb5);
+	strbuf_free(&canonical);
 }
