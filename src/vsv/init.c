@@ -289,6 +289,7 @@ static void set_signals(void)
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGALRM); /* init_syslog.c */
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
 }
 

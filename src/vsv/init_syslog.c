@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* /dev/log, which leads to /run/log.  Who sends too much waits: the socket's queue is short, and PID 1 takes a bounded
  * number at a time.  Credentials are asked for, and the space for them is all the space for control data that there is:
- * so the kernel closes descriptors that somebody sends along, and none ever arrives here. */
+ * so the kernel closes descriptors that somebody sends along, and none ever arrives here.
+ *
+ * But it closes them in our place, and the last close of a connection with SO_LINGER waits for its peer, for as long as its
+ * maker liked.  A pending signal ends that wait, so there is a timer as long as PID 1 reads. */
 #include "vsv/init.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "vsv/syslog.h"
 
-enum { READS_MAX = 64, HEAD_MAX_BYTES = 128 /* what stands before the text at most */ };
+enum {
+	READS_MAX = 64,
+	HEAD_MAX_BYTES = 128, /* what stands before the text at most */
+	CLOSE_US = 10 * 1000, /* what closing may take, and how soon again the timer ends the next wait */
+};
 
 #define SOCKET_PATH "/run/log"
 
@@ -47,24 +57,58 @@ static pid_t sender_of(struct msghdr *m)
 	return 0;
 }
 
-void init_syslog_read(int fd)
+static volatile sig_atomic_t closes_late;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	closes_late = 1;
+}
+
+/* limit_closes: begins or ends the time in which a timer ends each wait.  Only then its signal is let through: it must not
+ * interrupt what else PID 1 does, from wherever it comes. */
+static void limit_closes(bool on)
+{
+	struct sigaction alarm = { .sa_handler = on_alarm };
+	struct itimerval timer = { .it_interval.tv_usec = on ? CLOSE_US : 0, .it_value.tv_usec = on ? CLOSE_US : 0 };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGALRM);
+	if (on)
+		(void)sigaction(SIGALRM, &alarm, NULL);
+	(void)setitimer(ITIMER_REAL, &timer, NULL);
+	(void)sigprocmask(on ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
+}
+
+/* read_one: false: there is none. */
+static bool read_one(int fd)
 {
 	char buf[PROTO_TEXT_MAX + HEAD_MAX_BYTES];
 	union {
 		char bytes[CMSG_SPACE(sizeof(struct ucred))];
 		struct cmsghdr align;
 	} control;
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct syslog_line line;
 
-	for (unsigned i = 0; fd >= 0 && i < READS_MAX; i++) {
-		struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
-		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-				    .msg_controllen = sizeof(control) };
-		ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		struct syslog_line line;
+	if (n < 0)
+		return false;
+	syslog_parse(buf, (size_t)n, &line);
+	log_add_syslog(&line, sender_of(&m));
+	return true;
+}
 
-		if (n < 0)
-			return;
-		syslog_parse(buf, (size_t)n, &line);
-		log_add_syslog(&line, sender_of(&m));
-	}
+void init_syslog_read(int fd)
+{
+	if (fd < 0)
+		return;
+	closes_late = 0;
+	limit_closes(true);
+	/* A round waits once: the rest is for the next one. */
+	for (unsigned i = 0; i < READS_MAX && !closes_late && read_one(fd);)
+		i++;
+	limit_closes(false);
 }

@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -387,6 +388,59 @@ static int exhaust_sockets(void)
 	return hold("sockets", n);
 }
 
+/* send_descriptor: to whoever reads /dev/log, until it has more than it takes at once. */
+static void send_descriptor(int fd)
+{
+	const struct sockaddr_un log = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec v = { .iov_base = (char[]){ "probe: x" }, .iov_len = 8 };
+	struct msghdr m = { .msg_name = (void *)(uintptr_t)&log, .msg_namelen = sizeof(log), .msg_iov = &v, .msg_iovlen = 1,
+			    .msg_control = &control, .msg_controllen = sizeof(control) };
+	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	control.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+	memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	for (unsigned i = 0; i < 64; i++)
+		(void)sendmsg(s, &m, 0);
+}
+
+/* Connections whose last close waits an hour for a peer that does not read. Their makers end, where nothing waits, with
+ * the descriptor on its way: who is sent it closes it. */
+static int exhaust_closes(void)
+{
+	static char data[65536];
+	const struct linger hour = { .l_onoff = 1, .l_linger = 3600 };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+	socklen_t len = sizeof(a);
+	uint64_t n = 0;
+
+	if (bind(l, (struct sockaddr *)&a, sizeof(a)) < 0 || getsockname(l, (struct sockaddr *)&a, &len) < 0 || listen(l, 64) < 0)
+		return -errno;
+	(void)signal(SIGCHLD, SIG_IGN);
+	for (; n < 16; n++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			break;
+		if (pid == 0) {
+			fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+			if (connect(fd, (struct sockaddr *)&a, len) < 0)
+				_exit(1);
+			while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
+				;
+			(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hour, sizeof(hour));
+			send_descriptor(fd);
+			_exit(0);
+		}
+		(void)accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	}
+	return hold("closes", n);
+}
+
 const struct attempt exhaust_attempts[] = {
 	{ "exhaust-inotify", exhaust_inotify },
 	{ "exhaust-inotify-watches", exhaust_inotify_watches },
@@ -406,5 +460,6 @@ const struct attempt exhaust_attempts[] = {
 	{ "exhaust-shm", exhaust_shm },
 	{ "exhaust-memory", exhaust_memory },
 	{ "exhaust-sockets", exhaust_sockets },
+	{ "exhaust-closes", exhaust_closes },
 	{ NULL, NULL },
 };
