@@ -62,6 +62,13 @@ done
 check "directory set" vnas directory set a --type ad --realm sales.example
 check "in the same domain" vnas directory set b --type ad --realm sales.example --idmap rid
 check "in another one" vnas directory set c --type ad --realm DEV.EXAMPLE
+vsv x 19 --hostname filesrvx --dns "$NET4.21"
+vnas directory set x --type ad --realm other.example
+vnas start x
+step_is x "a domain that is not there" name failed "OTHER.EXAMPLE has no address"
+check_status "  is not joined" 1 "no controller of OTHER.EXAMPLE" bash -c "'$VNAS' directory join x --user A --password-stdin <<<b"
+vnas stop x
+vnas destroy x --purge
 check_json "directory show" '.directories[0] | .type == "ad" and .realm == "SALES.EXAMPLE" and .idmap == "autorid"' \
 	vnas directory show a --json
 
@@ -94,6 +101,11 @@ check_json "all of whom have an SMB account" 'all(.users[] | select(.source == "
 check_json "group list" '.groups[] | select(.name == "sales people") | .gid >= 100000' vnas group list a --json
 check_status "a domain's password is set there" 1 "user of the domain" bash -c "'$VNAS' user passwd a taro --password-stdin <<<x"
 refute "the Psv does not know them" getent passwd taro
+(cat /etc/passwd && echo 'psvuser:x:4444:4444::/:/bin/sh') >"$T/psv-passwd"
+mount --bind "$T/psv-passwd" /etc/passwd
+check "the Psv has a user of its own" getent passwd psvuser
+refute "  whom no server knows" vnas exec a -- getent passwd psvuser
+umount /etc/passwd
 check_eq "the second domain has not the first's" "$(id_of c hanako 2>&1 | grep -c 'no such user')" 1
 
 # Numbers are computed: the same after a restart, and on each server that counts alike.
