@@ -223,6 +223,7 @@ static void serve(const struct pollfd *p, size_t n)
 	/* One a round: a flood of these takes nobody else's turn. */
 	if (p[2].revents & POLLIN)
 		count_answer(listener_fd);
+	count_answer_late(listener_fd);
 }
 
 /* wait_time: until the next thing that is due; NULL: for ever. */
@@ -233,6 +234,8 @@ static const struct timespec *wait_time(int64_t next, struct timespec *ts)
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		if (connections[i].used && conn_pending(&connections[i]))
 			next = now;
+	if (count_is_late())
+		next = now; /* it sleeps there */
 	if (stopping && (next < 0 || deadline_ms < next))
 		next = deadline_ms;
 	if (next < 0)
@@ -289,7 +292,7 @@ static void set_signals(void)
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGCHLD);
-	(void)sigaddset(&set, SIGALRM); /* init_syslog.c */
+	(void)sigaddset(&set, SIGALRM); /* init_wait.c */
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
 }
 

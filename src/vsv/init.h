@@ -136,6 +136,16 @@ void spawn_reset(void);
 int count_prepare(struct seccomp_pass *ret_pass);
 /* count_answer: one call of the listener's, which is readable. */
 void count_answer(int listener);
+/* count_answer_late: tries again to give one of those who did not take their answer in time what they wait for. */
+void count_answer_late(int listener);
+bool count_is_late(void); /* there is such a one */
+
+/* ---- calls that somebody inside can make wait (init_wait.c) ---- */
+
+/* Between the two, each wait of PID 1's ends after a moment, with EINTR where the call says so. */
+void wait_begin(void);
+bool wait_is_over(void); /* it had to end one, since wait_begin() */
+void wait_end(void);
 
 /* ---- the rest (init.c) ---- */
 

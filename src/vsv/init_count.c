@@ -98,6 +98,75 @@ static void refuse(int listener, uint64_t id, int error)
 	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
 }
 
+/* Callers who did not take their descriptor in time, since they did not run. */
+struct late {
+	bool used;
+	uint64_t id;
+	uint32_t flags;
+	int fd;
+};
+enum { LATE_MAX = 16 };
+static struct late lates[LATE_MAX];
+
+/* give: into the caller's table; true: it is done, whatever came of it.  In two steps: with SECCOMP_ADDFD_FLAG_SEND a wait
+ * that ends early would give the caller descriptor 0 for an answer. */
+static bool give(int listener, const struct late *l)
+{
+	struct seccomp_notif_addfd add = { .id = l->id, .srcfd = (uint32_t)l->fd, .newfd_flags = l->flags };
+	struct seccomp_notif_resp resp = { .id = l->id };
+	int fd, error;
+
+	wait_begin();
+	fd = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	error = errno;
+	wait_end();
+	if (fd < 0 && error == EINTR)
+		return false;
+	/* Its own table may be full.  A caller that is gone takes no answer either. */
+	if (fd < 0)
+		resp.error = -error;
+	else
+		resp.val = fd;
+	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
+	(void)close(l->fd);
+	return true;
+}
+
+static void keep_late(int listener, const struct late *l)
+{
+	for (size_t i = 0; i < LATE_MAX; i++) {
+		if (lates[i].used)
+			continue;
+		lates[i] = *l;
+		return;
+	}
+	(void)close(l->fd);
+	refuse(listener, l->id, -ENOMEM);
+}
+
+void count_answer_late(int listener)
+{
+	static size_t turn;
+
+	for (size_t i = 0; i < LATE_MAX; i++) {
+		struct late *l = &lates[++turn % LATE_MAX];
+
+		if (!l->used)
+			continue;
+		if (give(listener, l))
+			l->used = false;
+		return;
+	}
+}
+
+bool count_is_late(void)
+{
+	for (size_t i = 0; i < LATE_MAX; i++)
+		if (lates[i].used)
+			return true;
+	return false;
+}
+
 void count_answer(int listener)
 {
 	/* A newer kernel's may be longer; it must come in zeros. */
@@ -105,21 +174,15 @@ void count_answer(int listener)
 		struct seccomp_notif n;
 		char room[512];
 	} in;
-	struct seccomp_notif_addfd add = { .flags = SECCOMP_ADDFD_FLAG_SEND };
-	int fd;
+	struct late l = { .used = true };
 
 	memset(&in, 0, sizeof(in));
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &in) < 0)
 		return; /* the caller is gone */
-	fd = make_as(&in.n.data, &add.newfd_flags);
-	if (fd < 0) {
-		refuse(listener, in.n.id, fd);
-		return;
-	}
-	add.id = in.n.id;
-	add.srcfd = (uint32_t)fd;
-	/* The caller's own table may be full.  A caller that is gone takes no answer either. */
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0)
-		refuse(listener, in.n.id, -errno);
-	(void)close(fd);
+	l.id = in.n.id;
+	l.fd = make_as(&in.n.data, &l.flags);
+	if (l.fd < 0)
+		refuse(listener, l.id, l.fd);
+	else if (!give(listener, &l))
+		keep_late(listener, &l);
 }

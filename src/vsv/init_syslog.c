@@ -2,29 +2,21 @@
 /* /dev/log, which leads to /run/log.  Who sends too much waits: the socket's queue is short, and PID 1 takes a bounded
  * number at a time.  Credentials are asked for, and the space for them is all the space for control data that there is:
  * so the kernel closes descriptors that somebody sends along, and none ever arrives here.
- *
- * But it closes them in our place, and the last close of a connection with SO_LINGER waits for its peer, for as long as its
- * maker liked.  A pending signal ends that wait, so there is a timer as long as PID 1 reads. */
+ * It closes them in our place, which may have to wait (init_wait.c). */
 #include "vsv/init.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "vsv/syslog.h"
 
-enum {
-	READS_MAX = 64,
-	HEAD_MAX_BYTES = 128, /* what stands before the text at most */
-	CLOSE_US = 10 * 1000, /* what closing may take, and how soon again the timer ends the next wait */
-};
+enum { READS_MAX = 64, HEAD_MAX_BYTES = 128 /* what stands before the text at most */ };
 
 #define SOCKET_PATH "/run/log"
 
@@ -57,30 +49,6 @@ static pid_t sender_of(struct msghdr *m)
 	return 0;
 }
 
-static volatile sig_atomic_t closes_late;
-
-static void on_alarm(int sig)
-{
-	(void)sig;
-	closes_late = 1;
-}
-
-/* limit_closes: begins or ends the time in which a timer ends each wait.  Only then its signal is let through: it must not
- * interrupt what else PID 1 does, from wherever it comes. */
-static void limit_closes(bool on)
-{
-	struct sigaction alarm = { .sa_handler = on_alarm };
-	struct itimerval timer = { .it_interval.tv_usec = on ? CLOSE_US : 0, .it_value.tv_usec = on ? CLOSE_US : 0 };
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGALRM);
-	if (on)
-		(void)sigaction(SIGALRM, &alarm, NULL);
-	(void)setitimer(ITIMER_REAL, &timer, NULL);
-	(void)sigprocmask(on ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
-}
-
 /* read_one: false: there is none. */
 static bool read_one(int fd)
 {
@@ -105,10 +73,9 @@ void init_syslog_read(int fd)
 {
 	if (fd < 0)
 		return;
-	closes_late = 0;
-	limit_closes(true);
+	wait_begin();
 	/* A round waits once: the rest is for the next one. */
-	for (unsigned i = 0; i < READS_MAX && !closes_late && read_one(fd);)
+	for (unsigned i = 0; i < READS_MAX && read_one(fd) && !wait_is_over();)
 		i++;
-	limit_closes(false);
+	wait_end();
 }

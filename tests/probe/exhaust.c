@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -441,6 +442,30 @@ static int exhaust_closes(void)
 	return hold("closes", n);
 }
 
+/* Calls that PID 1 answers, by a caller who comes last on a processor that others fill: it takes its answer late. */
+static int exhaust_answers(void)
+{
+	enum { BUSY = 40 }; /* within hostile.sh's limit of tasks */
+	const struct sched_param none = { .sched_priority = 0 };
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	if (setuid(1000) < 0 || sched_setaffinity(0, sizeof(one), &one) < 0)
+		return -errno;
+	for (unsigned i = 0; i < BUSY + 1; i++) {
+		if (fork() != 0)
+			continue;
+		(void)alarm(HOLD_S / 4);
+		if (i == BUSY && sched_setscheduler(0, SCHED_IDLE, &none) < 0)
+			_exit(1);
+		for (volatile unsigned long n = 0;; n++)
+			if (i == BUSY)
+				(void)close(epoll_create1(EPOLL_CLOEXEC));
+	}
+	return hold("busy", BUSY);
+}
+
 const struct attempt exhaust_attempts[] = {
 	{ "exhaust-inotify", exhaust_inotify },
 	{ "exhaust-inotify-watches", exhaust_inotify_watches },
@@ -461,5 +486,6 @@ const struct attempt exhaust_attempts[] = {
 	{ "exhaust-memory", exhaust_memory },
 	{ "exhaust-sockets", exhaust_sockets },
 	{ "exhaust-closes", exhaust_closes },
+	{ "exhaust-answers", exhaust_answers },
 	{ NULL, NULL },
 };
