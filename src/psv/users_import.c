@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
+#include "lib/sys.h"
 #include "psv/users_internal.h"
 #include "service/samba.h"
 
@@ -67,6 +69,23 @@ static const struct line *find(const struct lines *l, const char *name)
 	return NULL;
 }
 
+/* read_old: a file of an old server's, often on its disk, where a link may lead to one of the Psv's: its own shadow. */
+static int read_old(const char *path, char **ret, size_t *ret_len, struct err *err)
+{
+	_cleanup_close_ int fd = sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0, RESOLVE_NO_SYMLINKS);
+	char opened[32];
+	int r = fd < 0 ? -errno : 0;
+
+	(void)str_format(opened, sizeof(opened), "/proc/self/fd/%d", fd);
+	if (r == 0)
+		r = file_read_at(AT_FDCWD, opened, FILE_MAX_BYTES, ret, ret_len);
+	if (r == -ELOOP) {
+		(void)err_set(err, r, "cannot read %s: there is a symbolic link in its path", path);
+		return err_hint(err, r, "if it is the file that is meant: \"$(realpath %s)\"", path);
+	}
+	return r < 0 ? err_set(err, r, "cannot read %s: %s", path, strerror(-r)) : 0;
+}
+
 static int read_lines(const char *path, size_t least, struct lines *ret, struct err *err)
 {
 	char *text;
@@ -75,9 +94,9 @@ static int read_lines(const char *path, size_t least, struct lines *ret, struct 
 
 	if (!path)
 		return 0;
-	r = file_read_at(AT_FDCWD, path, FILE_MAX_BYTES, &text, &len);
+	r = read_old(path, &text, &len, err);
 	if (r < 0)
-		return err_set(err, r, "cannot read %s: %s", path, strerror(-r));
+		return r;
 	cut(text, least, ret);
 	explicit_bzero(text, len);
 	free(text);
@@ -281,10 +300,10 @@ static int read_tdbsam(const struct import *im, struct lines *ret, struct err *e
 	_cleanup_strbuf_ struct strbuf coded = { 0 }, text = { 0 };
 	char *data;
 	size_t len;
-	int r = file_read_at(AT_FDCWD, im->from->tdbsam, FILE_MAX_BYTES, &data, &len);
+	int r = read_old(im->from->tdbsam, &data, &len, err);
 
 	if (r < 0)
-		return err_set(err, r, "cannot read %s: %s", im->from->tdbsam, strerror(-r));
+		return r;
 	base64((const unsigned char *)data, len, &coded);
 	explicit_bzero(data, len);
 	free(data);

@@ -38,6 +38,13 @@ before=$(vnas exec s1 -- cat /etc/passwd /etc/shadow /etc/group)
 check_status "no file" 2 "passwd is needed" vnas user import s1
 check_status "one that is not there" 1 "cannot read" vnas user import s1 --passwd "$T/none"
 check_status "one that is none" 1 "holds no line" vnas user import s1 --passwd "$T/one"
+# An old server's disk is not to be believed: a link on it can lead to the Psv's own shadow.
+mkdir "$T/disk"
+ln -s "$T" "$T/disk/etc"
+ln -s "$T/shadow" "$T/disk/shadow"
+link="there is a symbolic link in its path"
+check_status "a link" 1 "$link" vnas user import s1 --passwd "$T/passwd" --shadow "$T/disk/shadow"
+check_status "below a link" 1 "$link" vnas user import s1 --passwd "$T/disk/etc/passwd"
 check_status "both kinds of SMB accounts" 2 "exclude" import --tdbsam "$T/one"
 check_status "a stopped server" 3 "does not run" bash -c "'$VNAS' stop s2 && '$VNAS' user import s2 --passwd '$T/passwd'"
 sed 's/^sato:x:5002/&\ntanaka:x:5009/' "$T/passwd" >"$T/twice"
@@ -85,6 +92,8 @@ vnas start s2
 vnas user add s2 suzuki --uid 5200 --password-stdin <<<"pw-suzuki"
 vnas exec s2 -- cat /var/lib/samba/private/passdb.tdb >"$T/passdb.tdb"
 printf 'suzuki:x:5200:100::/:/bin/sh\n' >"$T/passwd2"
+ln -s "$T/passdb.tdb" "$T/disk/passdb.tdb"
+check_status "a passdb.tdb that is a link" 1 "$link" vnas user import s1 --passwd "$T/passwd2" --tdbsam "$T/disk/passdb.tdb"
 check "import of passdb.tdb" vnas user import s1 --passwd "$T/passwd2" --tdbsam "$T/passdb.tdb"
 check "its password" smb client1 "$NET4.11" all suzuki pw-suzuki ls
 check "the others' are there still" smb client1 "$NET4.11" all tanaka new ls
