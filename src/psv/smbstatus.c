@@ -19,6 +19,7 @@ enum {
 	SHARES_MAX = 1024,     /* of a session */
 	FILES_MAX = 1000,      /* of a session */
 	LOCKS_MAX = 1000,      /* of a file */
+	STEPS_MAX = 5 * 1000 * 1000, /* files that are looked at for locks */
 	WORD_MAX = 256,
 	PATH_MAX_BYTES = 4096,
 };
@@ -123,6 +124,7 @@ struct parse {
 	struct found *v;
 	size_t n;
 	const json_t *in;
+	size_t steps; /* that the search for locks has still: all together could keep us for minutes */
 };
 
 static void count_up(json_t *session, const char *key)
@@ -222,7 +224,7 @@ static bool same_text(const json_t *a, const char *b)
 }
 
 /* add_lock: to the file that it lies in, of any session of the process: Samba does not say which. */
-static void add_lock(const struct parse *p, const json_t *file, const json_t *lock)
+static void add_lock(struct parse *p, const json_t *file, const json_t *lock)
 {
 	const char *share = text_of(file, "share_path", PATH_MAX_BYTES), *path = text_of(file, "file_name", PATH_MAX_BYTES);
 	uint32_t pid = pid_of(lock);
@@ -234,6 +236,9 @@ static void add_lock(const struct parse *p, const json_t *file, const json_t *lo
 		if (p->v[s].pid != pid)
 			continue;
 		json_array_foreach(json_object_get(p->v[s].out, "files"), i, f) {
+			if (p->steps == 0)
+				return;
+			p->steps--;
 			if (!same_text(json_object_get(f, "path"), path) || !same_text(json_object_get(f, "share_path"), share))
 				continue;
 			count_up(p->v[s].out, "lock_count");
@@ -250,7 +255,7 @@ static void add_lock(const struct parse *p, const json_t *file, const json_t *lo
 	}
 }
 
-static void read_locks(const struct parse *p)
+static void read_locks(struct parse *p)
 {
 	const char *key;
 	json_t *file, *lock;
@@ -280,7 +285,7 @@ int smbstatus_parse(const char *text, size_t len, json_t **ret, struct err *err)
 {
 	const char *begin = find_object(text, len);
 	json_t *in = begin ? json_loadb(begin, len - (size_t)(begin - text), JSON_DISABLE_EOF_CHECK, NULL) : NULL;
-	struct parse p = { .in = in };
+	struct parse p = { .in = in, .steps = STEPS_MAX };
 
 	if (!in)
 		return err_set(err, -EINVAL, "smbstatus said nothing that could be read as its state");

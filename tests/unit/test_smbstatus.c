@@ -2,6 +2,7 @@
 /* What smbstatus of Samba 4.17 says, and what a tenant could put in its place. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/err.h"
 #include "lib/str.h"
@@ -113,5 +114,31 @@ TEST(smbstatus_is_bounded)
 	s = json_array_get(list, 0);
 	CHECK_INT(json_array_size(json_object_get(s, "files")), 1000);
 	CHECK_INT(json_integer_value(json_object_get(s, "file_count")), 3000);
+	json_decref(list);
+}
+
+/* Each lock is looked for in all files: what a tenant can say in 4 MiB would keep us for minutes. */
+TEST(smbstatus_ends_in_time)
+{
+	_cleanup_strbuf_ struct strbuf text = { 0 };
+	const json_t *first;
+	json_t *list;
+
+	(void)alarm(30);
+	strbuf_addstr(&text, "{\"sessions\": {");
+	for (int i = 0; i < 40; i++)
+		strbuf_addf(&text, "%s\"%d\":{" ID("5") ",\"uid\":%d}", i ? "," : "", i, i);
+	strbuf_addstr(&text, "},\"open_files\":{\"f\":{\"filename\":\"f\",\"service_path\":\"/s\",\"opens\":{");
+	for (int i = 0; i < 28000; i++)
+		strbuf_addf(&text, "%s\"%d\":{\"server_id\":{\"pid\":\"5\"},\"uid\":%d}", i ? "," : "", i, i % 40);
+	strbuf_addstr(&text, "}}},\"byte_range_locks\":{\"a\":{\"file_name\":\"g\",\"share_path\":\"/s\",\"locks\":[");
+	for (int i = 0; i < 50000; i++)
+		strbuf_addf(&text, "%s{\"server_id\":{\"pid\":\"5\"}}", i ? "," : "");
+	strbuf_addstr(&text, "]}}}");
+	list = parse(strbuf_str(&text));
+	first = json_array_get(list, 0);
+	CHECK_INT(json_integer_value(json_object_get(first, "file_count")), 700);
+	CHECK_INT(json_integer_value(json_object_get(first, "lock_count")), 0);
+	(void)alarm(0);
 	json_decref(list);
 }
