@@ -313,6 +313,15 @@ static bool uses_tls(const struct conf_directory *d)
 	return false;
 }
 
+/* both_ways: servers of which some are asked by ldaps:// and others by ldap://. */
+static bool both_ways(const struct conf_directory *d)
+{
+	for (size_t i = 1; i < d->uris.n; i++)
+		if (str_starts(d->uris.v[i], "ldaps:") != str_starts(d->uris.v[0], "ldaps:"))
+			return true;
+	return false;
+}
+
 int conf_check_directory(const struct conf_parser *p)
 {
 	const struct conf_directory *d = &p->conf->directory;
@@ -333,5 +342,10 @@ int conf_check_directory(const struct conf_parser *p)
 	if (d->samba_accounts && !d->bind_dn)
 		return conf_bad(p, conf_line_of(p, CONF_SECTION_DIRECTORY, 0, "samba accounts"),
 				"key 'samba accounts': the directory shows them to nobody in particular: expected 'bind dn' too");
+	/* Samba has one word for all servers: on ldap:// it would send the password in the clear, or start TLS in ldaps://. */
+	if (d->samba_accounts && d->starttls && both_ways(d))
+		return conf_bad(p, conf_line_of(p, CONF_SECTION_DIRECTORY, 0, "samba accounts"),
+				"key 'samba accounts': Samba uses TLS in one way for all servers: expected every 'uri' to begin with "
+				"ldap://, or every one with ldaps://");
 	return 0;
 }

@@ -167,9 +167,17 @@ TEST(directory_sssd_conf)
 TEST(directory_samba_accounts)
 {
 	struct strbuf sb = { 0 };
-	char *own = xasprintf(ldap_conf, "/x", "/x"), *text = xasprintf("%ssamba accounts = directory\n", own);
+	static const char servers[] = "[directory]\ntype = ldap\nbase = dc=x\nca = /x/ca\nbind dn = cn=r\nsecret file = /x/secret\n"
+				      "uri = ldap://192.0.2.1\nuri = %s://[2001:db8::1]:1636\n";
+	char *own = xasprintf(servers, "ldap"), *text = xasprintf("%ssamba accounts = directory\n", own), *mixed = NULL;
+	struct err err = { 0 };
 	struct conf c;
 
+	/* Samba would send its password in the clear to one of them. */
+	mixed = xasprintf("%suri = ldaps://192.0.2.3\nsamba accounts = directory\n", own);
+	CHECK_INT(conf_parse(mixed, strlen(mixed), "f", "one", &c, &err), -EINVAL);
+	CHECK(strstr(err.text, "TLS in one way"));
+	free(mixed);
 	parse(own, &c);
 	directory_smb(&c, &sb);
 	CHECK_STR(sb.buf, "\tserver role = standalone server\n\tsecurity = user\n\tpassdb backend = tdbsam\n");
@@ -178,7 +186,7 @@ TEST(directory_samba_accounts)
 	sb = (struct strbuf){ 0 };
 	parse(text, &c);
 	directory_smb(&c, &sb);
-	CHECK(strstr(sb.buf, "passdb backend = ldapsam:\"ldap://192.0.2.1 ldaps://[2001:db8::1]:1636\"\n"));
+	CHECK(strstr(sb.buf, "passdb backend = ldapsam:\"ldap://192.0.2.1 ldap://[2001:db8::1]:1636\"\n"));
 	CHECK(strstr(sb.buf, "\tldap ssl = start tls\n"));
 	conf_free(&c);
 	strbuf_free(&sb);
