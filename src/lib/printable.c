@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* decode: the character at p and its length; 0: no UTF-8. */
 static size_t decode(const unsigned char *p, size_t len, uint32_t *ret)
@@ -44,4 +45,26 @@ size_t printable_len(const char *p, size_t len)
 	size_t n = len ? decode((const unsigned char *)p, len, &c) : 0;
 
 	return n && is_harmless(c) ? n : 0;
+}
+
+void printable_clean(char *text)
+{
+	size_t len = strlen(text);
+	char *out = text;
+
+	while (len > 0) {
+		size_t n = printable_len(text, len), step = n ? n : 1;
+
+		/* The rest of a character that is not shown. */
+		while (!n && step < len && ((unsigned char)text[step] & 0xc0) == 0x80)
+			step++;
+		if (n)
+			memmove(out, text, n);
+		else
+			*out = '?';
+		out += n ? n : 1;
+		text += step;
+		len -= step;
+	}
+	*out = '\0';
 }

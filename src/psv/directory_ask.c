@@ -11,6 +11,7 @@
 #include "directory/directory.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/printable.h"
 #include "lib/str.h"
 #include "psv/conf.h"
 
@@ -35,9 +36,7 @@ const char *ask_last_line(struct strbuf *said, const char *otherwise)
 		return otherwise;
 	line = strrchr(said->buf, '\n');
 	line = line ? line + 1 : said->buf;
-	for (char *p = line; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	printable_clean(line);
 	return line;
 }
 
@@ -182,9 +181,7 @@ static bool find_words(const char *text, const char *key, char *buf, size_t size
 		n = size - 1;
 	memcpy(buf, p, n);
 	buf[n] = '\0';
-	for (char *c = buf; *c; c++)
-		if (iscntrl((unsigned char)*c))
-			*c = '?';
+	printable_clean(buf);
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include "lib/addr.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/printable.h"
 #include "psv/conf.h"
 #include "psv/directory.h"
 #include "psv/directory_ask.h"
@@ -36,10 +37,9 @@ static const char *const results[] = { [OK] = "ok", [WARNING] = "warning", [FAIL
 static void add(struct run *t, const char *step, enum result result, char *what, const char *hint)
 {
 	json_t *o = json_pack("{s:s, s:s}", "step", step, "result", results[result]);
-	json_t *text = json_string(what);
 
-	/* A stranger's words need not be UTF-8. */
-	(void)json_object_set_new(o, "what", text ? text : json_string("it said something that is no text"));
+	printable_clean(what); /* a stranger's words, which may be cut */
+	(void)json_object_set_new(o, "what", json_string(what));
 	(void)json_object_set_new(o, "hint", hint ? json_string(hint) : json_null());
 	(void)json_array_append_new(t->steps, o);
 	t->failed |= result == FAILED;

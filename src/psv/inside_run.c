@@ -8,6 +8,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/printable.h"
 #include "lib/str.h"
 #include "psv/inside.h"
 #include "psv/psv.h"
@@ -89,9 +90,7 @@ static char *last_line(struct strbuf *said)
 		return NULL;
 	line = strrchr(text, '\n');
 	line = line ? line + 1 : text;
-	for (char *p = line; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	printable_clean(line);
 	return line;
 }
 

@@ -11,6 +11,7 @@
 #include "gate/gate.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/printable.h"
 #include "lib/process.h"
 #include "psv/attach.h"
 #include "psv/cgroup.h"
@@ -317,6 +318,7 @@ static void add_directory(const struct conf *conf, const struct state *st, json_
 
 	json_object_set_new(o, "directory", directory);
 	if (directory_health(conf, &ref, &why) != 0) {
+		printable_clean(why.text); /* words of the inside's, which may be cut; json_string() takes UTF-8 alone */
 		json_object_set_new(directory, "state", json_string("degraded"));
 		json_object_set_new(directory, "why", json_string(why.text));
 		json_array_append_new(degraded, json_sprintf("its directory does not answer: %s", why.text));

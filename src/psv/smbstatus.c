@@ -35,24 +35,11 @@ static const char *text_of(const json_t *o, const char *key, size_t max)
 /* set_text: what would act on a terminal becomes a question mark. */
 static void set_text(json_t *o, const char *key, const char *s)
 {
-	_cleanup_strbuf_ struct strbuf safe = { 0 };
-	size_t len = s ? strlen(s) : 0;
+	_cleanup_free_ char *safe = s && *s && strcmp(s, "-") != 0 ? xstrdup(s) : NULL;
 
-	if (len == 0 || strcmp(s, "-") == 0) {
-		(void)json_object_set_new(o, key, json_null());
-		return;
-	}
-	while (len > 0) {
-		size_t n = printable_len(s, len), step = n ? n : 1;
-
-		/* The rest of a character that is not shown. */
-		while (!n && step < len && ((unsigned char)s[step] & 0xc0) == 0x80)
-			step++;
-		strbuf_add(&safe, n ? s : "?", n ? n : 1);
-		s += step;
-		len -= step;
-	}
-	(void)json_object_set_new(o, key, json_string(strbuf_str(&safe)));
+	if (safe)
+		printable_clean(safe);
+	(void)json_object_set_new(o, key, safe ? json_string(safe) : json_null());
 }
 
 /* A process, a number of the inside; 0: none. */

@@ -14,6 +14,7 @@
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "psv/conf.h"
+#include "psv/directory_ask.h"
 #include "test.h"
 
 static struct ldif_entry entry;
@@ -239,4 +240,12 @@ TEST(directory_ad_files)
 	strbuf_free(&smb);
 	strbuf_free(&krb5);
 	strbuf_free(&canonical);
+}
+
+TEST(directory_words_of_the_inside_are_harmless)
+{
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+
+	strbuf_addstr(&said, "first\nlast \xc2\x9b" "2J \xe8\xa1\n");
+	CHECK_STR(ask_last_line(&said, ""), "last ?2J ?");
 }

@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/output.h"
+#include "lib/printable.h"
 #include "lib/process.h"
 #include "lib/str.h"
 #include "test.h"
@@ -193,5 +194,24 @@ TEST(output_is_safe_for_a_terminal)
 		(void)fclose(f);
 		CHECK_STR(text, cases[i].safe);
 		free(text);
+	}
+}
+
+/* Terminals take U+009B for the beginning of a command, and U+202E turns what follows. */
+TEST(printable_clean_leaves_harmless_text)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{ "", "" }, { "plain \xe8\xa1\xa8", "plain \xe8\xa1\xa8" }, { "a\xc2\x9b" "2Jb", "a?2Jb" }, { "\x1b[2J", "?[2J" },
+		{ "x\xe2\x80\xaey", "x?y" }, { "cut \xe8\xa1", "cut ?" }, { "\xff\xfe", "??" }, { "a\nb\tc", "a?b\tc" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[64];
+
+		(void)str_format(text, sizeof(text), "%s", cases[i].in);
+		printable_clean(text);
+		CHECK_STR(text, cases[i].out);
 	}
 }
