@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/ptrace.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -30,7 +31,7 @@
 
 #include "site.h"
 
-enum { MAX_PROCESSES = 1024, MAX_CALLS = 600, STATUS_NOT_REACHED = 99, STATUS_BROKEN = 125 };
+enum { MAX_PROCESSES = 1024, MAX_CALLS = 600, STATUS_NOT_REACHED = 99, STATUS_BROKEN = 125, AFTER_END_MS = 500 };
 
 struct hits {
 	unsigned call;
@@ -247,12 +248,31 @@ static void stopped(struct process *p, int status)
 	go_on(p, sig);
 }
 
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* A point of a process that the command leaves behind may come a little after the command's own end. */
+static void wait_no_longer_than(long ms)
+{
+	const struct sigaction action = { .sa_handler = on_alarm };
+	const struct itimerval timer = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+
+	(void)sigaction(SIGALRM, &action, NULL);
+	(void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
 static int trace(pid_t first)
 {
+	int ended = -1;
+
 	for (;;) {
 		int status;
 		pid_t pid = waitpid(-1, &status, __WALL);
 
+		if (pid < 0 && ended >= 0 && (errno == EINTR || errno == ECHILD))
+			break;
 		if (pid < 0)
 			die("waitpid");
 		if (WIFSTOPPED(status)) {
@@ -262,10 +282,12 @@ static int trace(pid_t first)
 		forget(pid);
 		if (pid != first)
 			continue;
-		if (!list && !want.reached)
-			return STATUS_NOT_REACHED;
-		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		ended = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		if (list || want.reached)
+			break;
+		wait_no_longer_than(AFTER_END_MS);
 	}
+	return list || want.reached ? ended : STATUS_NOT_REACHED;
 }
 
 static int start(char **argv)
