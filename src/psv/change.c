@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "gate/gate.h"
 #include "lib/cleanup.h"
@@ -75,7 +76,8 @@ static bool directory_differs(const struct conf_directory *a, const struct conf_
 	return a->type != b->type || lists_differ(&a->uris, &b->uris) || !same(a->base, b->base) ||
 	       a->starttls != b->starttls || !same(a->ca, b->ca) || !same(a->bind_dn, b->bind_dn) ||
 	       !same(a->secret_file, b->secret_file) || a->samba_accounts != b->samba_accounts ||
-	       !same(a->domain, b->domain) || lists_differ(&a->servers, &b->servers);
+	       !same(a->domain, b->domain) || lists_differ(&a->servers, &b->servers) || !same(a->realm, b->realm) ||
+	       a->idmap_rid != b->idmap_rid || a->idmap.low != b->idmap.low || a->idmap.high != b->idmap.high;
 }
 
 static void find_restarts(const struct reload *l)
@@ -197,6 +199,46 @@ static int reload_services(struct reload *l, struct err *err)
 	return service_change(&host, &l->old, &w->conf, l->opts->ret_restart, err);
 }
 
+static const struct ipaddr *first_of(const struct conf *c, int family)
+{
+	for (size_t i = 0; i < c->n_addresses; i++)
+		if (c->addresses[i].addr.family == family)
+			return &c->addresses[i].addr;
+	return NULL;
+}
+
+/* first_went: a wildcard listener stands on the first address of its family (gate.h), so it has ended with it. */
+static bool first_went(const struct reload *l)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+
+	for (size_t f = 0; f < 2; f++) {
+		const struct ipaddr *was = first_of(&l->old, families[f]);
+		bool there = !was;
+
+		for (size_t i = 0; !there && i < l->w.conf.n_addresses; i++)
+			there = ipaddr_equal(&l->w.conf.addresses[i].addr, was);
+		if (!there)
+			return true;
+	}
+	return false;
+}
+
+/* Services do not notice that their listeners are gone. */
+static int restart_services(const struct reload *l, struct err *err)
+{
+	const struct walk *w = &l->w;
+	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
+	_cleanup_close_ int conn = inside_connect(w->st.init_pid, w->st.init_start, err);
+	const struct service_host host = { .server = w->name, .ref = &ref, .conn = conn };
+	int r = conn < 0 ? conn : inside_service_act(conn, NULL, INSIDE_RESTART, err);
+
+	for (size_t i = 0; r == 0 && services[i]; i++)
+		if (services[i]->wanted(&w->conf) && services[i]->wanted(&l->old))
+			r = service_await(&host, &w->conf, services[i], err);
+	return r;
+}
+
 static int reload_accounts(const struct walk *w, struct err *err)
 {
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
@@ -241,6 +283,8 @@ static int reload_all(struct reload *l, struct err *err)
 		r = reload_accounts(w, err);
 	if (r == 0)
 		r = remove_addresses(l, err);
+	if (r == 0 && first_went(l))
+		r = restart_services(l, err);
 	if (r == 0)
 		reload_folders(l);
 	return r < 0 ? r : running_conf_write(w->psv, w->name, w->conf_text, err);

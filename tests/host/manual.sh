@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 page=man/vnas.8
-mapfile -t verbs < <(vnas --help | sed -nE 's/^  ([a-z]+( (add|set|remove|list|passwd|import|grow|build|show|test))?)  +.*/\1/p')
+mapfile -t verbs < <(vnas --help | sed -nE 's/^  ([a-z]+( (add|set|remove|list|passwd|import|join|grow|build|show|test))?)  +.*/\1/p')
 check "there are verbs" test "${#verbs[@]}" -gt 30
 known=" --help --json --all "
 for verb in "${verbs[@]}"; do
