@@ -77,6 +77,8 @@ for kind in closes=16 answers=40; do
 		'$VNAS' exec a -- groupadd later-${kind%=*} && timeout 5 sh -c 'until \"$VNAS\" logs a | grep -q later-${kind%=*}; do sleep 0.1; done'"
 	kill -KILL $pid 2>/dev/null || true
 	wait $pid 2>/dev/null || true
+	# Those that are still dying would leave room in the limit below.
+	check "  and all of it ends with the command" eventually 10 bash -c "! '$VNAS' exec a -- pgrep -x probe"
 done
 
 # The task limit.
