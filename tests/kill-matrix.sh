@@ -16,7 +16,7 @@
 matrix=${VNAS_TEST_MATRIX:-sample}
 [[ ! ${VNAS_TEST_ALL:-} ]] || matrix=all
 inject=$(dirname "$PROBE")/inject
-budget=${VNAS_TEST_MATRIX_SECONDS:-200}
+budget=${VNAS_TEST_MATRIX_SECONDS:-120}
 seed=${VNAS_TEST_SEED:-1}
 sample=300 # by number too, so that a fast machine tries the same points as another one
 errors='EIO:5 ENOMEM:12 ENOSPC:28'
