@@ -75,6 +75,14 @@ int inside_stop(int conn, pid_t init_pid, uint64_t init_start, int timeout_ms, s
 
 struct inside_exec {
 	const char *const *argv;     /* looked up inside, in the PATH of the Vsv */
+	/* In place of what argv[0] names: a program of the Psv's, a memfd with every seal that is open for reading alone,
+	 * run as root of the Vsv; argv[0] is what it is told to be called, and no more is told.  Needs input and output.
+	 * A PID 1 that is older than this: -EOPNOTSUPP. */
+	const struct inside_sealed {
+		int fd;
+		uint64_t capabilities; /* as far as they are in the bounding set */
+		bool file_handles;     /* may call open_by_handle_at(2) */
+	} *sealed;
 	const char *user;            /* NULL: root */
 	const char *input;           /* with `output` or alone: text for its standard input */
 	struct strbuf *output;       /* gathers standard output and error (4 MiB at most) instead of passing them through */

@@ -331,6 +331,18 @@ static int pump(struct relay *r, struct err *err)
 	return 0;
 }
 
+static int send_sealed(int conn, const struct inside_exec *e, struct err *err)
+{
+	struct proto_exec_sealed m = { .capabilities = e->sealed->capabilities,
+				       .flags = e->sealed->file_handles ? PROTO_SERVICE_FILE_HANDLES : 0 };
+	int r;
+
+	(void)str_copy(m.name, sizeof(m.name), e->argv[0]);
+	proto_init(&m.h, PROTO_EXEC_SEALED, sizeof(m));
+	r = fd_send(conn, &m, sizeof(m), &e->sealed->fd, 1);
+	return r < 0 ? err_set(err, r, "cannot speak to the first process of the virtual server: %m") : 0;
+}
+
 static int send_request(int conn, const struct inside_exec *e, struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf sb = { 0 };
@@ -443,6 +455,8 @@ static int wait_streams(struct relay *r, const struct inside_exec *e, struct err
 	}
 	for (size_t i = 0; i < n; i++)
 		(void)close(fds[i]);
+	if (type == PROTO_RESULT && m.result.error == -EOPNOTSUPP)
+		return err_hint(err, err_set(err, -EOPNOTSUPP, "its first process is older than this vnas"), "restart the server");
 	if (type != PROTO_EXEC_FAILED)
 		return err_set(err, -EBADMSG, "the first process of the virtual server sent no streams");
 	r->error = m.result.error ? m.result.error : -EIO;
@@ -473,7 +487,7 @@ int inside_exec(int conn, const struct inside_exec *e, struct err *err)
 		r.flows[i] = (struct flow){ .state = FLOW_DONE, .from = -1, .to = -1 };
 	if (e->timeout_ms)
 		r.deadline_ms = now_ms() + e->timeout_ms;
-	ret = send_request(conn, e, err);
+	ret = e->sealed ? send_sealed(conn, e, err) : send_request(conn, e, err);
 	if (ret < 0)
 		return ret;
 	(void)sigprocmask(SIG_SETMASK, NULL, &mask);

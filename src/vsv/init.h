@@ -125,8 +125,10 @@ int user_find(const char *name, struct init_user *ret);
 /* user_find_in: the same from open files, which is what the fuzzer calls. */
 int user_find_in(int passwd_fd, int group_fd, const char *name, struct init_user *ret);
 
-/* exec_start: forks the command of a checked message; conn is where the child sends its streams.  The pid or -errno. */
+/* exec_start: forks the command of a checked message; conn is where the child sends its streams.  The pid or -errno.
+ * exec_start_sealed: the same with a program's descriptor; -EPERM: it is not sealed. */
 pid_t exec_start(const struct proto_exec *m, int conn);
+pid_t exec_start_sealed(const struct proto_exec_sealed *m, int program, int conn);
 /* spawn_reset: what a fresh child undoes of PID 1's. */
 void spawn_reset(void);
 

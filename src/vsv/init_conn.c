@@ -26,6 +26,7 @@ static union {
 	struct proto_service_remove service_remove;
 	struct proto_service_act service_act;
 	struct proto_exec exec;
+	struct proto_exec_sealed exec_sealed;
 	struct proto_ack ack;
 	struct proto_stop stop;
 } message __attribute__((aligned(PAGE)));
@@ -120,12 +121,19 @@ static void send_exit(struct connection *c, int status)
 	(void)fd_send(c->fd, &m, sizeof(m), NULL, 0);
 }
 
-static void start_exec(struct connection *c)
+/* start_exec: program: of PROTO_EXEC_SEALED, or -1. */
+static void start_exec(struct connection *c, int type, int program)
 {
-	pid_t pid = init_is_stopping() ? -ESHUTDOWN : exec_start(&message.exec, c->fd);
+	pid_t pid;
 
+	if (init_is_stopping())
+		pid = -ESHUTDOWN;
+	else if (type == PROTO_EXEC_SEALED)
+		pid = exec_start_sealed(&message.exec_sealed, program, c->fd);
+	else
+		pid = exec_start(&message.exec, c->fd);
 	if (pid < 0) {
-		reply(c->fd, PROTO_EXEC_FAILED, pid, "cannot make a process");
+		reply(c->fd, PROTO_EXEC_FAILED, pid, pid == -EPERM ? "the program is not sealed" : "cannot make a process");
 		send_exit(c, 127 << 8);
 		return;
 	}
@@ -140,8 +148,8 @@ static void wait_or_reply(struct connection *c, int r)
 		conn_flush(c);
 }
 
-/* handle: a checked request.  false: the connection ends. */
-static bool handle(struct connection *c, int type)
+/* handle: a checked request.  fd: the descriptor that came with it, or -1.  false: the connection ends. */
+static bool handle(struct connection *c, int type, int fd)
 {
 	int r;
 
@@ -164,7 +172,8 @@ static bool handle(struct connection *c, int type)
 		send_status(c->fd);
 		return true;
 	case PROTO_EXEC:
-		start_exec(c);
+	case PROTO_EXEC_SEALED:
+		start_exec(c, type, fd);
 		return true;
 	case PROTO_SUBSCRIBE:
 		log_begin(PROTO_LOG, &c->cursor[PROTO_LOG]);
@@ -188,17 +197,21 @@ static bool handle(struct connection *c, int type)
 
 void conn_read(struct connection *c)
 {
-	ssize_t n = recv(c->fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
+	size_t n_fds = 0;
+	int fd = -1;
+	ssize_t n = fd_recv(c->fd, &message, sizeof(message), &fd, 1, &n_fds, MSG_DONTWAIT);
 	bool keep;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN)
 		return;
-	if (n <= 0 || (size_t)n > sizeof(message)) {
+	if (n <= 0) {
 		conn_close(c);
 		return;
 	}
 	/* A connection that runs a command or waits for services has nothing more to say. */
-	keep = c->exec_pid == 0 && c->waiting == 0 && handle(c, proto_check(&message, (size_t)n));
+	keep = c->exec_pid == 0 && c->waiting == 0 && handle(c, proto_check(&message, (size_t)n), fd);
+	if (fd >= 0)
+		(void)close(fd);
 	if (n > PAGE)
 		(void)madvise(message.bytes + PAGE, sizeof(message) - PAGE, MADV_DONTNEED);
 	if (!keep)

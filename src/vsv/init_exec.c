@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Commands: the child makes its own streams inside, sends their other ends to the caller over the connection, becomes the
- * user and executes.  So no descriptor of the Psv's is ever in a process of the Vsv. */
+ * user and executes.  So no descriptor of the Psv's is ever in a process of the Vsv.  (A sealed program is closed by its own
+ * execution, and leads to nothing: a memfd lies in no file system that anybody has mounted.) */
 #include "vsv/init.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -162,6 +164,55 @@ static void child(const struct proto_exec *m, int conn)
 	proto_args(m, sizeof(*m), m->argc, args);
 	r = run(args, env);
 	failed(conn, r, r == -ENOENT ? "there is no such command" : "cannot execute it");
+}
+
+/* is_sealed: nobody can write to it any more, through whatever descriptor or mapping. */
+static bool is_sealed(int fd)
+{
+	const int all = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & all) == all;
+}
+
+static void child_sealed(const struct proto_exec_sealed *m, int program, int conn) __attribute__((noreturn));
+static void child_sealed(const struct proto_exec_sealed *m, int program, int conn)
+{
+	const uint64_t rights = m->capabilities & init_bounding;
+	const char *const args[] = { m->name, NULL }, *const env[] = { NULL };
+	const char *step;
+	int r;
+
+	spawn_reset();
+	(void)setsid();
+	make_pipes(conn);
+	r = confine_child(rights, m->flags, &step);
+	if (r < 0)
+		failed(conn, r, step);
+	if (setgroups(0, NULL) < 0)
+		failed(conn, -errno, "cannot become root alone");
+	r = confine_drop(rights);
+	if (r < 0)
+		failed(conn, r, "cannot drop capabilities");
+	/* Who executes what it may not read is not dumpable from its first instruction on: nobody inside looks into it or
+	 * takes its streams, not even in the moment in which it could not say so itself. */
+	r = confine_read_nothing();
+	if (r < 0)
+		failed(conn, r, "cannot put capabilities aside");
+	(void)syscall(SYS_execveat, program, "", args, env, AT_EMPTY_PATH);
+	failed(conn, -errno, "cannot execute it");
+}
+
+pid_t exec_start_sealed(const struct proto_exec_sealed *m, int program, int conn)
+{
+	pid_t pid;
+
+	if (!is_sealed(program))
+		return -EPERM;
+	pid = fork();
+	if (pid == 0)
+		child_sealed(m, program, conn);
+	return pid < 0 ? -errno : pid;
 }
 
 pid_t exec_start(const struct proto_exec *m, int conn)

@@ -129,6 +129,15 @@ static bool check_exec(const void *msg, size_t len)
 	return strings_ok(m, sizeof(*m), len, m->argc);
 }
 
+static bool check_exec_sealed(const void *msg, size_t len)
+{
+	const struct proto_exec_sealed *m = msg;
+
+	(void)len;
+	return (m->flags & ~(uint32_t)PROTO_SERVICE_FILE_HANDLES) == 0 && m->zero == 0 && ended(m->name, sizeof(m->name)) &&
+	       proto_name_ok(m->name);
+}
+
 static bool check_exec_exit(const void *msg, size_t len)
 {
 	const struct proto_exec_exit *m = msg;
@@ -185,6 +194,7 @@ static const struct rule rules[] = {
 	[PROTO_STOP] = { sizeof(struct proto_stop), 0, check_stop },
 	[PROTO_SERVICE_ADD] = { sizeof(struct proto_service_add), PROTO_SERVICE_ARGS_BYTES, check_service_add },
 	[PROTO_SERVICE_REMOVE] = { sizeof(struct proto_service_remove), 0, check_service_remove },
+	[PROTO_EXEC_SEALED] = { sizeof(struct proto_exec_sealed), 0, check_exec_sealed },
 	[PROTO_RESULT] = { sizeof(struct proto_result), 0, check_result },
 	[PROTO_STATUS_ROW] = { sizeof(struct proto_status_row), 0, check_status_row },
 	[PROTO_EXEC_STREAMS] = { sizeof(struct proto_header), 0, NULL },

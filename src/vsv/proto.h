@@ -7,8 +7,8 @@
  * PID 1 holds both ends of a socket pair (seqpacket) at the descriptors PROTO_FD_CLIENT and PROTO_FD_SERVER.  Who has
  * the right on the Psv takes the client's end by pidfd_getfd(2) and sends a proto_hello with one descriptor, an end of a
  * seqpacket pair of its own: the connection.  PID 1 answers on it with PROTO_RESULT (its words are the version of its
- * program).  From then on one request at a time goes over the connection, and no descriptor goes in any more; those that
- * come out are marked below.  Each message is one packet that begins with a proto_header.
+ * program).  From then on one request at a time goes over the connection, and no descriptor goes in any more but the
+ * program of PROTO_EXEC_SEALED; those that come out are marked below.  Each message is one packet that begins with a proto_header.
  *
  * Neither side trusts the other: PID 1 because it must not fall, the Psv because PID 1 lives among hostile processes.
  * proto_check() is the only way in for both. */
@@ -53,6 +53,7 @@ enum proto_type {
 	PROTO_STOP = 22,          /* proto_stop: PID 1 ends; that it is gone is the answer */
 	PROTO_SERVICE_ADD = 24,   /* proto_service_add: as PROTO_SERVICE_START, for what has a user or more flags */
 	PROTO_SERVICE_REMOVE = 25, /* proto_service_remove; answer: PROTO_RESULT when it has ended and is forgotten */
+	PROTO_EXEC_SEALED = 26,   /* proto_exec_sealed, with the program's descriptor; answer: as PROTO_EXEC */
 	/* Answers. */
 	PROTO_RESULT = 32,        /* proto_result */
 	PROTO_STATUS_ROW = 33,    /* proto_status_row, with a pidfd when pid is not 0 */
@@ -151,6 +152,16 @@ struct proto_exec {
 	uint32_t argc;
 	uint32_t zero;
 	/* then argc strings */
+};
+
+/* A program of the Psv's, run as root of the Vsv in its root folder: a memfd with every seal, so that nobody inside can
+ * alter it.  Of the Vsv's files none is looked at on the way. */
+struct proto_exec_sealed {
+	struct proto_header h;
+	uint64_t capabilities; /* as far as they are in the bounding set */
+	uint32_t flags;        /* PROTO_SERVICE_FILE_HANDLES */
+	uint32_t zero;
+	char name[PROTO_NAME_MAX]; /* its first argument */
 };
 
 struct proto_exec_exit {
