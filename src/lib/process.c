@@ -12,7 +12,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -21,6 +20,7 @@
 #include "lib/sandbox.h"
 #include "lib/str.h"
 #include "lib/sys.h"
+#include "lib/when.h"
 
 enum { DEFAULT_TIMEOUT_MS = 600 * 1000, STDERR_KEEP = 200 };
 
@@ -64,14 +64,6 @@ static void child(const char *path, const char *const argv[], int in, int out, i
 	}
 	(void)execve(path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
 	_exit(127);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 struct pump {

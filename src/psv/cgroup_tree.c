@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/str.h"
+#include "lib/when.h"
 #include "psv/cgroup_layout.h"
 #include "psv/conf.h"
 #include "psv/psv.h"
@@ -66,14 +66,6 @@ static bool is_populated(int events_fd)
 		return false; /* -ENODEV: removed meanwhile */
 	text[n] = '\0';
 	return strstr(text, "populated 1") != NULL;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 int cgroup_tree_kill(const char *mount, const char *tag, const char *name, int timeout_ms, struct err *err)

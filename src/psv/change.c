@@ -231,12 +231,8 @@ static int restart_services(const struct reload *l, struct err *err)
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
 	_cleanup_close_ int conn = inside_connect(w->st.init_pid, w->st.init_start, err);
 	const struct service_host host = { .server = w->name, .ref = &ref, .conn = conn };
-	int r = conn < 0 ? conn : inside_service_act(conn, NULL, INSIDE_RESTART, err);
 
-	for (size_t i = 0; r == 0 && services[i]; i++)
-		if (services[i]->wanted(&w->conf) && services[i]->wanted(&l->old))
-			r = service_await(&host, &w->conf, services[i], err);
-	return r;
+	return conn < 0 ? conn : service_restart_all(&host, &w->conf, err);
 }
 
 static int reload_accounts(const struct walk *w, struct err *err)

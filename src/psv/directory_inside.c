@@ -5,12 +5,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "directory/directory.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/str.h"
+#include "lib/when.h"
 #include "psv/conf.h"
 #include "psv/directory_ask.h"
 #include "service/samba.h"
@@ -134,14 +134,6 @@ int directory_joined(const struct inside_ref *ref, struct err *err)
 	return r < 0 ? r : r == 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int directory_wait(const struct conf *conf, const struct inside_ref *ref, struct err *err)
 {
 	const char *const *argv = ready_command(conf);
@@ -155,13 +147,12 @@ int directory_wait(const struct conf *conf, const struct inside_ref *ref, struct
 			return r;
 	}
 	while (argv && now_ms() < end) {
-		const struct timespec step = { .tv_nsec = WAIT_STEP_MS * 1000000L };
 		_cleanup_strbuf_ struct strbuf said = { 0 };
 		int r = inside_run(ref, argv, NULL, &said, err);
 
 		if (r <= 0 || strstr(strbuf_str(&said), NIS_ANSWERED))
 			return r < 0 ? r : 0;
-		(void)nanosleep(&step, NULL);
+		sleep_ms(WAIT_STEP_MS);
 	}
 	return argv ? 1 : 0;
 }

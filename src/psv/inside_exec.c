@@ -18,12 +18,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
+#include "lib/when.h"
 #include "psv/inside_private.h"
 
 enum {
@@ -64,14 +64,6 @@ struct relay {
 	bool raw;
 	int64_t deadline_ms;   /* 0: none */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void flow_close(struct flow *f)
 {

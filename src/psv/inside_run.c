@@ -4,24 +4,16 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/printable.h"
 #include "lib/str.h"
+#include "lib/when.h"
 #include "psv/inside.h"
 #include "psv/psv.h"
 
 enum { VERB_MS = 30 * 1000 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 struct inside_ref inside_ref(pid_t pid, uint64_t start)
 {

@@ -15,13 +15,13 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/str.h"
+#include "lib/when.h"
 
-enum { ATTACH_TRIES = 2000, ATTACH_PAUSE_NS = 1000 * 1000 };
+enum { ATTACH_TRIES = 2000, ATTACH_PAUSE_MS = 1 };
 
 static int open_device(unsigned number, struct loop *ret)
 {
@@ -69,7 +69,6 @@ static int configure(int control, int file_fd, uint64_t offset_bytes, const char
 int loop_attach(int file_fd, uint64_t offset_bytes, const char *name, struct loop *ret, struct err *err)
 {
 	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	struct timespec pause_time = { .tv_nsec = ATTACH_PAUSE_NS };
 	int r = -EBUSY;
 
 	if (control < 0) {
@@ -80,7 +79,7 @@ int loop_attach(int file_fd, uint64_t offset_bytes, const char *name, struct loo
 	 * done, which is some milliseconds. */
 	for (int i = 0; i < ATTACH_TRIES && r == -EBUSY; i++) {
 		if (i > 0)
-			(void)nanosleep(&pause_time, NULL);
+			sleep_ms(ATTACH_PAUSE_MS);
 		r = configure(control, file_fd, offset_bytes, name, ret, err);
 	}
 	return r;

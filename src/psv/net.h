@@ -38,8 +38,8 @@ int net_owner(const struct ipaddr *a, uint32_t *ret_id, struct err *err);
 
 /* net_probe: asks the networks, all addresses at once, whether somebody has one: ARP probes (RFC 5227: sender address 0),
  * neighbour solicitations from :: (RFC 4862), three of each.  wait_ms: how long it takes if nobody answers.  0: nobody did
- * (or the interface has no neighbours); 1: *ret_taken is the index of one that is taken (or that somebody else is probing
- * for now), and ret_mac its owner's hardware address ("aa:bb:…", or "another host"); -errno (-ENETDOWN, …). */
+ * (or the interface has no neighbours); 1: *ret_taken is the index of one that is taken (or that somebody else asks for
+ * at the same moment), and ret_mac its owner's hardware address ("aa:bb:…", or "another host"); -errno (-ENETDOWN, …). */
 int net_probe(const struct conf_address *a, const uint32_t *ifindex, size_t n, int wait_ms, size_t *ret_taken,
 	      char ret_mac[18], struct err *err);
 

@@ -15,11 +15,11 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/str.h"
+#include "lib/when.h"
 #include "psv/net.h"
 #include "psv/net_frame.h"
 
@@ -41,14 +41,6 @@ struct probe {
 	size_t taken;
 	char mac[18];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void mac_str(const uint8_t *mac, char buf[18])
 {

@@ -13,13 +13,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/process.h"
+#include "lib/when.h"
 
 enum { ID_MAX = 65535, LOCK_POLL_MS = 5, LOCK_POLL_MAX_MS = 50 };
 
@@ -136,14 +136,6 @@ static void lock_sign(int fd, const char *verb)
 		return;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int lock_refused(int fd, const char *name, struct err *err)
 {
 	char holder[80];
@@ -169,7 +161,6 @@ int psv_lock(const struct psv *psv, const char *name, const char *verb, int time
 	}
 	lock_path(psv, name, path);
 	for (;;) {
-		struct timespec pause;
 		int r;
 
 		if (fd < 0)
@@ -195,8 +186,7 @@ int psv_lock(const struct psv *psv, const char *name, const char *verb, int time
 			notice(line);
 			notice = NULL;
 		}
-		pause = (struct timespec){ .tv_nsec = poll_ms * 1000000 };
-		(void)nanosleep(&pause, NULL);
+		sleep_ms(poll_ms);
 		if (poll_ms < LOCK_POLL_MAX_MS)
 			poll_ms *= 2;
 	}

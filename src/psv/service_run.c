@@ -3,31 +3,16 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/when.h"
 #include "psv/conf.h"
 #include "psv/inside.h"
 #include "psv/inside_run.h"
 #include "service/service.h"
 
 enum { READY_TIMEOUT_MS = 60 * 1000, ENDS_MAX = 3 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void sleep_ms(long ms)
-{
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
-
-	(void)nanosleep(&ts, NULL);
-}
 
 /* ready_pause_ms: a start takes at most a sixteenth longer than the service needed. */
 static long ready_pause_ms(int64_t waited_ms)
@@ -75,8 +60,8 @@ int service_begin(const struct service_host *h, const struct conf *conf, const s
 	return r;
 }
 
-/* ended_often: it fails again and again. */
-static int check_ends(const struct service_host *h, const struct service *s, struct err *err)
+/* check_ends: it fails again and again; before: how often it had ended when it was begun. */
+static int check_ends(const struct service_host *h, const struct service *s, uint32_t before, struct err *err)
 {
 	_cleanup_free_ struct inside_status *list = NULL;
 	size_t n = 0;
@@ -85,15 +70,16 @@ static int check_ends(const struct service_host *h, const struct service *s, str
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(list[i].name, s->name) != 0 || list[i].restarts < ENDS_MAX)
+		if (strcmp(list[i].name, s->name) != 0 || list[i].restarts < before + ENDS_MAX)
 			continue;
-		(void)err_set(err, -EIO, "%s ended %u times instead of answering", s->name, list[i].restarts);
+		(void)err_set(err, -EIO, "%s ended %u times instead of answering", s->name, list[i].restarts - before);
 		return err_hint(err, -EIO, "`vnas logs %s` shows what it wrote", h->server);
 	}
 	return 0;
 }
 
-int service_await(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err)
+static int await(const struct service_host *h, const struct conf *conf, const struct service *s, uint32_t before,
+		 struct err *err)
 {
 	int64_t began = now_ms(), deadline = began + READY_TIMEOUT_MS;
 
@@ -104,7 +90,7 @@ int service_await(const struct service_host *h, const struct conf *conf, const s
 
 		if (r != -EAGAIN)
 			return r < 0 ? err_set(err, r, "%s gives a wrong answer: %m", s->name) : 0;
-		r = check_ends(h, s, err);
+		r = check_ends(h, s, before, err);
 		if (r < 0)
 			return r;
 		if (now_ms() > deadline) {
@@ -113,6 +99,30 @@ int service_await(const struct service_host *h, const struct conf *conf, const s
 		}
 		sleep_ms(ready_pause_ms(now_ms() - began));
 	}
+}
+
+int service_await(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err)
+{
+	return await(h, conf, s, 0, err);
+}
+
+int service_restart_all(const struct service_host *h, const struct conf *conf, struct err *err)
+{
+	_cleanup_service_set_ struct service_set set = { 0 };
+	_cleanup_free_ struct inside_status *list = NULL;
+	size_t n = 0;
+	int r = inside_status(h->conn, &list, &n, err);
+
+	if (r == 0)
+		r = inside_service_act(h->conn, NULL, INSIDE_RESTART, err);
+	service_set_of(services, conf, &set);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct service *s = service_set_find(&set, list[i].name);
+
+		if (s)
+			r = await(h, conf, s, list[i].restarts, err);
+	}
+	return r;
 }
 
 static bool same_text(const char *a, const char *b)

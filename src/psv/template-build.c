@@ -18,6 +18,7 @@
 #include "lib/fd.h"
 #include "lib/process.h"
 #include "lib/str.h"
+#include "lib/when.h"
 #include "psv/psv.h"
 #include "psv/template-parts.h"
 #include "psv/template.h"
@@ -44,11 +45,10 @@ int template_lock(int dir, void (*progress)(const char *line), struct err *err)
 /* A killed build's mkfs may live a moment longer than the lock and still add to the folder. */
 static int remove_build(int dir, const char *name)
 {
-	const struct timespec moment = { .tv_nsec = 10 * 1000000L };
 	int r = dir_remove_tree_at(dir, name);
 
 	for (int i = 0; i < 100 && (r == -ENOTEMPTY || r == -EEXIST); i++) {
-		(void)nanosleep(&moment, NULL);
+		sleep_ms(10);
 		r = dir_remove_tree_at(dir, name);
 	}
 	return r;

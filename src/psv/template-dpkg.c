@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/process.h"
+#include "lib/when.h"
 #include "psv/template-parts.h"
 
 enum { STATUS_MAX_BYTES = 64 * 1024 * 1024, LIST_MAX_BYTES = 16 * 1024 * 1024, WAIT_STEP_MS = 200 };
@@ -401,7 +401,6 @@ int dpkg_wait(int timeout_ms, void (*progress)(const char *line), struct err *er
 		return 0;
 	for (int waited_ms = 0;; waited_ms += WAIT_STEP_MS) {
 		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-		struct timespec step = { .tv_nsec = WAIT_STEP_MS * 1000000L };
 
 		if (fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
 			return 0;
@@ -412,6 +411,6 @@ int dpkg_wait(int timeout_ms, void (*progress)(const char *line), struct err *er
 		if (progress && !told)
 			progress("waiting for dpkg to end");
 		told = true;
-		(void)nanosleep(&step, NULL);
+		sleep_ms(WAIT_STEP_MS);
 	}
 }

@@ -8,33 +8,18 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/str.h"
+#include "lib/when.h"
 #include "psv/fsmount.h"
 #include "psv/label.h"
 #include "psv/mkfs.h"
 #include "psv/pool.h"
 #include "psv/psv.h"
 #include "psv/volume_internal.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void sleep_ms(long ms)
-{
-	struct timespec ts = { .tv_nsec = ms * 1000000 };
-
-	(void)nanosleep(&ts, NULL);
-}
 
 int volume_init(const struct psv *psv, const char *server, const struct conf_volume *v, struct volume *ret,
 		struct err *err)

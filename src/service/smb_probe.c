@@ -14,6 +14,7 @@
 
 #include "lib/addr.h"
 #include "lib/cleanup.h"
+#include "lib/when.h"
 #include "service/tcp_probe.h"
 
 enum {
@@ -154,7 +155,7 @@ static bool answer_is_valid(const struct negotiate_answer *a)
 
 int smb_probe(const struct ipaddr *address, uint16_t port, int timeout_ms)
 {
-	int64_t deadline = probe_now_ms() + timeout_ms;
+	int64_t deadline = now_ms() + timeout_ms;
 	struct negotiate_request q;
 	struct negotiate_answer a;
 	_cleanup_close_ int fd = probe_connect(address, port, deadline);

@@ -6,24 +6,16 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "lib/addr.h"
 #include "lib/cleanup.h"
-
-int64_t probe_now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
+#include "lib/when.h"
 
 int probe_wait(int fd, short events, int64_t deadline)
 {
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = events };
-		int64_t left = deadline - probe_now_ms();
+		int64_t left = deadline - now_ms();
 		int r;
 
 		if (left < 0)
@@ -63,7 +55,7 @@ int probe_connect(const struct ipaddr *a, uint16_t port, int64_t deadline)
 
 int tcp_probe(const struct ipaddr *address, uint16_t port, int timeout_ms)
 {
-	_cleanup_close_ int fd = probe_connect(address, port, probe_now_ms() + timeout_ms);
+	_cleanup_close_ int fd = probe_connect(address, port, now_ms() + timeout_ms);
 
 	return fd < 0 ? fd : 0;
 }

@@ -9,8 +9,7 @@ struct ipaddr;
 /* tcp_probe: 0: somebody takes connections; -EAGAIN: not yet. */
 int tcp_probe(const struct ipaddr *address, uint16_t port, int timeout_ms);
 
-/* For probes that go on to speak.  probe_connect: a descriptor that does not block, or -EAGAIN.  probe_wait: 0, or -EAGAIN
- * when the time is over. */
-int64_t probe_now_ms(void);
-int probe_connect(const struct ipaddr *a, uint16_t port, int64_t deadline);
-int probe_wait(int fd, short events, int64_t deadline);
+/* For probes that go on to speak.  deadline_ms: by now_ms().  probe_connect: a descriptor that does not block, or -EAGAIN.
+ * probe_wait: 0, or -EAGAIN when the time is over. */
+int probe_connect(const struct ipaddr *a, uint16_t port, int64_t deadline_ms);
+int probe_wait(int fd, short events, int64_t deadline_ms);

@@ -24,7 +24,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -32,36 +31,25 @@
 #include "vsv/small.h"
 
 enum {
-	EXIT_IN_USE = 5, EXIT_NOT_RUNNING = 3, EXIT_NO_SUCH = 4, EXIT_LEFT = 6,
-	SETTLE_MS = 100, REASSERT_MAX_MS = 10 * 1000, QUIET_MS = 30 * 1000,
-	ANNOUNCE_FIRST_MS = 1000, ANNOUNCE_NEXT_MS = 2000, ANNOUNCEMENTS = 2, /* after the one that a command made */
-	RECOVER_FIRST_MS = 1000, RECOVER_MAX_MS = 60 * 1000,
+	EXIT_IN_USE = 5, EXIT_LEFT = 6,
 	ATTACH_MS = 1000, RECORDS_MAX = 256,
 	HEALTH_MS = 5 * 1000,
 	WINDOW_MS = 1000, WINDOW_BYTES = 512 * 1024, /* of records, with their headers */
 };
 
 struct supervisor {
-	const char *name, *run_dir, *lib_dir, *vnas;
+	const char *name, *run_dir, *lib_dir;
 	pid_t init_pid;
 	uint64_t init_start;
 	int lock, pidfd, conn, net;
 	bool bye;                    /* PID 1 said that it ends in order */
 	int64_t attach_ms;           /* try again to attach; -1: attached */
-	pid_t child;                 /* vnas reassert, announce or recover */
-	bool recovering, announcing;
-	int64_t reassert_ms;         /* due; -1: not */
-	int64_t reassert_last_ms;
-	int reassert_gap_ms;
-	int64_t announce_ms;         /* due; -1: not */
-	int announcements;           /* still to be made */
-	int64_t recover_ms;
-	int recover_gap_ms;
 	int64_t health_ms;           /* when the volumes are looked at next */
 	int64_t window_ms;           /* when the present second of the log began */
 	size_t window_bytes;         /* what was taken in it */
 	int64_t rest_ms;             /* enough of the log until then; -1: not */
 	struct log_files files;
+	struct verbs verbs;
 };
 
 static volatile sig_atomic_t told_to_end;
@@ -226,43 +214,6 @@ static int attach(void)
 	return 0;
 }
 
-/* ---- running vnas ---- */
-
-/* want_announce: a network can lose what was said once, or have been in the middle of a change. */
-static void want_announce(void)
-{
-	sup.announcements = ANNOUNCEMENTS;
-	sup.announce_ms = clock_ms() + ANNOUNCE_FIRST_MS;
-}
-
-static void run_vnas(const char *verb)
-{
-	const char *argv[] = { sup.vnas, verb, sup.name, NULL };
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
-	extern char **environ;
-	sigset_t none;
-
-	keep_flush(&sup.files);
-	sup.child = fork();
-	if (sup.child < 0) {
-		sup.child = 0;
-		sup.announcing = false;
-	}
-	if (sup.child != 0)
-		return;
-	(void)sigaction(SIGCHLD, &dfl, NULL);
-	(void)sigaction(SIGTERM, &dfl, NULL);
-	(void)sigaction(SIGINT, &dfl, NULL);
-	(void)sigaction(SIGHUP, &dfl, NULL);
-	(void)sigaction(SIGPIPE, &dfl, NULL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Not with the supervisor's session: a recovery goes on when it ends. */
-	(void)setsid();
-	(void)execve(sup.vnas, (char *const *)(uintptr_t)argv, environ);
-	_exit(127);
-}
-
 /* init_is_gone: the beginning of a recovery. */
 static void init_is_gone(void)
 {
@@ -271,34 +222,7 @@ static void init_is_gone(void)
 	if (sup.bye)
 		end(0);
 	keep_own(&sup.files, PROTO_EVENT, "init_died the first process ended unexpectedly");
-	sup.recovering = true;
-	sup.recover_gap_ms = RECOVER_FIRST_MS;
-	sup.recover_ms = clock_ms();
-}
-
-/* runs_on: as the state file has it, where a stop writes its intention first. */
-static bool runs_on(void)
-{
-	struct state_view v;
-	bool running;
-
-	if (state_open(sup.run_dir, sup.name, &v) < 0)
-		return false;
-	running = state_is(&v, "phase", "running");
-	state_close(&v);
-	return running;
-}
-
-/* announce: not before the services answer, which a start may wait for longer. */
-static void announce(void)
-{
-	if (!runs_on()) {
-		sup.announce_ms = clock_ms() + ANNOUNCE_FIRST_MS;
-		return;
-	}
-	sup.announce_ms = --sup.announcements > 0 ? clock_ms() + ANNOUNCE_NEXT_MS : -1;
-	sup.announcing = true;
-	run_vnas("announce");
+	verbs_recover(&sup.verbs);
 }
 
 /* follow_state: after a recovery the state file names the new PID 1, or there is none to supervise. */
@@ -315,57 +239,11 @@ static void follow_state(void)
 	state_close(&v);
 	if (!running || pid == 0)
 		end(0);
-	sup.recovering = false;
 	sup.init_pid = (pid_t)pid;
 	sup.init_start = start;
 	sup.files.next[PROTO_LOG] = sup.files.next[PROTO_EVENT] = 0;
 	sup.attach_ms = clock_ms();
-	want_announce();
-}
-
-static void child_ended(int status)
-{
-	int64_t now = clock_ms();
-	char buf[96];
-	struct text t = TEXT(buf);
-
-	sup.child = 0;
-	if (sup.announcing) {
-		sup.announcing = false;
-		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_IN_USE && sup.announcements < ANNOUNCEMENTS) {
-			sup.announcements++; /* a command had the server */
-			sup.announce_ms = now + ANNOUNCE_FIRST_MS;
-		}
-		return;
-	}
-	if (!sup.recovering) {
-		sup.reassert_last_ms = now;
-		want_announce();
-		return;
-	}
-	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == EXIT_NOT_RUNNING ||
-				  WEXITSTATUS(status) == EXIT_NO_SUCH)) {
-		follow_state();
-		return;
-	}
-	text_add(&t, "recovery failed with ");
-	text_status(&t, status);
-	keep_own(&sup.files, PROTO_LOG, buf);
-	sup.recover_ms = now + sup.recover_gap_ms;
-	sup.recover_gap_ms = sup.recover_gap_ms * 2 > RECOVER_MAX_MS ? RECOVER_MAX_MS : sup.recover_gap_ms * 2;
-}
-
-/* want_reassert: soon, but a reassertion that is undone again and again gets rarer. */
-static void want_reassert(void)
-{
-	int64_t now = clock_ms();
-
-	if (sup.reassert_ms >= 0 || sup.recovering)
-		return;
-	if (now - sup.reassert_last_ms > QUIET_MS)
-		sup.reassert_gap_ms = SETTLE_MS;
-	sup.reassert_ms = now + sup.reassert_gap_ms;
-	sup.reassert_gap_ms = sup.reassert_gap_ms * 2 > REASSERT_MAX_MS ? REASSERT_MAX_MS : sup.reassert_gap_ms * 2;
+	verbs_want_announce(&sup.verbs);
 }
 
 /* ---- the loop ---- */
@@ -431,20 +309,10 @@ static bool read_records(void)
 	return true;
 }
 
-static void reap(void)
-{
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == sup.child)
-			child_ended(status);
-}
-
 /* tick: what is due.  The next time, or -1. */
 static int64_t tick(void)
 {
-	int64_t now = clock_ms(), next = -1;
+	int64_t now = clock_ms(), next = -1, due;
 
 	if (sup.attach_ms >= 0 && sup.attach_ms <= now) {
 		int r = attach();
@@ -456,28 +324,17 @@ static int64_t tick(void)
 	}
 	if (sup.rest_ms >= 0 && sup.rest_ms <= now)
 		sup.rest_ms = -1;
-	if (sup.child == 0 && sup.recovering && sup.recover_ms <= now)
-		run_vnas("recover");
-	if (sup.child == 0 && !sup.recovering && sup.reassert_ms >= 0 && sup.reassert_ms <= now) {
-		sup.reassert_ms = -1;
-		run_vnas("reassert");
-	}
-	if (sup.child == 0 && !sup.recovering && sup.announce_ms >= 0 && sup.announce_ms <= now)
-		announce();
-	if (sup.attach_ms < 0 && !sup.recovering && sup.health_ms <= now) {
+	due = verbs_run_due(&sup.verbs, now);
+	if (sup.attach_ms < 0 && !sup.verbs.recovering && sup.health_ms <= now) {
 		health_watch(&sup.files, sup.run_dir, sup.init_pid);
 		sup.health_ms = clock_ms() + HEALTH_MS;
 	}
 	if (sup.attach_ms >= 0)
 		next = sup.attach_ms;
-	else if (!sup.recovering)
+	else if (!sup.verbs.recovering)
 		next = sup.health_ms;
-	if (sup.child == 0 && sup.recovering && (next < 0 || sup.recover_ms < next))
-		next = sup.recover_ms;
-	if (sup.child == 0 && !sup.recovering && sup.reassert_ms >= 0 && (next < 0 || sup.reassert_ms < next))
-		next = sup.reassert_ms;
-	if (sup.child == 0 && !sup.recovering && sup.announce_ms >= 0 && (next < 0 || sup.announce_ms < next))
-		next = sup.announce_ms;
+	if (due >= 0 && (next < 0 || due < next))
+		next = due;
 	if (sup.rest_ms >= 0 && (next < 0 || sup.rest_ms < next))
 		next = sup.rest_ms;
 	return next;
@@ -495,7 +352,8 @@ static void loop(void)
 		struct timespec ts;
 		struct pollfd p[3];
 
-		reap();
+		if (verbs_reap(&sup.verbs))
+			follow_state();
 		next = tick();
 		left = next < 0 ? 0 : next - clock_ms();
 		left = left < 0 ? 0 : left;
@@ -507,9 +365,9 @@ static void loop(void)
 			continue;
 		heard = p[2].revents ? net_read(sup.net, sup.run_dir, sup.name) : 0;
 		if (heard & NET_GONE)
-			want_reassert();
+			verbs_want_reassert(&sup.verbs);
 		if (heard & NET_NEW)
-			want_announce();
+			verbs_want_announce(&sup.verbs);
 		if (p[0].revents && !read_records()) {
 			cleanup_close(&sup.conn);
 			sup.conn = -1;
@@ -521,7 +379,7 @@ static void loop(void)
 		else if (p[1].revents && !p[0].revents)
 			init_is_gone();
 	}
-	end(runs_on() ? EXIT_LEFT : 0);
+	end(state_runs(sup.run_dir, sup.name) ? EXIT_LEFT : 0);
 }
 
 static void set_signals(void)
@@ -556,7 +414,6 @@ static void parse(int argc, char **argv, int *ret_ready)
 	sup.run_dir = argv[2];
 	sup.lib_dir = argv[3];
 	sup.init_pid = (pid_t)pid;
-	sup.vnas = argv[6];
 }
 
 static void open_folder(void)
@@ -580,10 +437,9 @@ int main(int argc, char **argv)
 	int ready, r;
 
 	sup.lock = sup.pidfd = sup.conn = sup.net = -1;
-	sup.attach_ms = sup.reassert_ms = sup.rest_ms = -1;
-	sup.reassert_gap_ms = SETTLE_MS;
-	want_announce();
+	sup.attach_ms = sup.rest_ms = -1;
 	parse(argc, argv, &ready);
+	verbs_init(&sup.verbs, argv[6], sup.name, sup.run_dir, &sup.files);
 	set_signals();
 	take_lock();
 	open_folder();

@@ -50,9 +50,44 @@ void state_close(struct state_view *v);
 /* state_number: the first number of that key.  0 or -ENOENT. */
 int state_number(const struct state_view *v, const char *key, uint64_t *ret);
 bool state_is(const struct state_view *v, const char *key, const char *value);
+/* state_runs: the server is meant to run; a stop writes its intention first. */
+bool state_runs(const char *run_dir, const char *server);
 /* state_has_address: bytes are 4 or 16 of them. */
 bool state_has_address(const struct state_view *v, const void *bytes, size_t len);
 bool state_has_ifindex(const struct state_view *v, uint32_t ifindex);
+
+/* ---- the verbs of vnas that it runs, one at a time (supervise_verbs.c) ---- */
+
+/* `reassert` puts addresses back, `announce` tells the network of them again, `recover` brings up a server whose PID 1 ended.
+ * Times are of clock_ms(); -1: not due. */
+enum verb { VERB_REASSERT, VERB_ANNOUNCE, VERB_RECOVER };
+
+struct verbs {
+	const char *vnas, *name, *run_dir;
+	struct log_files *files;
+	pid_t child; /* the one that runs; 0: none */
+	enum verb verb; /* what it is, or was */
+	bool recovering;
+	int64_t reassert_ms, reassert_last_ms;
+	int reassert_gap_ms;
+	int64_t announce_ms;
+	int announcements; /* still to be made */
+	int64_t recover_ms;
+	int recover_gap_ms;
+};
+
+/* verbs_init: the first announcement is due soon. */
+void verbs_init(struct verbs *v, const char *vnas, const char *name, const char *run_dir, struct log_files *files);
+/* verbs_want_announce: a network can lose what was said once, or have been in the middle of a change. */
+void verbs_want_announce(struct verbs *v);
+/* verbs_want_reassert: soon, but a reassertion that is undone again and again gets rarer. */
+void verbs_want_reassert(struct verbs *v);
+/* verbs_recover: now, and again until verbs_reap() says that it is over.  Nothing else is run meanwhile. */
+void verbs_recover(struct verbs *v);
+/* verbs_run_due: begins what is due.  When the next is, or -1. */
+int64_t verbs_run_due(struct verbs *v, int64_t now);
+/* verbs_reap: takes in what has ended.  true: a recovery is over, and the state file says what came of it. */
+bool verbs_reap(struct verbs *v);
 
 /* ---- what the network says (supervise_net.c) ---- */
 

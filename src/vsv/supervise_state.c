@@ -100,6 +100,18 @@ bool state_is(const struct state_view *v, const char *key, const char *value)
 	return p && copy_value(v, p, buf, sizeof(buf)) && strcmp(buf, value) == 0;
 }
 
+bool state_runs(const char *run_dir, const char *server)
+{
+	struct state_view v;
+	bool running;
+
+	if (state_open(run_dir, server, &v) < 0)
+		return false;
+	running = state_is(&v, "phase", "running");
+	state_close(&v);
+	return running;
+}
+
 bool state_has_address(const struct state_view *v, const void *bytes, size_t len)
 {
 	char buf[64];

@@ -3,21 +3,8 @@
 # vnas-test: long
 # Members of Active Directory: two domains with real controllers, two servers in one and one in the other, at once.
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../directory.sh"
 . "$(dirname "$0")/../domain.sh"
-
-# step_is SERVER NAME STEP RESULT PATTERN [WORD…]: what `directory test` says of a step.
-step_is() {
-	local server=$1 name=$2 step=$3 result=$4 pattern=$5 out
-
-	shift 5
-	out=$(vnas directory test "$server" --json "$@" 2>&1) || true
-	if jq -e --arg s "$step" --arg r "$result" --arg p "$pattern" \
-		'any(.steps[]; .step == $s and .result == $r and (.what | test($p)))' <<<"$out" >/dev/null; then
-		ok "$name"
-	else
-		not_ok "$name" "$out"
-	fi
-}
 
 # shellcheck disable=SC2154 # of domain.sh
 join() { vnas directory join "$1" --user Administrator --password-stdin <<<"$domain_password"; }

@@ -71,6 +71,24 @@ done
 check_eq "the 40th runs" "$(server_json v1 '.services | map(.name + " " + .state) | join(" ")')" "s40 running"
 service_set v1 s40
 
+# What listens on all addresses ends with the first of them: it is begun again, and waited for like Samba.
+vnas exec v1 -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
+service_set v1 late $'command = /bin/bash -c "sleep 1.5; exec /root/probe listen_port=7044 serve"\nready = tcp:7044'
+check "reload with one that is slow to listen" vnas reload v1
+for i in 1 2 3; do
+	kill -KILL "$(state_of v1 late pid)"
+	ended() { [[ $(state_of v1 late restarts) == "$i" ]] && runs v1 late; }
+	check "it ended $i times" eventually 10 ended
+done
+check "a second address" vnas address add v1 "$NET4.21/24"
+check "the first one goes" vnas address remove v1 "$NET4.11"
+check "the slow one answers when the command ends" timeout 1 bash -c "exec 3<>/dev/tcp/$NET4.21/7044"
+check_eq "an end of long ago is no reason to give up" "$(state_of v1 late restarts)" 3
+check "the first one comes back" vnas address add v1 "$NET4.11/24"
+check "the second one goes" vnas address remove v1 "$NET4.21"
+service_set v1 late
+vnas reload v1
+
 # A change that fails leaves what was there.
 service_set v1 bell 'command = /usr/bin/sleep 1000'
 check "reload" vnas reload v1
