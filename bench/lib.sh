@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What the cases of tools/bench stand on: a host of their own (tests/lib.sh), samples for bench-stat, and the same file
+# servers by hand.  tools/bench runs them; one by hand:
+#
+#   VNAS=PROGRAM BENCH=FOLDER-OF-BUILT-BENCHMARKS BENCH_SAMPLES=FILE [BENCH_QUICK=1] [VNAS_TEST_CACHE=DIR] bench/CASE
+set -eu
+
+: "${VNAS:?the program}" "${BENCH:?the folder of the built benchmarks}" "${BENCH_SAMPLES:?the file for the samples}"
+
+. "$(dirname "${BASH_SOURCE[0]}")/../tests/lib.sh"
+
+# Samba's client library reads the user's settings, which are none of ours.
+mkdir -p "$T/home/.smb"
+: >"$T/home/.smb/smb.conf"
+export HOME=$T/home
+
+# sample CASE STACK PEER UNIT VALUE PEER_VALUE and absent CASE STACK PEER REASON: as bench/stat.c has them.
+sample() {
+	printf 'sample\t%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$BENCH_SAMPLES"
+}
+
+absent() {
+	printf 'absent\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(tr '\t\n' '  ' <<<"$4")" >>"$BENCH_SAMPLES"
+}
+
+# pick QUICK FULL: the one that this run is.
+pick() {
+	if [[ ${BENCH_QUICK:-} ]]; then echo "$1"; else echo "$2"; fi
+}
+
+progress() {
+	echo "--- $* ($SECONDS s, load $(cut -d ' ' -f 1-3 /proc/loadavg))"
+}
+
+# times COMMANDS…: bench-start's samples.  It ends by ROUNDS or SECONDS, whatever comes first.
+times() {
+	"$BENCH/bench-start" "$@" >>"$BENCH_SAMPLES"
+}
+
+# All that runs goes with the host.
+bench_done() {
+	# shellcheck disable=SC2034 # read by tests/lib.sh
+	finished=1
+	exit 0
+}
+
+# --- file servers by hand: on the Psv, as root, with the configuration that vnas made for a Vsv ------------------------
+
+# They lie where other users may look, as guests are; the test's own folder is root's.
+HAND=/mnt
+hand_begin() {
+	mount -t tmpfs -o mode=755,size=100% vnas-test "$HAND"
+}
+
+# hand_volume NAME NUMBER MIB: a data volume that vnas made, mounted at $HAND/NAME as it does it.  (The Vsv with that number
+# is never started.)
+hand_volume() {
+	local dev
+
+	mkdir -p "$HAND/$1"
+	vsv "hand-$1" "$2" --volume "data=$3M"
+	dev=$(losetup --find --show --offset 1048576 --sector-size 4096 --direct-io=on "$LIB/volumes/hand-$1.data.img")
+	mount -o nosuid,nodev,errors=remount-ro "$dev" "$HAND/$1"
+	# Cleared with the mount, which goes with the host.
+	losetup --detach "$dev"
+	mkdir -p -m 1777 "$HAND/$1/share"
+}
+
+# hand_smb_conf NAME VSV IPV4: the configuration of that Vsv's smbd for one by hand with folders and a share of its own.
+hand_smb_conf() {
+	local dir=$HAND/$1-run
+
+	mkdir -p "$dir"/{lib,private,cache,run,log}
+	vnas exec "$2" cat /run/vnas/samba/smb.conf |
+		sed -E "s|^(\tinterfaces =).*|\1 $3|; s|^(\tbind interfaces only =).*|\1 yes|
+			s|^(\tpath =).*|\1 $HAND/$1/share|
+			s|= /var/lib/samba/private|= $dir/private|; s|= /var/lib/samba|= $dir/lib|; s|= /var/cache/samba|= $dir/cache|
+			s|= /run/samba|= $dir/run|; s|^\tlogging = .*|&\n\tlog file = $dir/log/smbd|" >"$HAND/$1.smb.conf"
+}
+
+# hand_smbd NAME [PREFIX…]: starts it; PREFIX runs it elsewhere (nsenter …).
+hand_smbd() {
+	local name=$1
+
+	shift
+	"$@" setsid /usr/sbin/smbd --foreground --no-process-group --configfile="$HAND/$name.smb.conf" </dev/null \
+		>"$HAND/$name.log" 2>&1 &
+}
+
+# --- load ---------------------------------------------------------------------------------------------------------------------
+
+# load_begin CLIENTS MIB TARGET…: bench-load on the client host c, connected to all targets.
+load_begin() {
+	local ready
+
+	coproc LOAD { on c "$BENCH/bench-load" "$@"; }
+	load_pid=$LOAD_PID
+	read -r -u "${LOAD[0]}" ready && [[ $ready == ready ]]
+}
+
+# load TARGET PATTERN MS: one measurement, into OPS MIB P50 P99.
+load() {
+	echo "$*" >&"${LOAD[1]}"
+	read -r -u "${LOAD[0]}" OPS MIB P50 P99
+}
+
+load_end() {
+	eval "exec ${LOAD[1]}>&-"
+	wait "$load_pid"
+}
