@@ -80,7 +80,7 @@ struct inside_exec {
 	 * A PID 1 that is older than this: -EOPNOTSUPP. */
 	const struct inside_sealed {
 		int fd;
-		uint64_t capabilities; /* as far as they are in the bounding set */
+		uint64_t capabilities; /* as far as PID 1 has them */
 		bool file_handles;     /* may call open_by_handle_at(2) */
 	} *sealed;
 	const char *user;            /* NULL: root */

@@ -361,6 +361,17 @@ static int init_before_go(pid_t pid, void *arg, struct err *err)
 	return state_write(w->psv, w->name, &w->st, err);
 }
 
+uint64_t walk_bounding(const struct conf *conf)
+{
+	/* A service that is added later has no other bounding set. */
+	uint64_t set = ADMIN_CAPABILITIES | capability_allowed();
+
+	for (size_t i = 0; services[i]; i++)
+		if (services[i]->wanted(conf))
+			set |= services[i]->capabilities;
+	return set;
+}
+
 static int init_up(struct walk *w, struct err *err)
 {
 	struct inside_spawn s = {
@@ -369,18 +380,13 @@ static int init_up(struct walk *w, struct err *err)
 		.cgroup_fd = w->cgroup_fd,
 		.root = &w->root,
 		.nofile = cgroup_limits(&w->conf.limits).files,
-		.bounding = ADMIN_CAPABILITIES,
+		.bounding = walk_bounding(&w->conf),
 		.before_go = init_before_go,
 		.arg = w,
 	};
 	pid_t pid;
 	int r;
 
-	for (size_t i = 0; services[i]; i++)
-		if (services[i]->wanted(&w->conf))
-			s.bounding |= services[i]->capabilities;
-	/* One that is added later has no other bounding set. */
-	s.bounding |= capability_allowed();
 	r = inside_spawn(&s, &pid, err);
 	if (r < 0)
 		return r;

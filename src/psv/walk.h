@@ -60,6 +60,8 @@ void walk_end_sockets(const struct walk *w, const struct state_address *a, size_
 int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err);
 /* walk_find_addresses: the interface of every address of conf into st.addresses. */
 int walk_find_addresses(const struct conf *conf, struct state *st, struct err *err);
+/* walk_bounding: the most that anything inside may have (struct inside_spawn). */
+uint64_t walk_bounding(const struct conf *conf);
 /* walk_bpf_dir: RUN/bpf. */
 char *walk_bpf_dir(const struct psv *psv, char *buf, size_t size);
 

@@ -158,7 +158,7 @@ struct proto_exec {
  * alter it.  Of the Vsv's files none is looked at on the way. */
 struct proto_exec_sealed {
 	struct proto_header h;
-	uint64_t capabilities; /* as far as they are in the bounding set */
+	uint64_t capabilities; /* as far as they are in PID 1's own bounding set */
 	uint32_t flags;        /* PROTO_SERVICE_FILE_HANDLES */
 	uint32_t zero;
 	char name[PROTO_NAME_MAX]; /* its first argument */
