@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* exec, shell, logs, events. */
+/* exec, shell, logs. */
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -9,7 +9,6 @@
 #include "lib/err.h"
 #include "lib/output.h"
 #include "lib/when.h"
-#include "psv/event.h"
 #include "psv/inside.h"
 #include "psv/log_line.h"
 #include "psv/psv.h"
@@ -97,18 +96,4 @@ int cmd_logs(struct call *c, struct err *err)
 	if (c->json)
 		return logs_json(c, &log, err);
 	return supervise_log_read(c->psv, c->name, &log, err);
-}
-
-int cmd_events(struct call *c, struct err *err)
-{
-	static const struct column columns[] = {
-		{ "time", "TIME", COL_TEXT },
-		{ "server", "SERVER", COL_TEXT },
-		{ "event", "EVENT", COL_TEXT },
-		{ "detail", "DETAIL", COL_TEXT },
-	};
-	json_t *list = NULL;
-	int r = events_read(c->psv, c->words.n ? c->words.v[0] : NULL, &list, err);
-
-	return r < 0 ? r : output_list(c->json, "events", list, columns, 4);
 }

@@ -51,6 +51,14 @@ static const struct cmd_option logs_options[] = {
 	{ 0 }
 };
 
+static const struct cmd_option events_options[] = {
+	{ "f", NULL, "follow" },
+	{ "lines", "N", "the last N events; default: all" },
+	{ "since", "TIME", "from that time on, as for logs" },
+	{ "learn", NULL, "what its configuration would have to say to allow what was refused" },
+	{ 0 }
+};
+
 static const struct cmd_option destroy_options[] = {
 	{ "purge", NULL, "delete its volumes too; without it they stay and can be adopted" },
 	{ 0 }
@@ -189,7 +197,8 @@ const struct cmd cmd_table[] = {
 	{ "shell", NULL, "NAME", "a shell inside", exec_options, CMD_NAME, 0, 0, cmd_shell },
 	{ "logs", NULL, "NAME [-f] [--since TIME]", "what its services wrote", logs_options,
 	  CMD_NAME | CMD_JSON, 0, 0, cmd_logs },
-	{ "events", NULL, "[NAME]", "what happened to it", NULL, CMD_JSON, 0, 1, cmd_events },
+	{ "events", NULL, "[NAME…] [-f] [--since TIME]", "what happened to it, and what was refused to it", events_options,
+	  CMD_JSON, 0, 4096, cmd_events },
 	{ "sessions", NULL, "NAME", "who is connected, and which files are open", NULL, CMD_NAME | CMD_JSON, 0, 0, cmd_sessions },
 	{ "share", "add", "NAME SHARE [--path P]", "share a folder", share_options, CMD_NAME, 1, 1, cmd_share_add },
 	{ "share", "set", "NAME SHARE", "change a share", share_options, CMD_NAME, 1, 1, cmd_share_set },

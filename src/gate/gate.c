@@ -180,7 +180,7 @@ static int to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *e
 /* --- the tables --- */
 
 struct tables {
-	int addresses, vsv, ledger, stats;
+	int addresses, vsv, ledger, stats, taken;
 };
 
 static void tables_close(struct tables *t)
@@ -189,6 +189,7 @@ static void tables_close(struct tables *t)
 	cleanup_close(&t->vsv);
 	cleanup_close(&t->ledger);
 	cleanup_close(&t->stats);
+	cleanup_close(&t->taken);
 }
 
 static int tables_open(const char *bpf_dir, struct tables *t, struct err *err)
@@ -198,6 +199,7 @@ static int tables_open(const char *bpf_dir, struct tables *t, struct err *err)
 		int *fd;
 	} maps[] = {
 		{ "addresses", &t->addresses }, { "vsv", &t->vsv }, { "ledger", &t->ledger }, { "stats", &t->stats },
+		{ "taken", &t->taken },
 	};
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
@@ -209,7 +211,7 @@ static int tables_open(const char *bpf_dir, struct tables *t, struct err *err)
 }
 
 #define _cleanup_tables_ _cleanup_(tables_close)
-#define TABLES_NONE { -1, -1, -1, -1 }
+#define TABLES_NONE { -1, -1, -1, -1, -1 }
 
 static bool has_address(const struct gate_vsv *v, const struct gate_addr *a)
 {
@@ -419,6 +421,7 @@ int gate_clear(const char *bpf_dir, uint32_t id, struct err *err)
 		return r;
 	(void)gate_map_delete(t.vsv, &id);
 	(void)gate_map_delete(t.stats, &id);
+	(void)gate_map_delete(t.taken, &id);
 	(void)gate_map_delete(t.ledger, &id);
 	return 0;
 }
@@ -508,7 +511,7 @@ static int attach_one(const char *bpf_dir, const struct gate_program *p, int cgr
 
 int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err)
 {
-	_cleanup_close_ int identity = -1, stats = -1;
+	_cleanup_close_ int identity = -1, stats = -1, taken = -1;
 	struct gate_identity me = { 0 };
 	struct gate_stats zero = { 0 };
 	uint64_t number = 0;
@@ -521,6 +524,8 @@ int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err
 		r = identity = open_map(bpf_dir, "identity", err);
 	if (r >= 0)
 		r = stats = open_map(bpf_dir, "stats", err);
+	if (r >= 0)
+		r = taken = open_map(bpf_dir, "taken", err);
 	if (r < 0)
 		return r;
 	/* The number is written last, so where it stands everything is attached. */
@@ -534,6 +539,7 @@ int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err
 		if (r < 0)
 			return r;
 	}
+	(void)gate_map_delete(taken, &id);
 	r = gate_map_update(stats, &id, &zero, BPF_EXIST);
 	if (r == -ENOENT)
 		return err_set(err, r, "the gate has no Vsv with number %u", id);

@@ -73,6 +73,14 @@ struct {
 } stats SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_VSV);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct gate_taken);
+} taken SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
 	__uint(max_entries, 131072);
 	__type(key, struct gate_listener);
@@ -103,7 +111,7 @@ struct sock_note {
 	__u8 unlisted; /* UDP, bound where gate_lookup asks no table: a group, or the own stack */
 	__u8 pad2[2];
 };
-_Static_assert(GATE_LAYOUT == 3 && sizeof(struct sock_note) == 48, "a change of sock_note counts GATE_LAYOUT up");
+_Static_assert(GATE_LAYOUT == 4 && sizeof(struct sock_note) == 48, "a change of sock_note counts GATE_LAYOUT up");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

@@ -130,7 +130,7 @@ static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock 
 {
 	struct gate_identity *identified = bpf_get_local_storage(&identity, 0);
 	bool udp = ctx->protocol == IPPROTO_UDP, group = false;
-	__u32 id = identified->id, *owner;
+	__u32 id = identified->id, port = bpf_ntohs(ctx->user_port), *owner;
 	int wild = WILD_NONE, error;
 	struct sock_note *n;
 	struct asker me;
@@ -142,12 +142,12 @@ static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock 
 		return ALLOW;
 	n = note_make(sk);
 	if (!n)
-		return refuse(id, KIND_BIND, EADDRNOTAVAIL);
+		return refuse(id, KIND_BIND, EADDRNOTAVAIL, a, port, ctx->protocol);
 	n->unlisted = 0;
 	if (!owner || !id || *owner != id) {
 		me = who();
 		if (!me.v || !judge_bind(&me, a, udp, v6only, &wild, &group))
-			return refuse(me.id, KIND_BIND, EADDRNOTAVAIL);
+			return refuse(me.id, KIND_BIND, EADDRNOTAVAIL, a, port, ctx->protocol);
 		n->unlisted = group || me.v->flags & GATE_F_OWN_STACK;
 	}
 	if (wild) {
@@ -261,7 +261,7 @@ static __always_inline int post_bind(struct bpf_sock *ctx, const struct gate_add
 	/* A group's datagrams go to every socket of it and ask no look-up. */
 	if (n->unlisted || udp_register(n, me, &key))
 		return ALLOW;
-	count(me->id, KIND_BIND);
+	gate_note(me->id, how(KIND_BIND, GATE_ASKED_ADDRESS, EPERM), a, key.port, IPPROTO_UDP);
 	return REFUSE;
 }
 

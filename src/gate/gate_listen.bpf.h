@@ -22,12 +22,12 @@ static __always_inline void shut(struct bpf_sock_ops *ctx)
 	bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof(nowhere));
 }
 
-static __always_inline bool count_listener(struct sock_note *n, const struct asker *me)
+static __always_inline bool count_listener(struct sock_note *n, const struct asker *me, const struct gate_listener *key)
 {
 	if (n->listener)
 		return true;
 	if (me->counts->listeners >= GATE_LISTENERS_MAX) {
-		count(me->id, KIND_BIND);
+		gate_note_packet(me->id, how(KIND_BIND, GATE_ASKED_ADDRESS, 0), &key->addr, key->port, IPPROTO_TCP);
 		return false;
 	}
 	__sync_fetch_and_add(&me->counts->listeners, 1);
@@ -52,12 +52,12 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock 
 	key.addr = bound_to(sk);
 	/* listen() without bind(): it stands on the wildcard address, the Psv's addresses included. */
 	if (is_any(&key.addr)) {
-		count(me.id, KIND_BIND);
+		gate_note_packet(me.id, how(KIND_BIND, GATE_ASKED_ADDRESS, 0), &key.addr, key.port, IPPROTO_TCP);
 		shut(ctx);
 		return;
 	}
 	n = note_make(sk);
-	if (!n || !count_listener(n, &me))
+	if (!n || !count_listener(n, &me, &key))
 		return;
 	key.id = me.id;
 	if (n->port)
@@ -94,9 +94,9 @@ int gate_sock_ops(struct bpf_sock_ops *ctx)
 
 /* --- what arrives --- */
 
-static __always_inline int drop(__u32 id)
+static __always_inline int drop(struct bpf_sk_lookup *ctx, __u32 id, const struct gate_addr *to)
 {
-	count(id, KIND_INGRESS);
+	gate_note_packet(id, how(KIND_INGRESS, GATE_ASKED_ADDRESS, 0), to, ctx->local_port, ctx->protocol);
 	return SK_DROP;
 }
 
@@ -170,9 +170,9 @@ int gate_lookup(struct bpf_sk_lookup *ctx)
 	owner = owner_of(&to);
 	sender = owner_of(&from);
 	if (in_hidden_net(&to) && (!owner || sender != owner || ctx->ingress_ifindex != LOOPBACK_IFINDEX))
-		return drop(sender);
+		return drop(ctx, sender, &to);
 	if (!may_reach(sender, owner, in_hidden_net(&from)))
-		return drop(sender);
+		return drop(ctx, sender, &to);
 	if (!owner)
 		return SK_PASS;
 	/* An address without a configuration is one of a gate with another layout, whose program answers for it: the

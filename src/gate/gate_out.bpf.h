@@ -70,25 +70,27 @@ static __always_inline long bind_source(struct bpf_sock_addr *ctx, struct bpf_so
 static __always_inline int connect_hook(struct bpf_sock_addr *ctx, struct bpf_sock *sk, struct gate_addr *to)
 {
 	struct asker me = who();
+	const struct gate_addr asked = *to;
+	__u32 port = bpf_ntohs(ctx->user_port);
 	struct gate_addr from, bound;
 	struct sock_note *n;
 	int error;
 
 	if (!me.v)
-		return refuse(me.id, KIND_CONNECT, EPERM);
+		return refuse(me.id, KIND_CONNECT, EPERM, &asked, port, ctx->protocol);
 	error = judge_destination(&me, to, &from);
 	if (error)
-		return refuse(me.id, KIND_CONNECT, error);
+		return refuse(me.id, KIND_CONNECT, error, &asked, port, ctx->protocol);
 	bound = bound_to(sk);
 	if (is_any(&bound)) {
 		/* It fails when a datagram was sent before, for then the port is bound to the wildcard already. */
 		if (!is_any(&from) && bind_source(ctx, sk, &from))
-			return refuse(me.id, KIND_CONNECT, EADDRNOTAVAIL);
+			return refuse(me.id, KIND_CONNECT, EADDRNOTAVAIL, &asked, port, ctx->protocol);
 		return ALLOW;
 	}
 	/* Bound to a group or broadcast address, the kernel would take the Psv's address as the source. */
 	if (!is_own_source(&me, &bound))
-		return refuse(me.id, KIND_CONNECT, EADDRNOTAVAIL);
+		return refuse(me.id, KIND_CONNECT, EADDRNOTAVAIL, &asked, port, ctx->protocol);
 	/* It asked for a port that it only has for listening (see step_aside): say now what bind did not. */
 	n = ctx->protocol == IPPROTO_TCP ? bpf_sk_storage_get(&notes, sk, NULL, 0) : NULL;
 	if (n && n->port) {
@@ -124,39 +126,40 @@ int gate_connect6(struct bpf_sock_addr *ctx)
 
 /* A datagram.  `from` is the source that the kernel is about to use: by packet information, by bind, or none yet.
  * without_name: on a connected socket, with ancillary data; connect_hook judged the destination. */
-static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, struct gate_addr *from,
+static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, struct gate_addr *from, __u32 port,
 				     bool without_name)
 {
 	struct gate_addr chosen = mapped(0), bound = bound_to(sk);
+	const struct gate_addr asked = *to;
 	struct asker me = who();
 	struct sock_note *n;
 	struct gate_udp key;
 	int error;
 
 	if (!me.v)
-		return refuse(me.id, KIND_SEND, EPERM);
+		return refuse(me.id, KIND_SEND, EPERM, &asked, port, IPPROTO_UDP);
 	if (without_name) {
 		chosen = bound;
 	} else {
 		error = judge_destination(&me, to, &chosen);
 		if (error)
-			return refuse(me.id, KIND_SEND, error);
+			return refuse(me.id, KIND_SEND, error, &asked, port, IPPROTO_UDP);
 		if (!is_any(&bound) && is_own_source(&me, &bound))
 			chosen = bound;
 	}
 	if (is_any(from))
 		*from = chosen;
 	if (me.v->flags & GATE_F_OWN_STACK)
-		return is_any(from) || is_own_source(&me, from) ? ALLOW : refuse(me.id, KIND_SEND, EADDRNOTAVAIL);
+		return is_any(from) || is_own_source(&me, from) ? ALLOW : refuse(me.id, KIND_SEND, EADDRNOTAVAIL, &asked, port, IPPROTO_UDP);
 	if (!is_own_source(&me, from))
-		return refuse(me.id, KIND_SEND, EADDRNOTAVAIL);
+		return refuse(me.id, KIND_SEND, EADDRNOTAVAIL, &asked, port, IPPROTO_UDP);
 	if (!is_any(&bound))
 		return ALLOW;
 	/* Bound by the kernel to the wildcard address, for want of a bind: the answers come to `from`. */
 	key = (struct gate_udp){ .addr = *from, .port = sk->src_port };
 	n = note_make(sk);
 	if (!n || !udp_register(n, me.counts, &key))
-		return refuse(me.id, KIND_SEND, EPERM);
+		return refuse(me.id, KIND_SEND, EPERM, &asked, port, IPPROTO_UDP);
 	return ALLOW;
 }
 
@@ -168,7 +171,7 @@ int gate_sendmsg4(struct bpf_sock_addr *ctx)
 	/* A named destination has a port: the kernel refused port 0 before. */
 	bool without_name = !ctx->user_port;
 
-	if (!sk || !send_hook(sk, &to, &from, without_name))
+	if (!sk || !send_hook(sk, &to, &from, bpf_ntohs(ctx->user_port), without_name))
 		return REFUSE;
 	if (!without_name)
 		ctx->user_ip4 = to.w[3];
@@ -183,7 +186,7 @@ int gate_sendmsg6(struct bpf_sock_addr *ctx)
 	struct bpf_sock *sk = ctx->sk;
 	bool without_name = !ctx->user_port;
 
-	if (!sk || !send_hook(sk, &to, &from, without_name))
+	if (!sk || !send_hook(sk, &to, &from, bpf_ntohs(ctx->user_port), without_name))
 		return REFUSE;
 	if (!without_name)
 		ADDR_STORE(ctx, user_ip6, &to);

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 enum {
-	GATE_LAYOUT = 3,
+	GATE_LAYOUT = 4,
 	GATE_NETS = 64,             /* addresses of a Vsv */
 	GATE_PEERS = 64,
 	GATE_DEVICES = 64,
@@ -22,6 +22,7 @@ enum {
 	GATE_SOCKETS_MAX = 4096,    /* TCP and UDP sockets that a Vsv made itself, not accepted */
 	GATE_LISTENERS_MAX = 512,   /* a Vsv's listening TCP sockets that can be reached */
 	GATE_UDP_MAX = 512,         /* a Vsv's bound UDP sockets */
+	GATE_EVENTS = 64,           /* refusals of a Vsv that wait for a reader; a power of two */
 };
 
 /* The hidden loopback: 127.200.0.0/16 and fd76:6e61:73::/48 ("vnas"), with the Vsv's number in the last two bytes. */
@@ -67,8 +68,47 @@ struct gate_ledger {
 
 enum { GATE_N_KINDS = 6 };
 
+/* What was asked for, and so what stands in a gate_event beside its kind. */
+enum gate_asked {
+	GATE_ASKED_ADDRESS, /* addr; x: port, host order; y: IPPROTO_TCP or IPPROTO_UDP */
+	GATE_ASKED_SOCKET,  /* x: family; y: type << 16 | protocol */
+	GATE_ASKED_OPTION,  /* x: level; y: name */
+	GATE_ASKED_DEVICE,  /* x: major << 20 | minor; y: BPF_DEVCG_DEV_… << 16 | BPF_DEVCG_ACC_… */
+};
+
+/* One refusal. */
+struct gate_event {
+	__u64 number;  /* from 1; written last: what stands here is whole */
+	__u64 boot_ns; /* CLOCK_BOOTTIME */
+	__u32 pid;     /* in the Psv's numbers; 0: not known, as of what arrives by the network */
+	__u32 uid;
+	char comm[16]; /* any bytes */
+	struct gate_addr addr;
+	__u32 x, y;
+	__u8 kind;     /* enum gate_kind */
+	__u8 asked;    /* enum gate_asked */
+	__u16 error;   /* errno; 0: the caller got none */
+	__u32 zero;
+};
+
+/* A refusal costs no more than a note, whoever floods: GATE_BURST at once, then one in GATE_PAUSE_NS, are noted; the others
+ * are counted.  A note that has no room, because nobody reads, is counted too: the older ones are never written over, so
+ * that a reader sees whole ones without a lock. */
+#define GATE_BURST 48
+#define GATE_PAUSE_NS 500000000ull
+
 struct gate_stats {
 	__u64 refused[GATE_N_KINDS]; /* by enum gate_kind */
+	__u64 unnoted[GATE_N_KINDS]; /* of them, those without a note */
+	__u64 head;                  /* notes so far */
+	__u64 due_ns;                /* CLOCK_BOOTTIME when the bucket is full again */
+	struct gate_event events[GATE_EVENTS]; /* by number - 1, modulo */
+};
+
+/* How far the readers of an id have come, in a map of their own: a user's update replaces a whole value. */
+struct gate_taken {
+	__u64 head;
+	__u64 unnoted[GATE_N_KINDS];
 };
 
 /* On the cgroup: the number of the Vsv that the programs there serve; 0 until gate_attach is through.  And what the limits

@@ -23,6 +23,13 @@ static __always_inline bool count_socket(struct bpf_sock *ctx, struct gate_ident
 	return true;
 }
 
+static __always_inline int refuse_socket(struct bpf_sock *ctx, __u32 id, int error)
+{
+	gate_note(id, how(KIND_SOCKET, GATE_ASKED_SOCKET, error), NULL, ctx->family, ctx->type << 16 | ctx->protocol);
+	bpf_set_retval(-error);
+	return REFUSE;
+}
+
 /* TCP and UDP: what else hangs on these families (raw, ping, MPTCP, SCTP, …) has no hooks at bind or send. */
 SEC("cgroup/sock_create")
 int gate_sock_create(struct bpf_sock *ctx)
@@ -31,9 +38,9 @@ int gate_sock_create(struct bpf_sock *ctx)
 
 	if (!me.v || !((ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP) ||
 		       (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)))
-		return refuse(me.id, KIND_SOCKET, EPERM);
+		return refuse_socket(ctx, me.id, EPERM);
 	if (!count_socket(ctx, me.counts))
-		return refuse(me.id, KIND_SOCKET, ENOBUFS);
+		return refuse_socket(ctx, me.id, ENOBUFS);
 	return ALLOW;
 }
 
@@ -95,7 +102,7 @@ int gate_setsockopt(struct bpf_sockopt *ctx)
 
 	if (is_bypass(ctx->level, ctx->optname)) {
 		me = bpf_get_local_storage(&identity, 0);
-		count(me->id, KIND_SOCKET);
+		gate_note(me->id, how(KIND_SOCKET, GATE_ASKED_OPTION, EPERM), NULL, ctx->level, ctx->optname);
 		return REFUSE;
 	}
 	if (ctx->level == SOL_SOCKET && sk && (sk->family == AF_INET || sk->family == AF_INET6)) {
@@ -136,6 +143,6 @@ int gate_device(struct bpf_cgroup_dev_ctx *ctx)
 		for (__u32 i = 0; i < GATE_DEVICES && i < me.v->n_devices; i++)
 			if (me.v->devices[i] == dev)
 				return ALLOW;
-	count(me.id, KIND_DEVICE);
+	gate_note(me.id, how(KIND_DEVICE, GATE_ASKED_DEVICE, EPERM), NULL, dev, type << 16 | access);
 	return REFUSE;
 }

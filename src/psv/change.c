@@ -259,6 +259,7 @@ static int reload_all(struct reload *l, struct err *err)
 
 	find_restarts(l);
 	w->st.log_bytes = cgroup_limits(&w->conf.limits).log_bytes;
+	w->st.syslog = w->psv->conf.syslog;
 	r = add_addresses(l, err);
 	if (r == 0)
 		r = attach_changed_volumes(w, &l->old, err);

@@ -35,6 +35,7 @@ enum conf_section {
 	CONF_SECTION_SHARE,
 	CONF_SECTION_SERVICE,
 	CONF_SECTION_POOL,
+	CONF_SECTION_EVENTS,
 	CONF_SECTIONS,
 };
 
@@ -197,6 +198,7 @@ struct conf_pool {
 struct conf_psv {
 	struct conf_pool *pools; /* [0] is "default": type file, path LIB/volumes, unless configured */
 	size_t n_pools;
+	unsigned syslog; /* facility of events (syslog(3)); 0: none */
 };
 
 /* conf_read: the configuration of one Vsv.  path is the Psv's own file; name is the Vsv's.  0 or -errno; the struct is

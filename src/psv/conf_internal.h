@@ -64,7 +64,7 @@ extern const struct conf_type conf_type_address, conf_type_alias, conf_type_bool
 	conf_type_memory, conf_type_mount, conf_type_netbios, conf_type_nis_domain, conf_type_nis_server, conf_type_param_server,
 	conf_type_param_share, conf_type_path, conf_type_peer, conf_type_pool, conf_type_pool_path, conf_type_pool_type,
 	conf_type_protocols, conf_type_psv_file, conf_type_realm, conf_type_samba_accounts, conf_type_size,
-	conf_type_stack, conf_type_tasks, conf_type_template, conf_type_timezone, conf_type_user, conf_type_uuid, conf_type_workgroup;
+	conf_type_stack, conf_type_syslog, conf_type_tasks, conf_type_template, conf_type_timezone, conf_type_user, conf_type_uuid, conf_type_workgroup;
 extern const struct conf_type conf_type_capabilities, conf_type_command, conf_type_package, conf_type_prepare,
 	conf_type_ready, conf_type_run_as, conf_type_signal;
 /* The rules for passwords. */
@@ -108,6 +108,8 @@ int conf_psv_check(const struct conf_parser *p);
 int conf_set_string(void *target, const char *s); /* 0 */
 void conf_print_string(struct strbuf *out, const char *key, const void *target);
 void conf_print_list(struct strbuf *out, const char *key, const void *target);
+
+enum { CONF_SYSLOG_DEFAULT = 3 /* daemon */ };
 
 /* Words and paths. */
 enum { CONF_NETBIOS_MAX_BYTES = 15, CONF_ALIASES_MAX = 32 };

@@ -12,6 +12,7 @@ const struct conf_section_info conf_sections[CONF_SECTIONS] = {
 	[CONF_SECTION_SHARE] = { .name = "share", .what = "NAME", .help = "an exported folder" },
 	[CONF_SECTION_SERVICE] = { .name = "service", .what = "NAME", .help = "a program that it runs besides its file services" },
 	[CONF_SECTION_POOL] = { .name = "pool", .what = "NAME", .psv = true, .help = "where volumes come from" },
+	[CONF_SECTION_EVENTS] = { .name = "events", .psv = true, .help = "what becomes of events" },
 };
 
 #define SERVER(k, t, field, ...) \
@@ -150,6 +151,10 @@ const struct conf_key conf_keys[] = {
 	     .help = "The folder of the images."),
 	POOL("thin", conf_type_bool, thin, .fallback = "no",
 	     .help = "Whether images take room only as they fill, so that a full pool fails all of them."),
+
+	{ .section = CONF_SECTION_EVENTS, .key = "syslog", .type = &conf_type_syslog, .fallback = "daemon",
+	  .offset = offsetof(struct conf_psv, syslog),
+	  .help = "The facility under which the physical server's syslog or journal hears of events, or no." },
 };
 const size_t conf_n_keys = sizeof(conf_keys) / sizeof(*conf_keys);
 

@@ -285,6 +285,8 @@ static void *section_target(const struct conf_parser *p, const struct conf_place
 		return &p->conf->services[place->index];
 	if (place->section == CONF_SECTION_POOL)
 		return &p->psv->pools[place->index];
+	if (place->section == CONF_SECTION_EVENTS)
+		return p->psv;
 	return p->conf;
 }
 
@@ -499,6 +501,7 @@ int conf_psv_parse(const char *text, size_t len, const char *path, const char *l
 	c.pools = xcalloc(1, sizeof(*c.pools));
 	c.n_pools = 1;
 	(void)str_copy(c.pools[0].name, sizeof(c.pools[0].name), "default");
+	c.syslog = CONF_SYSLOG_DEFAULT;
 	r = parse_text(&p, text, len);
 	if (r == 0 && c.pools[0].type == CONF_POOL_FILE && !c.pools[0].path)
 		c.pools[0].path = xasprintf("%s/volumes", lib_dir);

@@ -37,4 +37,5 @@ void conf_psv_print(const struct conf_psv *c, struct strbuf *out)
 {
 	for (size_t i = 0; i < c->n_pools; i++)
 		print_section(out, CONF_SECTION_POOL, c->pools[i].name, &c->pools[i]);
+	print_section(out, CONF_SECTION_EVENTS, NULL, c);
 }

@@ -495,3 +495,36 @@ const struct conf_type conf_type_mount = {
 		    "/volumes",
 	.parse = parse_mount, .print = conf_print_string,
 };
+
+/* Facilities of syslog(3) that are not the kernel's or syslog's own. */
+static const struct {
+	const char *name;
+	unsigned facility;
+} facilities[] = {
+	{ "no", 0 },      { "user", 1 },    { "daemon", 3 },  { "auth", 4 },    { "authpriv", 10 }, { "local0", 16 },
+	{ "local1", 17 }, { "local2", 18 }, { "local3", 19 }, { "local4", 20 }, { "local5", 21 },   { "local6", 22 },
+	{ "local7", 23 },
+};
+
+static int parse_syslog(struct conf_value *v, void *target)
+{
+	for (size_t i = 0; i < sizeof(facilities) / sizeof(*facilities); i++) {
+		if (strcmp(v->text, facilities[i].name) != 0)
+			continue;
+		*(unsigned *)target = facilities[i].facility;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static void print_syslog(struct strbuf *out, const char *key, const void *target)
+{
+	for (size_t i = 0; i < sizeof(facilities) / sizeof(*facilities); i++)
+		if (facilities[i].facility == *(const unsigned *)target && facilities[i].facility != CONF_SYSLOG_DEFAULT)
+			strbuf_addf(out, "%s = %s\n", key, facilities[i].name);
+}
+
+const struct conf_type conf_type_syslog = {
+	.what = "facility of syslog", .expected = "no, user, daemon, auth, authpriv or local0 to local7",
+	.parse = parse_syslog, .print = print_syslog,
+};

@@ -1,92 +1,260 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Each server has two files of events (vsv/event_file.h).  They are read whole, since their bound is small, and a follower
+ * looks twice a second whether they have grown or were replaced by their newer half. */
 #include "psv/event.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "psv/psv.h"
+#include "vsv/event_file.h"
 
-enum { EVENTS_MAX_BYTES = 4 * 1024 * 1024 };
+enum {
+	FILE_MAX_BYTES = 16 * 1024 * 1024, /* more than ours have: somebody wrote into it */
+	LINE_MAX_BYTES = 16 * 1024, NAME_MAX_BYTES = 64, FOLLOW_MS = 500,
+};
 
-static int read_file(const char *path, json_t *list, struct err *err)
+/* One file, and how far it has been read. */
+struct source {
+	char path[PATH_MAX];
+	char *server;        /* whose; NULL: the Psv's */
+	dev_t dev;
+	ino_t ino;           /* 0: not read yet */
+	off_t offset;        /* behind the last whole line */
+	char *last;          /* that line, by which its place in a replaced file is found */
+};
+
+struct reader {
+	const struct psv *psv;
+	const struct events_wanted *w;
+	struct source *sources;
+	size_t n;
+};
+
+static void reader_free(struct reader *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->sources[i].server);
+		free(r->sources[i].last);
+	}
+	free(r->sources);
+}
+
+/* ---- lines ---- */
+
+static bool is_name(const json_t *j)
+{
+	const char *s = json_string_value(j);
+
+	return s && *s && strlen(s) < NAME_MAX_BYTES;
+}
+
+/* RFC 3339 in UTC, by which events are put in order as text: digits where they belong and a Z at the end. */
+static bool is_time(const json_t *j)
+{
+	static const char form[] = "0000-00-00T00:00:00";
+	const char *s = json_string_value(j);
+	size_t n = s ? strlen(s) : 0;
+
+	if (n < sizeof(form) || n > 32 || s[n - 1] != 'Z')
+		return false;
+	for (size_t i = 0; i < sizeof(form) - 1; i++)
+		if (form[i] == '0' ? s[i] < '0' || s[i] > '9' : s[i] != form[i])
+			return false;
+	for (size_t i = sizeof(form) - 1; i < n - 1; i++)
+		if (s[i] != '.' && (s[i] < '0' || s[i] > '9'))
+			return false;
+	return true;
+}
+
+json_t *event_parse(const char *line, size_t len)
+{
+	json_t *o = len <= LINE_MAX_BYTES ? json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL) : NULL, *value;
+	const char *key;
+	void *next;
+
+	if (!json_is_object(o) || !is_time(json_object_get(o, "time")) || !is_name(json_object_get(o, "event")) ||
+	    !(json_is_null(json_object_get(o, "server")) || is_name(json_object_get(o, "server")))) {
+		json_decref(o);
+		return NULL;
+	}
+	/* What somebody else wrote there is nobody's list of lists. */
+	json_object_foreach_safe(o, next, key, value)
+		if (json_is_object(value) || json_is_array(value))
+			(void)json_object_del(o, key);
+	return o;
+}
+
+/* ---- files ---- */
+
+static struct source *source_of(struct reader *r, const char *server, const char *file)
+{
+	char path[PATH_MAX];
+
+	(void)str_format(path, sizeof(path), "%s%s%s/%s", r->psv->lib, server ? "/servers/" : "", server ? server : "", file);
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->sources[i].path, path) == 0)
+			return &r->sources[i];
+	r->sources = xrealloc(r->sources, r->n + 1, sizeof(*r->sources));
+	r->sources[r->n] = (struct source){ .server = server ? xstrdup(server) : NULL };
+	(void)str_copy(r->sources[r->n].path, sizeof(r->sources[r->n].path), path);
+	return &r->sources[r->n++];
+}
+
+/* place: where to go on in a file that is not the one of the last time: behind the last line, if it is in there. */
+static size_t place(const struct source *s, const char *text, size_t len)
+{
+	size_t n = s->last ? strlen(s->last) : 0;
+	const char *at = n ? memmem(text, len, s->last, n) : NULL;
+
+	return at ? (size_t)(at - text) + n : 0;
+}
+
+/* read_new: the lines that have come since the last time, to the end of the list. */
+static int read_new(struct source *s, json_t *list, struct err *err)
 {
 	_cleanup_free_ char *text = NULL;
-	char *line, *rest = NULL;
-	size_t len;
-	int r = file_read_at(AT_FDCWD, path, EVENTS_MAX_BYTES, &text, &len);
+	size_t len, at = 0;
+	struct stat st;
+	int r;
 
+	if (stat(s->path, &st) < 0)
+		return errno == ENOENT ? 0 : err_set(err, -errno, "cannot read %s: %m", s->path);
+	if (s->ino == st.st_ino && s->dev == st.st_dev && s->offset == st.st_size)
+		return 0;
+	r = file_read_at(AT_FDCWD, s->path, FILE_MAX_BYTES, &text, &len);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return err_set(err, r, "cannot read %s: %m", path);
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		json_t *o = json_loads(line, 0, NULL);
+		return err_set(err, r, "cannot read %s: %m", s->path);
+	if (s->ino == st.st_ino && s->dev == st.st_dev && (size_t)s->offset <= len)
+		at = (size_t)s->offset;
+	else if (s->ino)
+		at = place(s, text, len);
+	while (at < len) {
+		const char *nl = memchr(text + at, '\n', len - at);
+		size_t n = nl ? (size_t)(nl - (text + at)) : 0;
+		json_t *o;
 
-		if (json_is_object(o) && json_is_string(json_object_get(o, "time")))
-			json_array_append(list, o);
-		json_decref(o);
+		if (!nl)
+			break;
+		o = event_parse(text + at, n);
+		if (o)
+			(void)json_array_append_new(list, o);
+		free(s->last);
+		s->last = xasprintf("%.*s\n", (int)n, text + at);
+		at += n + 1;
 	}
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	s->offset = (off_t)at;
 	return 0;
+}
+
+/* ---- order ---- */
+
+struct row {
+	json_t *event;
+	const char *time;
+	size_t place;
+};
+
+static const char *time_of(const json_t *o)
+{
+	return json_string_value(json_object_get(o, "time"));
 }
 
 static int by_time(const void *a, const void *b)
 {
-	return strcmp(json_string_value(json_object_get(*(json_t *const *)a, "time")),
-		      json_string_value(json_object_get(*(json_t *const *)b, "time")));
+	const struct row *x = a, *y = b;
+	int c = strcmp(x->time, y->time);
+
+	return c ? c : (x->place > y->place) - (x->place < y->place);
 }
 
-/* RFC 3339 in UTC sorts as text; those of one second keep the order of their file. */
-static json_t *sorted(json_t *list)
+/* give: those that are wanted, in the order of time; those of one moment in that of their files. */
+static int give(const struct events_wanted *w, json_t *list, bool first)
 {
-	size_t n = json_array_size(list);
-	json_t **rows = xcalloc(n, sizeof(json_t *)), *out = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		rows[i] = json_array_get(list, i);
-	/* An insertion sort is stable, and what comes from few files is nearly sorted. */
-	for (size_t i = 1; i < n; i++)
-		for (size_t j = i; j > 0 && by_time(&rows[j - 1], &rows[j]) > 0; j--) {
-			json_t *t = rows[j];
-
-			rows[j] = rows[j - 1];
-			rows[j - 1] = t;
-		}
-	for (size_t i = 0; i < n; i++)
-		json_array_append(out, rows[i]);
-	free(rows);
-	json_decref(list);
-	return out;
-}
-
-int events_read(const struct psv *psv, const char *name, json_t **ret, struct err *err)
-{
-	_cleanup_strlist_ struct strlist names = { 0 };
-	json_t *list = json_array();
-	char path[PATH_MAX];
+	size_t n = json_array_size(list), from;
+	struct row *rows = xcalloc(n ? n : 1, sizeof(*rows));
 	int r = 0;
 
-	if (name) {
-		strlist_add(&names, name);
-		r = conf_name_check(name, err);
-	} else {
-		r = psv_list(psv, &names, err);
-		(void)str_format(path, sizeof(path), "%s/events.jsonl", psv->lib);
-		if (r == 0)
-			r = read_file(path, list, err);
+	for (size_t i = 0; i < n; i++) {
+		json_t *o = json_array_get(list, i);
+
+		rows[i] = (struct row){ o, time_of(o), i };
 	}
-	for (size_t i = 0; r == 0 && i < names.n; i++) {
-		(void)str_format(path, sizeof(path), "%s/servers/%s/events.jsonl", psv->lib, names.v[i]);
-		r = read_file(path, list, err);
+	qsort(rows, n, sizeof(*rows), by_time);
+	from = first && w->last && n > w->last ? n - w->last : 0;
+	for (size_t i = from; i < n && r == 0; i++)
+		if (!first || !w->since || strcmp(rows[i].time, w->since) >= 0)
+			r = w->each(rows[i].event, w->arg);
+	free(rows);
+	return r;
+}
+
+/* ---- servers ---- */
+
+/* fetch: what cannot be fetched now, is with the next look; a server that does not run has nothing to fetch. */
+static void fetch(const struct psv *psv, const char *name)
+{
+	struct state st = { 0 };
+	struct err err = { 0 };
+
+	if (state_read(psv, name, &st, &err) == 0 && st.id)
+		(void)event_fetch(psv, name, &st);
+	state_free(&st);
+}
+
+static int look(struct reader *r, json_t *list, struct err *err)
+{
+	_cleanup_strlist_ struct strlist all = { 0 };
+	const struct strlist *names = r->w->names;
+	int ret = 0;
+
+	if (!names->n) {
+		ret = psv_list(r->psv, &all, err);
+		if (ret == 0)
+			ret = read_new(source_of(r, NULL, EVENTS_FILE), list, err);
+		names = &all;
 	}
-	if (r < 0) {
+	for (size_t i = 0; ret == 0 && i < names->n; i++) {
+		fetch(r->psv, names->v[i]);
+		ret = read_new(source_of(r, names->v[i], EVENTS_FILE), list, err);
+		if (ret == 0)
+			ret = read_new(source_of(r, names->v[i], REFUSALS_FILE), list, err);
+	}
+	return ret;
+}
+
+int events_read(const struct psv *psv, const struct events_wanted *w, struct err *err)
+{
+	_cleanup_(reader_free) struct reader r = { .psv = psv, .w = w };
+	const struct timespec pause = { .tv_nsec = FOLLOW_MS * 1000000L };
+	bool first = true;
+	int ret;
+
+	do {
+		json_t *list = json_array();
+
+		if (!first)
+			(void)nanosleep(&pause, NULL);
+		ret = look(&r, list, err);
+		if (ret == 0) {
+			ret = give(w, list, first);
+			if (ret < 0)
+				(void)err_set(err, ret, "cannot pass on the events: %m");
+		}
 		json_decref(list);
-		return r;
-	}
-	*ret = names.n > 1 || !name ? sorted(list) : list;
-	return 0;
+		first = false;
+	} while (ret == 0 && w->follow);
+	return ret < 0 ? ret : 0;
 }

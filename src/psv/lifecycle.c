@@ -115,6 +115,7 @@ static int prepare_state(struct walk *w, struct err *err)
 	w->st.phase = VSV_STARTING;
 	w->st.since = time(NULL);
 	w->st.log_bytes = cgroup_limits(&w->conf.limits).log_bytes;
+	w->st.syslog = w->psv->conf.syslog;
 	w->stop_timeout_ms = STOP_TIMEOUT_MS;
 	return running_conf_write(w->psv, w->name, w->conf_text, err);
 }

@@ -88,6 +88,7 @@ struct state {
 	uint32_t id;
 	uint64_t generation;
 	uint64_t log_bytes;         /* what the supervisor keeps of the log at most; 0: the default */
+	unsigned syslog;            /* facility under which it tells the Psv's syslog of events; 0: it does not */
 	pid_t init_pid;             /* 0: none */
 	uint64_t init_start;        /* pid_start_time() of it */
 	pid_t supervisor_pid;
@@ -116,7 +117,10 @@ const char *vsv_phase_name(enum vsv_phase p);
 enum vsv_phase state_phase(const struct psv *psv, const char *name, const struct state *st);
 
 /* event_log: one line of JSON, {"time","server","event","detail"}, to LIB/servers/NAME/events.jsonl (kept below 1
- * MiB, the older half goes, by a new file under the old name); name NULL: an event of the Psv, to LIB/events.jsonl.
- * Never fails the caller. */
+ * MiB, the older half goes, by a new file under the old name); name NULL: an event of the Psv, to LIB/events.jsonl.  And to
+ * the Psv's syslog, as vnas.conf says.  Never fails the caller. */
 void event_log(const struct psv *psv, const char *name, const char *event, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* event_fetch: writes down what the gate has noted of refusals (vsv/refusal_fetch.h).  0 or -errno; -EAGAIN: somebody is at
+ * it. */
+int event_fetch(const struct psv *psv, const char *name, const struct state *st);

@@ -193,6 +193,7 @@ static const char *read_object(const json_t *object, struct state *st)
 	st->id = (uint32_t)read_integer(&r, "id", 65535);
 	st->generation = (uint64_t)read_integer(&r, "generation", INT64_MAX);
 	st->log_bytes = (uint64_t)read_integer(&r, "log_bytes", INT64_MAX);
+	st->syslog = (unsigned)read_integer(&r, "syslog", 23);
 	st->init_pid = (pid_t)read_integer(&r, "init_pid", INT32_MAX);
 	st->init_start = (uint64_t)read_integer(&r, "init_start", INT64_MAX);
 	st->supervisor_pid = (pid_t)read_integer(&r, "supervisor_pid", INT32_MAX);
@@ -297,10 +298,10 @@ static json_t *pack_volumes(const struct state *st)
 static char *state_text(const struct state *st, const char *now)
 {
 	_cleanup_(cleanup_json) json_t *object =
-		json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+		json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
 			  "phase", vsv_phase_name(st->phase), "boot_id", now, "step", st->step,
 			  "template", st->template_name, "since", (json_int_t)st->since, "id", (json_int_t)st->id,
-			  "generation", (json_int_t)st->generation, "log_bytes", (json_int_t)st->log_bytes, "init_pid", (json_int_t)st->init_pid,
+			  "generation", (json_int_t)st->generation, "log_bytes", (json_int_t)st->log_bytes, "syslog", (json_int_t)st->syslog, "init_pid", (json_int_t)st->init_pid,
 			  "init_start", (json_int_t)st->init_start, "supervisor_pid", (json_int_t)st->supervisor_pid,
 			  "supervisor_start", (json_int_t)st->supervisor_start, "addresses", pack_addresses(st), "volumes",
 			  pack_volumes(st));

@@ -279,6 +279,7 @@ static int gate_down(struct walk *w, struct err *err)
 {
 	char dir[PATH_MAX];
 
+	(void)event_fetch(w->psv, w->name, &w->st);
 	return gate_clear(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->st.id, err);
 }
 

@@ -47,6 +47,13 @@ void init_stop(uint32_t timeout_ms)
 	stopping = true;
 }
 
+int init_proc_open(const char *path)
+{
+	int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* session_of: field 6 of /proc/PID/stat; 0: it is gone or a zombie. */
 static pid_t session_of(const char *pid)
 {
@@ -58,7 +65,7 @@ static pid_t session_of(const char *pid)
 
 	text_add(&t, pid);
 	text_add(&t, "/stat");
-	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	fd = init_proc_open(path);
 	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
 	if (n <= 0)
 		return 0;

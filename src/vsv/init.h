@@ -27,6 +27,10 @@ struct syslog_line;
 void log_add_syslog(const struct syslog_line *line, pid_t pid);
 /* log_event: "WORD detail". */
 void log_event(const char *name, const char *word, const char *detail);
+/* log_refused: of which all but header, number and time is filled in, among the events.  Counted only while too many of
+ * these have not been fetched, or when they come too fast; that PID 1 answers must not depend on it. */
+bool log_refused_wanted(void);
+void log_refused(const struct proto_refused *what);
 void log_begin(enum proto_kind kind, struct ring_cursor *c);
 void log_ack(enum proto_kind kind, uint64_t seq);
 bool log_pending(enum proto_kind kind, const struct ring_cursor *c);
@@ -34,6 +38,7 @@ union log_head {
 	struct proto_header header;
 	struct proto_record record;
 	struct proto_syslog syslog;
+	struct proto_refused refused;
 };
 /* log_next: the record at the cursor into buf (a log_head and PROTO_TEXT_MAX bytes), which then points behind it.  Its
  * size; 0: none. */
@@ -132,7 +137,7 @@ pid_t exec_start_sealed(const struct proto_exec_sealed *m, int program, int conn
 /* spawn_reset: what a fresh child undoes of PID 1's. */
 void spawn_reset(void);
 
-/* ---- what is counted by user (init_count.c) ---- */
+/* ---- what the filter asks PID 1 (init_count.c): what is counted by user, and what it refuses ---- */
 
 /* count_prepare: before PID 1 is confined: the user as whom the Vsv's descriptors are counted, and the pass. */
 int count_prepare(struct seccomp_pass *ret_pass);
@@ -150,6 +155,9 @@ bool wait_is_over(void); /* it had to end one, since wait_begin() */
 void wait_end(void);
 
 /* ---- the rest (init.c) ---- */
+
+/* init_proc_open: a file of /proc, to be read; -errno. */
+int init_proc_open(const char *path);
 
 /* init_kill_session: kills every process of the session, and the leader itself, which must not be reaped yet. */
 void init_kill_session(pid_t leader);

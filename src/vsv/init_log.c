@@ -3,16 +3,20 @@
  * and a noisy service cannot push out events, which have a ring of their own. */
 #include "vsv/init.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "vsv/small.h"
 #include "vsv/syslog.h"
 
+/* A record's message, and so what its text is; RECORD_REFUSED: the rest of its struct. */
+enum record_type { RECORD_LINE, RECORD_SYSLOG, RECORD_REFUSED };
+
 struct record {
 	uint32_t size; /* with this header and the name */
 	uint16_t name_len;
-	bool syslog; /* and then: */
-	uint8_t priority;
+	uint8_t type;  /* enum record_type */
+	uint8_t priority; /* of RECORD_SYSLOG, and pid */
 	uint32_t pid, zero;
 	uint64_t seq;
 	int64_t realtime_ns;
@@ -82,12 +86,12 @@ static void add(struct ring *r, struct record rec, const char *name, const char 
 
 void log_add(enum proto_kind kind, const char *name, const char *text, size_t len)
 {
-	add(&rings[kind], (struct record){ .syslog = false }, name, text, len);
+	add(&rings[kind], (struct record){ .type = RECORD_LINE }, name, text, len);
 }
 
 void log_add_syslog(const struct syslog_line *line, pid_t pid)
 {
-	const struct record rec = { .syslog = true, .priority = line->priority, .pid = (uint32_t)pid };
+	const struct record rec = { .type = RECORD_SYSLOG, .priority = line->priority, .pid = (uint32_t)pid };
 
 	add(&rings[PROTO_LOG], rec, line->tag, line->text, line->len);
 }
@@ -101,6 +105,40 @@ void log_event(const char *name, const char *word, const char *detail)
 	text_add(&t, " ");
 	text_add(&t, detail);
 	log_add(PROTO_EVENT, name, buf, t.len);
+}
+
+/* Refusals are a tenant's own doing, as many as it likes: they take a bounded part of the ring, so that they never push
+ * out what became of the services, and come no faster than somebody can read. */
+enum {
+	REFUSED_HEAD = offsetof(struct proto_refused, unnoted), REFUSED_REST = sizeof(struct proto_refused) - REFUSED_HEAD,
+	REFUSED_WAITING_MAX = 24, REFUSED_PAUSE_MS = 500,
+};
+static struct {
+	unsigned waiting; /* not fetched */
+	uint64_t unnoted;
+	int64_t due_ms;   /* when as many may come at once again */
+} refused;
+
+bool log_refused_wanted(void)
+{
+	int64_t now = clock_ms(), from = refused.due_ms > now ? refused.due_ms : now;
+
+	if (refused.waiting < REFUSED_WAITING_MAX && from - now < REFUSED_WAITING_MAX * REFUSED_PAUSE_MS) {
+		refused.due_ms = from + REFUSED_PAUSE_MS;
+		return true;
+	}
+	refused.unnoted++;
+	return false;
+}
+
+void log_refused(const struct proto_refused *what)
+{
+	struct proto_refused m = *what;
+
+	m.unnoted = refused.unnoted;
+	refused.unnoted = 0;
+	refused.waiting++;
+	add(&rings[PROTO_EVENT], (struct record){ .type = RECORD_REFUSED }, "", (const char *)&m + REFUSED_HEAD, REFUSED_REST);
 }
 
 void log_begin(enum proto_kind kind, struct ring_cursor *c)
@@ -122,6 +160,8 @@ void log_ack(enum proto_kind kind, uint64_t seq)
 {
 	if (seq > rings[kind].acked && seq < rings[kind].next)
 		rings[kind].acked = seq;
+	if (kind == PROTO_EVENT && rings[kind].acked + 1 == rings[kind].next)
+		refused.waiting = 0;
 }
 
 bool log_pending(enum proto_kind kind, const struct ring_cursor *c)
@@ -135,7 +175,15 @@ static char *head_put(const struct record *rec, enum proto_kind kind, size_t tex
 	struct proto_record *m = buf;
 	struct proto_syslog *s = buf;
 
-	if (rec->syslog) {
+	if (rec->type == RECORD_REFUSED) {
+		struct proto_refused *f = buf;
+
+		*f = (struct proto_refused){ .seq = rec->seq, .realtime_ns = rec->realtime_ns };
+		*ret_size = REFUSED_HEAD + text_len;
+		proto_init(&f->h, PROTO_REFUSED, *ret_size);
+		return f->process; /* it has no name: nothing is put there */
+	}
+	if (rec->type == RECORD_SYSLOG) {
 		*s = (struct proto_syslog){ .text_len = (uint32_t)text_len, .facility = rec->priority >> 3,
 					    .severity = rec->priority & 7, .seq = rec->seq,
 					    .realtime_ns = rec->realtime_ns, .pid = rec->pid };

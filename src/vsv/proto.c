@@ -170,6 +170,14 @@ static bool check_syslog(const void *msg, size_t len)
 	       m->severity < SYSLOG_SEVERITIES && ended(m->tag, sizeof(m->tag)) && proto_name_ok(m->tag);
 }
 
+static bool check_refused(const void *msg, size_t len)
+{
+	const struct proto_refused *m = msg;
+
+	(void)len;
+	return m->seq > 0 && m->pid <= INT32_MAX && m->error < 4096;
+}
+
 static bool check_stop(const void *msg, size_t len)
 {
 	const struct proto_stop *m = msg;
@@ -202,6 +210,7 @@ static const struct rule rules[] = {
 	[PROTO_EXEC_EXIT] = { sizeof(struct proto_exec_exit), 0, check_exec_exit },
 	[PROTO_RECORD] = { sizeof(struct proto_record), PROTO_TEXT_MAX, check_record },
 	[PROTO_BYE] = { sizeof(struct proto_header), 0, NULL },
+	[PROTO_REFUSED] = { sizeof(struct proto_refused), 0, check_refused },
 	[PROTO_SYSLOG] = { sizeof(struct proto_syslog), PROTO_TEXT_MAX, check_syslog },
 };
 

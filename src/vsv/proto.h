@@ -63,6 +63,7 @@ enum proto_type {
 	PROTO_RECORD = 37,        /* proto_record */
 	PROTO_BYE = 38,           /* proto_header */
 	PROTO_SYSLOG = 39,        /* proto_syslog, between the records of PROTO_LOG */
+	PROTO_REFUSED = 40,       /* proto_refused, between those of PROTO_EVENT */
 };
 
 struct proto_header {
@@ -206,6 +207,20 @@ struct proto_syslog {
 	uint32_t zero;
 	char tag[PROTO_NAME_MAX]; /* proto_name_ok() */
 	/* then text_len bytes of any value */
+};
+
+/* A system call that the filter refused; counted together with PROTO_EVENT.  Those of a flood have no record. */
+struct proto_refused {
+	struct proto_header h;
+	uint64_t seq;
+	int64_t realtime_ns;
+	uint64_t unnoted; /* so many before this one have no record */
+	uint32_t pid;     /* in the Vsv's numbers; 0: unknown */
+	uint32_t uid;
+	uint32_t call;    /* its number */
+	uint32_t error;   /* the answer, an errno */
+	uint64_t args[6];
+	char process[16]; /* its name, of any bytes; ends with a NUL if it is shorter */
 };
 
 struct proto_stop {

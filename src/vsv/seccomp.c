@@ -24,6 +24,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vsv/refused_calls.h"
+
 #if defined(__x86_64__)
 enum { X32_BIT = 0x40000000 };
 #define ARCH AUDIT_ARCH_X86_64
@@ -35,97 +37,10 @@ enum { X32_BIT = 0x40000000 };
 #error "the seccomp filter does not know this architecture"
 #endif
 
-/* The last call that this table has thought about: futex_requeue, Linux 6.7. */
-enum { LAST_KNOWN = 456 };
-
-/* Numbers that are the same everywhere since Linux 5.1; the C library's headers may be older than they are. */
-enum {
-	NR_io_uring_setup = 425, NR_io_uring_enter = 426, NR_io_uring_register = 427, NR_open_tree = 428,
-	NR_move_mount = 429, NR_fsopen = 430, NR_fsconfig = 431, NR_fsmount = 432, NR_fspick = 433, NR_clone3 = 435,
-	NR_pidfd_getfd = 438, NR_process_madvise = 440, NR_mount_setattr = 442, NR_quotactl_fd = 443,
-	NR_memfd_secret = 447, NR_setxattrat = 463, NR_removexattrat = 466,
-};
-
+#define REFUSED_ROW(name, nr, error) { nr, error },
 static const struct {
 	uint16_t nr, error;
-} refused[] = {
-	/* A filter cannot look into its arguments; the C library falls back to clone. */
-	{ NR_clone3, ENOSYS },
-	/* Another way into the kernel for sockets and files, past every filter on calls. */
-	{ NR_io_uring_setup, EPERM },
-	{ NR_io_uring_enter, EPERM },
-	{ NR_io_uring_register, EPERM },
-	/* Its contexts are counted for the whole machine (fs.aio-max-nr). */
-	{ SYS_io_setup, ENOSYS },
-	/* Keyrings are a user's, and user 0 is the machine's. */
-	{ SYS_add_key, EPERM },
-	{ SYS_request_key, EPERM },
-	{ SYS_keyctl, EPERM },
-	/* Its groups are counted as inotify's instances are, and no file server uses them. */
-	{ SYS_fanotify_init, EPERM },
-	/* Mounts are made by the Psv alone. */
-	{ SYS_mount, EPERM },
-	{ SYS_umount2, EPERM },
-	{ SYS_pivot_root, EPERM },
-	{ NR_open_tree, EPERM },
-	{ NR_move_mount, EPERM },
-	{ NR_fsopen, EPERM },
-	{ NR_fsconfig, EPERM },
-	{ NR_fsmount, EPERM },
-	{ NR_fspick, EPERM },
-	{ NR_mount_setattr, EPERM },
-	{ SYS_setns, EPERM },
-	{ SYS_swapon, EPERM },
-	{ SYS_swapoff, EPERM },
-	{ SYS_quotactl, EPERM },
-	{ NR_quotactl_fd, EPERM },
-	{ SYS_acct, EPERM },
-	/* Other processes' insides. */
-	{ SYS_ptrace, EPERM },
-	{ SYS_process_vm_readv, EPERM },
-	{ SYS_process_vm_writev, EPERM },
-	{ NR_pidfd_getfd, EPERM },
-	{ NR_process_madvise, EPERM },
-	{ SYS_kcmp, EPERM },
-	{ SYS_migrate_pages, EPERM },
-	{ SYS_move_pages, EPERM },
-	/* Much kernel for no file server. */
-	{ SYS_bpf, EPERM },
-	{ SYS_perf_event_open, EPERM },
-	{ SYS_userfaultfd, EPERM },
-	{ NR_memfd_secret, EPERM },
-	{ SYS_vhangup, EPERM },
-	/* The machine itself. */
-	{ SYS_reboot, EPERM },
-	{ SYS_kexec_load, EPERM },
-	{ SYS_init_module, EPERM },
-	{ SYS_finit_module, EPERM },
-	{ SYS_delete_module, EPERM },
-	{ SYS_syslog, EPERM },
-	{ SYS_settimeofday, EPERM },
-	{ SYS_clock_settime, EPERM },
-	{ SYS_clock_adjtime, EPERM },
-	{ SYS_adjtimex, EPERM },
-	{ SYS_sethostname, EPERM },
-	{ SYS_setdomainname, EPERM },
-	{ SYS_lookup_dcookie, EPERM },
-	{ SYS_nfsservctl, EPERM },
-#ifdef SYS_kexec_file_load
-	{ SYS_kexec_file_load, EPERM },
-#endif
-#ifdef __x86_64__
-	{ SYS_iopl, EPERM },
-	{ SYS_ioperm, EPERM },
-	{ SYS_modify_ldt, EPERM },
-	{ SYS_uselib, EPERM },
-	{ SYS_ustat, EPERM },
-	{ SYS_sysfs, EPERM },
-	{ SYS__sysctl, EPERM },
-	{ SYS_create_module, EPERM },
-	{ SYS_get_kernel_syms, EPERM },
-	{ SYS_query_module, EPERM },
-#endif
-};
+} refused[] = { REFUSED_CALLS(REFUSED_ROW) };
 
 /* What PID 1 makes for the caller. */
 static const uint32_t asked[] = {
@@ -144,6 +59,7 @@ enum { PROGRAM_MAX = 320, FLAG_WAIT_KILLABLE_RECV = 1 << 5 /* Linux 5.19 */ };
 struct program {
 	struct sock_filter f[PROGRAM_MAX];
 	unsigned n;
+	bool told; /* PID 1 is told of what is refused */
 };
 
 static void emit(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
@@ -153,9 +69,15 @@ static void emit(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8
 	p->n++;
 }
 
+/* emit_return: EPERM is a refusal, of which PID 1 makes a note before it gives that answer (init_count.c); other errors say
+ * that there is no such thing, and come at once. */
 static void emit_return(struct program *p, unsigned error)
 {
-	emit(p, BPF_RET | BPF_K, error ? SECCOMP_RET_ERRNO | error : SECCOMP_RET_ALLOW, 0, 0);
+	uint32_t answer = error ? SECCOMP_RET_ERRNO | error : SECCOMP_RET_ALLOW;
+
+	if (error == EPERM && p->told)
+		answer = SECCOMP_RET_USER_NOTIF;
+	emit(p, BPF_RET | BPF_K, answer, 0, 0);
 }
 
 static void emit_load(struct program *p, size_t offset)
@@ -340,14 +262,14 @@ static void emit_begin(struct program *p)
 
 int seccomp_load_all(const struct seccomp_pass *pass)
 {
-	struct program p = { .n = 0 };
+	struct program p = { .told = true };
 
 	emit_begin(&p);
 #ifdef __x86_64__
 	emit(&p, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
 	emit_return(&p, ENOSYS);
 #endif
-	emit(&p, BPF_JMP | BPF_JGT | BPF_K, LAST_KNOWN, 0, 1);
+	emit(&p, BPF_JMP | BPF_JGT | BPF_K, LAST_KNOWN_CALL, 0, 1);
 	emit_return(&p, ENOSYS);
 	emit_socket(&p);
 	emit_setsockopt(&p);

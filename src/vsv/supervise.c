@@ -33,7 +33,7 @@
 enum {
 	EXIT_IN_USE = 5, EXIT_LEFT = 6,
 	ATTACH_MS = 1000, RECORDS_MAX = 256,
-	HEALTH_MS = 5 * 1000,
+	HEALTH_MS = 5 * 1000, FETCH_IDLE_MS = 5 * 1000, FETCH_BUSY_MS = 1000,
 	WINDOW_MS = 1000, WINDOW_BYTES = 512 * 1024, /* of records, with their headers */
 };
 
@@ -48,6 +48,7 @@ struct supervisor {
 	int64_t window_ms;           /* when the present second of the log began */
 	size_t window_bytes;         /* what was taken in it */
 	int64_t rest_ms;             /* enough of the log until then; -1: not */
+	int64_t fetch_ms;            /* when the gate's notes are fetched next */
 	struct log_files files;
 	struct verbs verbs;
 };
@@ -156,6 +157,7 @@ static void end(int status)
 	char path[4096];
 
 	keep_flush(&sup.files);
+	(void)keep_fetch(&sup.files, sup.init_pid);
 	lock_path(path, sizeof(path));
 	(void)unlink(path);
 	_exit(status);
@@ -280,6 +282,7 @@ static bool read_records(void)
 		struct proto_header header;
 		struct proto_record record;
 		struct proto_syslog syslog;
+		struct proto_refused refused;
 		char bytes[sizeof(struct proto_syslog) + PROTO_TEXT_MAX];
 	} m;
 
@@ -302,6 +305,8 @@ static bool read_records(void)
 			keep_record(&sup.files, &m.record);
 		if (type == PROTO_SYSLOG)
 			keep_syslog(&sup.files, &m.syslog);
+		if (type == PROTO_REFUSED)
+			keep_refused(&sup.files, &m.refused);
 		if (type == PROTO_BYE)
 			sup.bye = true;
 	}
@@ -328,7 +333,10 @@ static int64_t tick(void)
 	if (sup.attach_ms < 0 && !sup.verbs.recovering && sup.health_ms <= now) {
 		health_watch(&sup.files, sup.run_dir, sup.init_pid);
 		sup.health_ms = clock_ms() + HEALTH_MS;
+		sup.fetch_ms = now; /* in step, so that an idle server wakes nobody up for it */
 	}
+	if (sup.fetch_ms <= now)
+		sup.fetch_ms = clock_ms() + (keep_fetch(&sup.files, sup.init_pid) > 0 ? FETCH_BUSY_MS : FETCH_IDLE_MS);
 	if (sup.attach_ms >= 0)
 		next = sup.attach_ms;
 	else if (!sup.verbs.recovering)
@@ -337,6 +345,8 @@ static int64_t tick(void)
 		next = due;
 	if (sup.rest_ms >= 0 && (next < 0 || sup.rest_ms < next))
 		next = sup.rest_ms;
+	if (next < 0 || sup.fetch_ms < next)
+		next = sup.fetch_ms;
 	return next;
 }
 
@@ -426,7 +436,7 @@ static void open_folder(void)
 	text_add(&t, sup.name);
 	sup.files.server = sup.name;
 	sup.files.run_dir = sup.run_dir;
-	sup.files.log = -1;
+	sup.files.log = sup.files.stats = sup.files.taken = -1;
 	sup.files.folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (sup.files.folder < 0)
 		die(path, -errno);

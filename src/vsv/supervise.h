@@ -14,7 +14,6 @@
 enum {
 	LOG_DEFAULT_BYTES = 64 * 1024 * 1024, LOG_LEAST_BYTES = 1024 * 1024, /* of log and log.1 together */
 	LOG_LOOK_BYTES = 256 * 1024, /* looks again at its bound after so many */
-	EVENTS_MAX_BYTES = 1024 * 1024,
 };
 
 struct log_files {
@@ -25,6 +24,7 @@ struct log_files {
 	uint64_t max_bytes;    /* 0: not known yet */
 	uint64_t looked_bytes; /* written since it was looked at */
 	uint64_t next[2]; /* the number that is expected, by proto_kind; 0: any */
+	int stats, taken; /* the gate's maps, or -1 */
 	char out[4096];   /* lines not written yet */
 	size_t out_len;
 };
@@ -33,6 +33,10 @@ struct log_files {
 void keep_record(struct log_files *f, const struct proto_record *m);
 /* keep_syslog: a checked PROTO_SYSLOG. */
 void keep_syslog(struct log_files *f, const struct proto_syslog *m);
+/* keep_refused: a checked PROTO_REFUSED. */
+void keep_refused(struct log_files *f, const struct proto_refused *m);
+/* keep_fetch: what the gate has noted of the Vsv with that PID 1.  How much it was, or -errno. */
+int keep_fetch(struct log_files *f, pid_t init_pid);
 /* keep_flush: writes out what was gathered. */
 void keep_flush(struct log_files *f);
 /* keep_own: a line or an event of the supervisor's. */

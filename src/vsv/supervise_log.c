@@ -1,46 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* LIB/servers/NAME/log and events.jsonl.  What comes from inside is hostile: nothing of it may act on a terminal that shows
  * it, and none of it may fill the Psv's disk.  So control characters and what is no UTF-8 are written as \xNN, and the log
- * is two files of half its bound each; the bound stands in the state file, because it can change while we run.  events.jsonl is shared with event_log(): whoever writes holds its lock and looks
- * whether it is still the file of that name. */
+ * is two files of half its bound each; the bound stands in the state file, because it can change while we run.  events.jsonl
+ * is shared with event_log() (vsv/event_file.h). */
 #include "vsv/supervise.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/fd.h"
-#include "lib/printable.h"
+#include "vsv/event_file.h"
+#include "vsv/refusal_fetch.h"
+#include "vsv/safe.h"
 #include "vsv/small.h"
-
-/* add_safe: json: for the inside of a JSON string. */
-static void add_safe(struct text *t, const char *s, size_t len, bool json)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	while (len) {
-		size_t n = printable_len(s, len);
-
-		if (n && json && (*s == '"' || *s == '\\' || *s == '\t')) {
-			text_add(t, *s == '"' ? "\\\"" : *s == '\\' ? "\\\\" : "\\t");
-		} else if (n) {
-			text_add_n(t, s, n);
-		} else {
-			char e[] = { hex[(unsigned char)*s >> 4], hex[*s & 15], '\0' };
-
-			text_add(t, json ? "\\\\x" : "\\x");
-			text_add(t, e);
-			n = 1;
-		}
-		s += n;
-		len -= n;
-	}
-}
 
 static void open_log(struct log_files *f)
 {
@@ -56,30 +32,6 @@ static void open_log(struct log_files *f)
 		(void)!write(f->log, "\n", 1);
 }
 
-/* keep_newest: the end of a file, from the beginning of a line at or after `from`, and a line more, under the same name. */
-static void keep_newest(int folder, const char *name, int old, off_t from, off_t size, const char *line, size_t len)
-{
-	_cleanup_close_ int fd = -1;
-	char path[32], c = '\0';
-	struct text t = TEXT(path);
-
-	text_add(&t, ".");
-	text_add(&t, name);
-	text_add(&t, ".new");
-	(void)unlinkat(folder, path, 0);
-	fd = openat(folder, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return;
-	while (from < size && c != '\n')
-		if (pread(old, &c, 1, from++) != 1)
-			return;
-	while (from < size)
-		if (sendfile(fd, old, &from, (size_t)(size - from)) <= 0)
-			return;
-	if (fd_write_all(fd, line, len) == 0 && fsync(fd) == 0)
-		(void)renameat(folder, path, folder, name);
-}
-
 /* trim: log.1 after the bound was lowered. */
 static void trim(const struct log_files *f)
 {
@@ -88,7 +40,7 @@ static void trim(const struct log_files *f)
 	struct stat st;
 
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > half)
-		keep_newest(f->folder, "log.1", fd, st.st_size - half, st.st_size, "", 0);
+		(void)event_file_keep_newest(f->folder, "log.1", fd, st.st_size - half, "", 0);
 }
 
 static void look_at_bound(struct log_files *f)
@@ -150,65 +102,57 @@ static void keep_line(struct log_files *f, int64_t when_ns, const char *who, con
 	text_add(&t, " ");
 	text_add(&t, who);
 	text_add(&t, ": ");
-	add_safe(&t, text, len, false);
+	text_add_safe(&t, text, len, false);
 	if (t.len > t.size - 2)
 		t.len = t.size - 2; /* one of nothing but control characters is cut */
 	text_add(&t, "\n");
 	f->out_len = t.len;
 }
 
-/* open_events: locked. */
-static int open_events(int folder)
+/* facility: where the Psv's syslog hears of events; the state file says, because it can change while we run. */
+static int facility(const struct log_files *f, uint32_t *ret_id)
 {
-	for (;;) {
-		_cleanup_close_ int fd = openat(folder, "events.jsonl",
-						O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-		struct stat mine, named;
+	uint64_t syslog = 0, id = 0;
+	struct state_view v;
 
-		if (fd < 0)
-			return -errno;
-		while (flock(fd, LOCK_EX) < 0)
-			if (errno != EINTR)
-				return -errno;
-		if (fstat(fd, &mine) < 0)
-			return -errno;
-		if (fstatat(folder, "events.jsonl", &named, AT_SYMLINK_NOFOLLOW) == 0 && mine.st_ino == named.st_ino &&
-		    mine.st_dev == named.st_dev)
-			return steal_fd(&fd);
+	if (state_open(f->run_dir, f->server, &v) == 0) {
+		(void)state_number(&v, "syslog", &syslog);
+		(void)state_number(&v, "id", &id);
+		state_close(&v);
 	}
+	if (ret_id)
+		*ret_id = (uint32_t)id;
+	return syslog > 0 && syslog < SYSLOG_FACILITIES ? (int)syslog : -1;
 }
 
 static void keep_event(struct log_files *f, int64_t when_ns, const char *name, const char *text, size_t len)
 {
-	_cleanup_close_ int fd = open_events(f->folder);
 	const char *space = memchr(text, ' ', len);
 	size_t word = space ? (size_t)(space - text) : len, rest = space ? len - word - 1 : 0;
-	char line[1024], last;
-	struct text t = TEXT(line);
-	struct stat st;
+	char line[1024], what[65];
+	struct text t = TEXT(line), w = TEXT(what);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return;
 	text_add(&t, "{\"time\":\"");
 	text_time(&t, when_ns);
-	t.len -= sizeof(".000000Z") - 1; /* whole seconds, as the others */
-	text_add(&t, "Z\",\"server\":\"");
+	text_add(&t, "\",\"server\":\"");
 	text_add(&t, f->server);
 	text_add(&t, "\",\"event\":\"");
-	add_safe(&t, text, word > 64 ? 64 : word, true);
+	text_add_safe(&t, text, word > 64 ? 64 : word, true);
 	text_add(&t, "\",\"detail\":\"");
-	add_safe(&t, name, strlen(name), true);
+	text_add_safe(&t, name, strlen(name), true);
 	if (rest)
 		text_add(&t, ": ");
-	add_safe(&t, text + len - rest, rest > 128 ? 128 : rest, true);
+	text_add_safe(&t, text + len - rest, rest > 128 ? 128 : rest, true);
 	text_add(&t, "\"}\n");
-	if (st.st_size + (off_t)t.len > EVENTS_MAX_BYTES) {
-		keep_newest(f->folder, "events.jsonl", fd, st.st_size / 2, st.st_size, line, t.len);
-		return;
-	}
-	if (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n')
-		(void)!write(fd, "\n", 1);
-	(void)fd_write_all(fd, line, t.len);
+	(void)event_file_add(f->folder, EVENTS_FILE, EVENTS_MAX_BYTES, line, t.len);
+	/* "NAME: detail", as above. */
+	t = (struct text)TEXT(line);
+	text_add(&t, name);
+	text_add(&t, rest ? ": " : "");
+	text_add_n(&t, text + len - rest, rest > 128 ? 128 : rest);
+	copy_str(what, sizeof(what), "");
+	text_add_n(&w, text, word);
+	psv_syslog(f->run_dir, facility(f, NULL), f->server, what, line, t.len);
 }
 
 static void keep(struct log_files *f, enum proto_kind kind, int64_t when_ns, const char *name, const char *text,
@@ -270,4 +214,31 @@ void keep_syslog(struct log_files *f, const struct proto_syslog *m)
 	text_add(&t, severities[m->severity]);
 	count(f, PROTO_LOG, m->seq);
 	keep_line(f, m->realtime_ns, who, (const char *)(m + 1), m->text_len);
+}
+
+static struct refusal_log refusal_log_of(const struct log_files *f, pid_t init_pid)
+{
+	struct refusal_log l = { .server = f->server, .run_dir = f->run_dir, .folder = f->folder, .init_pid = init_pid,
+				 .stats = f->stats, .taken = f->taken };
+
+	l.syslog = facility(f, &l.id);
+	return l;
+}
+
+void keep_refused(struct log_files *f, const struct proto_refused *m)
+{
+	struct refusal_log l = refusal_log_of(f, 0);
+
+	count(f, PROTO_EVENT, m->seq);
+	refusals_add(&l, m);
+}
+
+int keep_fetch(struct log_files *f, pid_t init_pid)
+{
+	struct refusal_log l = refusal_log_of(f, init_pid);
+	int r = refusals_fetch(&l);
+
+	f->stats = l.stats;
+	f->taken = l.taken;
+	return r;
 }

@@ -14,8 +14,7 @@
 #include "vsv/supervise_net.c"
 #include "vsv/supervise_state.c"
 
-/* For its static parts: how text is made safe. */
-#include "vsv/supervise_log.c"
+#include "vsv/safe.h"
 
 static void require(bool cond)
 {
@@ -119,7 +118,7 @@ static void lines(const uint8_t *data, size_t len)
 		struct text t = TEXT(buf);
 
 		buf[0] = '\0';
-		add_safe(&t, s, len, json);
+		text_add_safe(&t, s, len, json);
 		require(t.len < sizeof(buf) && buf[t.len] == '\0');
 		for (size_t i = 0; i < t.len; i++) {
 			unsigned char c = (unsigned char)buf[i];

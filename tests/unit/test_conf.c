@@ -599,7 +599,7 @@ TEST(conf_of_the_psv)
 		{ "[pool x]\npath = /a\n[pool x]\npath = /b", "f:3: section [pool x] is doubled: line 1 has it already" },
 		{ "[pool default]\n[pool default]", "f:2: section [pool default] is doubled" },
 		{ "[pool x]\npath = /a\n[pool y]\npath = /a", "f:4: key 'path': '/a' is doubled: [pool x] has it already" },
-		{ "[server]", "f:1: section [server] is unknown: expected [pool NAME]" },
+		{ "[server]", "f:1: section [server] is unknown: expected [pool NAME], [events]" },
 		{ "[pool a b]", "is no name of a pool" },
 	};
 	static const char text[] = "[pool fast]\npath = /mnt/fast\nthin = yes\n[pool luns]\ntype = device\n";
