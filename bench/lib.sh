@@ -24,6 +24,11 @@ absent() {
 	printf 'absent\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(tr '\t\n' '  ' <<<"$4")" >>"$BENCH_SAMPLES"
 }
 
+# remark CASE STACK PEER TEXT: what belongs to a result and is no number.
+remark() {
+	printf 'remark\t%s\t%s\t%s\t%s\n' "$@" >>"$BENCH_SAMPLES"
+}
+
 # pick QUICK FULL: the one that this run is.
 pick() {
 	if [[ ${BENCH_QUICK:-} ]]; then echo "$1"; else echo "$2"; fi
@@ -90,11 +95,13 @@ hand_smbd() {
 
 # --- load ---------------------------------------------------------------------------------------------------------------------
 
-# load_begin CLIENTS MIB TARGET…: bench-load on the client host c, connected to all targets.
+# load_begin HOST CLIENTS MIB TARGET…: bench-load on that client host (psv: on none), connected to all targets.
 load_begin() {
-	local ready
+	local ready at=()
 
-	coproc LOAD { on c "$BENCH/bench-load" "$@"; }
+	[[ $1 == psv ]] || at=(on "$1")
+	shift
+	coproc LOAD { "${at[@]}" "$BENCH/bench-load" "$@"; }
 	load_pid=$LOAD_PID
 	read -r -u "${LOAD[0]}" ready && [[ $ready == ready ]]
 }
@@ -103,6 +110,29 @@ load_begin() {
 load() {
 	echo "$*" >&"${LOAD[1]}"
 	read -r -u "${LOAD[0]}" OPS MIB P50 P99
+}
+
+# compare CASE PATTERN MS ROUNDS STACK…: with all targets in turn, each round beginning with another; the first, which all are held
+# against, twice.
+compare() {
+	local case=$1 pattern=$2 ms=$3 rounds=$4 unit=operations/s rate=() p50=() n i k at
+
+	shift 4
+	n=$#
+	[[ $pattern != *-seq ]] || unit=MiB/s
+	for ((k = 0; k < rounds; k++)); do
+		for ((i = 0; i <= n; i++)); do
+			at=$(((i + k) % (n + 1)))
+			load $((at == n ? 0 : at)) "$pattern" "$ms"
+			rate[at]=$OPS p50[at]=$P50
+			[[ $unit != MiB/s ]] || rate[at]=$MIB
+		done
+		for ((i = 1; i <= n; i++)); do
+			at=$((i == n ? 1 : i + 1))
+			sample "$case/throughput" "${!at}" "$1" "$unit" "${rate[i]}" "${rate[0]}"
+			sample "$case/latency" "${!at}" "$1" ms "${p50[i]}" "${p50[0]}"
+		done
+	done
 }
 
 load_end() {

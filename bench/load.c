@@ -32,6 +32,7 @@ static const struct pattern {
 	bool small;  /* each operation opens and closes a small file */
 	bool sync;   /* each write is followed by a sync */
 	bool direct; /* O_DIRECT, where the target has it */
+	bool fresh;  /* each write goes where no write was before, until the file is full */
 } patterns[] = {
 	{ .name = "read-seq", .bytes = MIB },
 	{ .name = "write-seq", .bytes = MIB, .write = true },
@@ -41,6 +42,7 @@ static const struct pattern {
 	{ .name = "write-small", .bytes = 4096, .small = true, .write = true },
 	{ .name = "sync-seq", .bytes = MIB, .write = true, .sync = true },
 	{ .name = "sync-random", .bytes = 4096, .write = true, .random = true, .sync = true },
+	{ .name = "sync-fresh", .bytes = 4096, .write = true, .sync = true, .fresh = true },
 	{ .name = "direct-seq", .bytes = MIB, .direct = true },
 	{ .name = "direct-random", .bytes = 4096, .random = true, .direct = true },
 };
@@ -64,7 +66,7 @@ struct worker {
 
 struct client {
 	const struct backend *b;
-	void *c, *big, *direct;
+	void *c, *big, *direct, *fresh;
 	unsigned number;
 	size_t file_bytes, next;
 	unsigned random;
@@ -120,7 +122,9 @@ static bool client_begin(struct client *c)
 		return false;
 	c->big = c->b->open(c->c, name, O_RDWR);
 	c->direct = c->b == &load_file ? c->b->open(c->c, name, O_RDWR | O_DIRECT) : NULL;
-	return c->big;
+	(void)snprintf(name, sizeof(name), "bench-%u-fresh", c->number);
+	c->fresh = c->b->open(c->c, name, O_CREAT | O_RDWR | O_TRUNC);
+	return c->big && c->fresh;
 }
 
 static bool transfer(struct client *c, void *f, const struct pattern *p, uint64_t at)
@@ -130,17 +134,27 @@ static bool transfer(struct client *c, void *f, const struct pattern *p, uint64_
 	return r == (ssize_t)p->bytes && (!p->sync || c->b->sync(c->c, f) == 0);
 }
 
+/* Which block comes next.  Of fresh ones each once, far from the one before: a prime is a stranger to every number of MiB. */
+static uint64_t block(const struct client *c, const struct pattern *p)
+{
+	enum { STEP = 7919 };
+	size_t blocks = c->file_bytes / p->bytes;
+
+	if (p->fresh)
+		return c->next * STEP % blocks;
+	return p->random ? (c->random >> 8) % blocks : c->next % blocks;
+}
+
 static bool operate(struct client *c, const struct pattern *p)
 {
-	size_t blocks = c->file_bytes / p->bytes;
-	void *f = p->direct ? c->direct : c->big;
+	void *f = p->direct ? c->direct : p->fresh ? c->fresh : c->big;
 	char name[64];
 	bool ok;
 
 	c->random = c->random * 1103515245 + 12345;
 	c->next++;
 	if (!p->small)
-		return f && transfer(c, f, p, (p->random ? (c->random >> 8) % blocks : c->next % blocks) * p->bytes);
+		return f && transfer(c, f, p, block(c, p) * p->bytes);
 	f = c->b->open(c->c, small_name(c, c->next, name), p->write ? O_CREAT | O_RDWR | O_TRUNC : O_RDONLY);
 	ok = f && transfer(c, f, p, 0);
 	return f && c->b->close(c->c, f) == 0 && ok;

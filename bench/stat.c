@@ -7,6 +7,7 @@
  *   sample CASE STACK PEER UNIT VALUE PEER_VALUE   one round: both were measured next to each other
  *   sample CASE STACK - UNIT VALUE -               one that has no peer
  *   absent CASE STACK PEER REASON                  could not be measured
+ *   remark CASE STACK PEER TEXT                    belongs to it and is no number
  * The ratio of a round is VALUE by PEER_VALUE, so what changed on the machine between two rounds is left out of it.
  *
  * GOALS has lines "CASE STACK PEER MEASURE OP LIMIT", the first three as patterns; the first line that fits counts.  MEASURE
@@ -42,6 +43,7 @@ struct series {
 	char name[3][NAME_MAX_BYTES], unit[NAME_MAX_BYTES], reason[REASON_MAX_BYTES];
 	double *list[N_MEASURES], *peer;
 	size_t n;
+	json_t *remarks; /* NULL: none */
 };
 
 static struct goal goals[GOALS_MAX];
@@ -165,6 +167,12 @@ static bool sample_take(char **field, size_t n)
 		(void)snprintf(s->reason, sizeof(s->reason), "%s", field[4]);
 		return true;
 	}
+	if (n == 5 && strcmp(field[0], "remark") == 0) {
+		s = series_of(field + 1);
+		if (!s->remarks)
+			s->remarks = json_array();
+		return json_array_append_new(s->remarks, json_string(field[4])) == 0;
+	}
 	if (n != FIELDS || strcmp(field[0], "sample") != 0 || !number(field[5], &value))
 		return false;
 	if (strcmp(field[6], "-") != 0 && (!number(field[6], &peer) || !(peer > 0)))
@@ -221,6 +229,8 @@ static json_t *result(struct series *s)
 
 	o = json_pack("{s:s,s:s,s:s}", "case", s->name[0], "stack", s->name[1], "peer", s->name[2]);
 	(void)json_object_set_new(o, "goal", goal ? json_string(goal->text) : json_null());
+	if (s->remarks)
+		(void)json_object_set_new(o, "remarks", s->remarks);
 	if (s->n == 0) {
 		(void)json_object_update_new(o, json_pack("{s:s,s:i,s:n,s:n,s:n,s:s,s:s}", "unit", "", "rounds", 0, "ratio",
 							  "low", "high", "verdict", "not run", "reason", s->reason));
