@@ -35,6 +35,19 @@ static __always_inline bool show_asked(struct bpf_sock *sk, struct gate_addr *a,
 	return true;
 }
 
+/* Who comes to the own loopback is of the own: with an address that it was bound to for the wildcard address before it
+ * connected, which elsewhere would have become 127.0.0.1 then (bindresvport(3); statd and mountd believe no other). */
+static __always_inline bool show_own_peer(struct bpf_sock *sk, struct gate_addr *a)
+{
+	struct gate_identity *me = bpf_get_local_storage(&identity, 0);
+	struct gate_addr bound = bound_to(sk);
+
+	if (!in_hidden_net(&bound) || hidden_id(&bound) != me->id || owner_of(a) != me->id)
+		return false;
+	*a = is_mapped(a) ? mapped(bpf_htonl(0x7f000001)) : v6(0, 0, 0, 1);
+	return true;
+}
+
 static __always_inline int show4(struct bpf_sock_addr *ctx, bool own)
 {
 	struct gate_addr a = mapped(ctx->user_ip4);
@@ -76,13 +89,25 @@ int gate_getsockname6(struct bpf_sock_addr *ctx)
 SEC("cgroup/getpeername4")
 int gate_getpeername4(struct bpf_sock_addr *ctx)
 {
-	return show4(ctx, false);
+	struct gate_addr a = mapped(ctx->user_ip4);
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!sk || !show_own_peer(sk, &a))
+		return show4(ctx, false);
+	ctx->user_ip4 = a.w[3];
+	return ALLOW;
 }
 
 SEC("cgroup/getpeername6")
 int gate_getpeername6(struct bpf_sock_addr *ctx)
 {
-	return show6(ctx, false);
+	struct gate_addr a = ADDR_LOAD(ctx, user_ip6);
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!sk || !show_own_peer(sk, &a))
+		return show6(ctx, false);
+	ADDR_STORE(ctx, user_ip6, &a);
+	return ALLOW;
 }
 
 SEC("cgroup/recvmsg4")

@@ -100,6 +100,7 @@ void conf_free(struct conf *c)
 	strlist_free(&c->search);
 	strlist_free(&c->peers);
 	free(c->template_name);
+	free(c->nfs.domain);
 	free(c->volumes);
 	free(c->shares);
 	strlist_free(&c->directory.uris);

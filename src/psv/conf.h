@@ -31,6 +31,7 @@ enum conf_section {
 	CONF_SECTION_LIMITS,
 	CONF_SECTION_VOLUME,
 	CONF_SECTION_SMB,
+	CONF_SECTION_NFS,
 	CONF_SECTION_DIRECTORY,
 	CONF_SECTION_SHARE,
 	CONF_SECTION_SERVICE,
@@ -89,6 +90,12 @@ struct conf_param { /* a key handed through to a service's own configuration */
 	unsigned line;
 };
 
+/* Who a client's users are on the disk (exports(5) knows the same three). */
+enum conf_squash { CONF_SQUASH_ROOT, CONF_SQUASH_ALL, CONF_SQUASH_NONE };
+/* How clients show who they are, a bit each. */
+enum { CONF_SEC_SYS = 1, CONF_SEC_KRB5 = 2, CONF_SEC_KRB5I = 4, CONF_SEC_KRB5P = 8 };
+#define CONF_SEC_KRB5_ANY (CONF_SEC_KRB5 | CONF_SEC_KRB5I | CONF_SEC_KRB5P)
+
 struct conf_share {
 	char *name;
 	char *path;              /* absolute, inside; below a volume's mount */
@@ -99,6 +106,10 @@ struct conf_share {
 	struct strlist clients;  /* networks or addresses; none: all */
 	struct strlist read;     /* users, and groups as @NAME; both lists empty: every user of the Vsv may write */
 	struct strlist write;
+	enum conf_squash squash; /* nfs; default root */
+	uint32_t anonymous_uid, anonymous_gid; /* nfs: who is squashed; default 65534 */
+	unsigned sec;            /* nfs: CONF_SEC_…, default sys */
+	uint32_t export_id;      /* nfs: 0: what conf_export_id() makes of its name */
 	struct conf_param *params; /* smb.KEY = VALUE */
 	size_t n_params;
 	unsigned line;
@@ -147,6 +158,18 @@ struct conf_passwords { /* 0: Samba's own default */
 	uint32_t lockout_minutes;
 };
 
+/* Versions of NFS, a bit each. */
+enum { CONF_NFS_3 = 1, CONF_NFS_4_0 = 2, CONF_NFS_4_1 = 4, CONF_NFS_4_2 = 8 };
+#define CONF_NFS_4_ANY (CONF_NFS_4_0 | CONF_NFS_4_1 | CONF_NFS_4_2)
+
+struct conf_nfs {
+	unsigned versions;       /* CONF_NFS_…, default all */
+	uint32_t lease_s, grace_s;
+	char *domain;            /* of owner names; default: conf_nfs_domain() */
+	bool numeric_owners;     /* owners go over the wire as numbers only; default no */
+	uint32_t mountd_port, lockd_port, statd_port; /* of NFS 3's helpers, fixed for packet filters */
+};
+
 struct conf_limits { /* 0: the safe default of limits.c */
 	uint64_t memory_bytes;
 	uint32_t tasks;
@@ -183,6 +206,7 @@ struct conf {
 	struct conf_param *smb;      /* [smb] */
 	size_t n_smb;
 	bool smb_enabled;            /* [smb] enabled = yes|no, default yes */
+	struct conf_nfs nfs;
 	struct conf_directory directory;
 	struct conf_passwords passwords;
 };
@@ -219,6 +243,17 @@ void conf_psv_print(const struct conf_psv *c, struct strbuf *out);
 const struct conf_pool *conf_pool_find(const struct conf_psv *c, const char *name); /* "" is "default"; NULL: none */
 const struct conf_volume *conf_volume_find(const struct conf *c, const char *name);
 const struct conf_share *conf_share_find(const struct conf *c, const char *name);
+
+/* conf_serves_nfs: it has a share that is served by NFS. */
+bool conf_serves_nfs(const struct conf *c);
+/* conf_export_id: the number that stands in the file handles of a share: 1 to 65535. */
+uint32_t conf_export_id(const struct conf_share *s);
+/* conf_export_id_free: for a new share of that name: what its name makes, or else the next number that no other has. */
+uint32_t conf_export_id_free(const struct conf *c, const char *name);
+/* conf_nfs_domain: the domain of owner names, as it is in force. */
+const char *conf_nfs_domain(const struct conf *c);
+/* conf_share_volume: the data volume on which a share lies; NULL: none. */
+const struct conf_volume *conf_share_volume(const struct conf *c, const struct conf_share *s);
 
 const struct conf_service *conf_service_find(const struct conf *c, const char *name);
 /* conf_words_split: the words of a command, parted by blanks; '…' and "…" hold blanks, and in "…" \" and \\ stand for " and \.

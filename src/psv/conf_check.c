@@ -103,7 +103,7 @@ static int check_share(const struct conf_parser *p, size_t i)
 {
 	const struct conf_share *s = &p->conf->shares[i];
 	unsigned line = conf_line_of(p, CONF_SECTION_SHARE, i, "path");
-	const struct conf_volume *on = NULL;
+	const struct conf_volume *on;
 	bool homes = samba_share_is_homes(s->name);
 	int r = homes ? check_homes(p, i) : 0;
 
@@ -111,9 +111,7 @@ static int check_share(const struct conf_parser *p, size_t i)
 		return r;
 	if (!s->path)
 		return conf_bad(p, s->line, "[share %s] has no 'path'", s->name);
-	for (size_t j = 1; j < p->conf->n_volumes; j++)
-		if (conf_path_below(s->path, p->conf->volumes[j].mount))
-			on = &p->conf->volumes[j];
+	on = conf_share_volume(p->conf, s);
 	if (homes && conf_path_below(s->path, "/home"))
 		return 0;
 	if (!on && (!conf_path_below(s->path, "/srv") || strcmp(s->path, "/srv") == 0))
@@ -177,6 +175,8 @@ int conf_check(const struct conf_parser *p)
 		r = check_volume(p, i);
 	for (size_t i = 0; r == 0 && i < p->conf->n_shares; i++)
 		r = check_share(p, i);
+	if (r == 0)
+		r = conf_check_nfs(p);
 	return r < 0 ? r : check_services(p);
 }
 

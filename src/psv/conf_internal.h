@@ -67,6 +67,9 @@ extern const struct conf_type conf_type_address, conf_type_alias, conf_type_bool
 	conf_type_stack, conf_type_syslog, conf_type_tasks, conf_type_template, conf_type_timezone, conf_type_user, conf_type_uuid, conf_type_workgroup;
 extern const struct conf_type conf_type_capabilities, conf_type_command, conf_type_package, conf_type_prepare,
 	conf_type_ready, conf_type_run_as, conf_type_signal;
+/* NFS. */
+extern const struct conf_type conf_type_export_id, conf_type_grace, conf_type_id, conf_type_lease, conf_type_nfs_domain,
+	conf_type_nfs_versions, conf_type_port, conf_type_sec, conf_type_squash;
 /* The rules for passwords. */
 extern const struct conf_type conf_type_attempts, conf_type_days, conf_type_history, conf_type_length, conf_type_minutes;
 
@@ -102,6 +105,9 @@ char *conf_quote(const char *s, char *buf, size_t size);
 
 int conf_check(const struct conf_parser *p);
 int conf_check_directory(const struct conf_parser *p);
+/* conf_share_takes: a key of [share] has a meaning for what it is served by. */
+bool conf_share_takes(const struct conf_share *s, const char *key);
+int conf_check_nfs(const struct conf_parser *p);
 int conf_psv_check(const struct conf_parser *p);
 
 /* For kinds of values that are kept as a string (char *) or a struct strlist. */
@@ -110,6 +116,10 @@ void conf_print_string(struct strbuf *out, const char *key, const void *target);
 void conf_print_list(struct strbuf *out, const char *key, const void *target);
 
 enum { CONF_SYSLOG_DEFAULT = 3 /* daemon */ };
+#define CONF_NOBODY 65534u
+#define CONF_NFS_DEFAULTS \
+	{ .versions = CONF_NFS_3 | CONF_NFS_4_ANY, .lease_s = 30, .grace_s = 30, .mountd_port = 20048, .lockd_port = 32803, \
+	  .statd_port = 662 }
 
 /* Words and paths. */
 enum { CONF_NETBIOS_MAX_BYTES = 15, CONF_ALIASES_MAX = 32 };

@@ -8,6 +8,7 @@ const struct conf_section_info conf_sections[CONF_SECTIONS] = {
 	[CONF_SECTION_VOLUME] = { .name = "volume", .what = "NAME",
 				  .help = "a block device with a filesystem; root is its root filesystem" },
 	[CONF_SECTION_SMB] = { .name = "smb", .help = "settings of the SMB service" },
+	[CONF_SECTION_NFS] = { .name = "nfs", .help = "settings of the NFS service" },
 	[CONF_SECTION_DIRECTORY] = { .name = "directory", .help = "where its users come from" },
 	[CONF_SECTION_SHARE] = { .name = "share", .what = "NAME", .help = "an exported folder" },
 	[CONF_SECTION_SERVICE] = { .name = "service", .what = "NAME", .help = "a program that it runs besides its file services" },
@@ -27,6 +28,8 @@ const struct conf_section_info conf_sections[CONF_SECTIONS] = {
 	{ .section = CONF_SECTION_VOLUME, .key = k, .type = &t, .offset = offsetof(struct conf_volume, field), __VA_ARGS__ }
 #define DIRECTORY(k, t, field, ...) \
 	{ .section = CONF_SECTION_DIRECTORY, .key = k, .type = &t, .offset = offsetof(struct conf, directory.field), __VA_ARGS__ }
+#define NFS(k, t, field, ...) \
+	{ .section = CONF_SECTION_NFS, .key = k, .type = &t, .offset = offsetof(struct conf, nfs.field), __VA_ARGS__ }
 #define SHARE(k, t, field, ...) \
 	{ .section = CONF_SECTION_SHARE, .key = k, .type = &t, .offset = offsetof(struct conf_share, field), __VA_ARGS__ }
 #define SERVICE(k, t, field, ...) \
@@ -87,6 +90,21 @@ const struct conf_key conf_keys[] = {
 	{ .section = CONF_SECTION_SMB, .key = "*", .type = &conf_type_param_server,
 	  .help = "Any key of smb.conf(5)'s [global] section, except those that vnas sets itself." },
 
+	NFS("versions", conf_type_nfs_versions, versions, .fallback = "3 4.0 4.1 4.2",
+	    .help = "The versions that are served; without 3 nothing of its helpers runs."),
+	NFS("lease", conf_type_lease, lease_s, .fallback = "30",
+	    .help = "Seconds after which a client that is not heard of loses its locks."),
+	NFS("grace", conf_type_grace, grace_s, .fallback = "30",
+	    .help = "Seconds at most in which clients take their locks again after a start."),
+	NFS("domain", conf_type_nfs_domain, domain,
+	    .fallback = "the realm of ad, else the domain of hostname, else the first of search, else localdomain",
+	    .help = "The domain of owner names, the same as on the clients."),
+	NFS("numeric owners", conf_type_bool, numeric_owners, .fallback = "no",
+	    .help = "Whether owners are told to clients of NFS 4 as numbers instead of names."),
+	NFS("mountd port", conf_type_port, mountd_port, .fallback = "20048", .help = "NFS 3: the port of mountd."),
+	NFS("lockd port", conf_type_port, lockd_port, .fallback = "32803", .help = "NFS 3: the port of the lock manager."),
+	NFS("statd port", conf_type_port, statd_port, .fallback = "662", .help = "NFS 3: the port of statd."),
+
 	DIRECTORY("type", conf_type_directory, type, .fallback = "passwd",
 		  .help = "The kind of directory: passwd is files of its own, ldap and nis are servers, ad is a domain that it joins."),
 	DIRECTORY("uri", conf_type_ldap_uri, uris, .repeat = true, .help = "ldap: a server, in the order of asking."),
@@ -130,6 +148,13 @@ const struct conf_key conf_keys[] = {
 	SHARE("read", conf_type_user, read, .repeat = true, .help = "A user, or a group as @NAME, who may read."),
 	SHARE("write", conf_type_user, write, .repeat = true,
 	      .help = "A user, or a group as @NAME, who may read and write; without read and write, every user may."),
+	SHARE("squash", conf_type_squash, squash, .fallback = "root",
+	      .help = "nfs: whose users of a client are nobody in particular: root, all or none."),
+	SHARE("anonymous uid", conf_type_id, anonymous_uid, .fallback = "65534", .help = "nfs: the user of those."),
+	SHARE("anonymous gid", conf_type_id, anonymous_gid, .fallback = "65534", .help = "nfs: the group of those."),
+	SHARE("sec", conf_type_sec, sec, .fallback = "sys", .help = "nfs: how clients show who they are."),
+	SHARE("export id", conf_type_export_id, export_id, .fallback = "a number made of its name",
+	      .help = "nfs: the number in its file handles, written by vnas; a change makes them stale."),
 	{ .section = CONF_SECTION_SHARE, .key = "smb.*", .type = &conf_type_param_share,
 	  .help = "Any key of smb.conf(5) for a share, except those that vnas sets itself." },
 

@@ -149,7 +149,8 @@ static int add_share(struct conf_parser *p, const char *name, size_t *ret_index)
 		return conf_bad(p, p->line, "section [share %s] is one too many: expected at most %d shares", quoted,
 				CONF_MAX_LIST);
 	c->shares = xrealloc(c->shares, c->n_shares + 1, sizeof(*c->shares));
-	c->shares[c->n_shares] = (struct conf_share){ .name = xstrdup(name), .smb = true, .line = p->line };
+	c->shares[c->n_shares] = (struct conf_share){ .name = xstrdup(name), .smb = true, .sec = CONF_SEC_SYS, .anonymous_uid = CONF_NOBODY,
+							 .anonymous_gid = CONF_NOBODY, .line = p->line };
 	*ret_index = c->n_shares++;
 	return 0;
 }
@@ -465,7 +466,7 @@ static void fill_defaults(struct conf *c)
 int conf_parse(const char *text, size_t len, const char *path, const char *name, struct conf *ret, struct err *err)
 {
 	struct conf c = { .autostart = true, .smb_enabled = true, .directory.starttls = true,
-			  .directory.idmap = { 100000, 199999999 } };
+			  .directory.idmap = { 100000, 199999999 }, .nfs = CONF_NFS_DEFAULTS };
 	struct conf_parser p = { .path = path, .err = err, .conf = &c };
 	int r = conf_name_check(name, err);
 

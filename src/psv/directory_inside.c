@@ -13,6 +13,7 @@
 #include "lib/when.h"
 #include "psv/conf.h"
 #include "psv/directory_ask.h"
+#include "psv/nfs_inside.h"
 #include "service/samba.h"
 
 enum { WAIT_MS = 5000, WAIT_STEP_MS = 50, WARN_DAYS = 30 };
@@ -54,17 +55,6 @@ static int run_all(const char *const *const commands[], const struct inside_ref 
 	return r;
 }
 
-/* rpcbind gives up root's rights for those of this user. */
-static int make_rpc_user(const struct inside_ref *ref, struct err *err)
-{
-	static const char *const find[] = { "getent", "-s", "files", "passwd", "_rpc", NULL };
-	static const char *const make[] = { "useradd", "--system", "--no-create-home", "--home-dir", "/run/rpcbind", "--shell",
-					    "/usr/sbin/nologin", "--no-user-group", "--gid", "nogroup", "--", "_rpc", NULL };
-	int r = inside_run(ref, find, NULL, NULL, err);
-
-	return r <= 0 ? r : inside_must(ref, make, NULL, err);
-}
-
 /* give_samba_secret: Samba keeps its copy where it keeps its other secrets. */
 static int give_samba_secret(const struct conf *conf, const struct inside_ref *ref, struct err *err)
 {
@@ -95,7 +85,7 @@ int directory_prepare(const struct conf *conf, const struct inside_ref *ref, str
 		return r;
 	case CONF_DIRECTORY_NIS:
 		r = run_all(nis_commands, ref, err);
-		return r < 0 ? r : make_rpc_user(ref, err);
+		return r < 0 ? r : nfs_rpc_user(ref, err);
 	case CONF_DIRECTORY_AD:
 		return run_all(ad_commands, ref, err);
 	case CONF_DIRECTORY_PASSWD:

@@ -27,19 +27,31 @@ static const struct {
 	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" }, { "log", "/run/log" },
 };
 
-static int make_node(int dev, const char *name, unsigned int major, unsigned int minor, struct err *err)
+static int make_node(int dev, const char *name, mode_t mode, dev_t number, struct err *err)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
-	if (mknodat(dev, name, S_IFCHR | 0666, makedev(major, minor)) < 0)
+	if (mknodat(dev, name, mode, number) < 0)
 		return err_set(err, -errno, "cannot make /dev/%s: %m", name);
 	fd = openat(dev, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(err, -errno, "cannot look at /dev/%s: %m", name);
-	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(major, minor) || (st.st_mode & 07777) != 0666 || st.st_uid != 0)
+	if (st.st_mode != mode || st.st_rdev != number || st.st_uid != 0)
 		return err_set(err, -ENODEV, "/dev/%s is something else", name);
 	return 0;
+}
+
+int root_volume_nodes(const struct root_node *volumes, size_t n, struct err *err)
+{
+	_cleanup_close_ int dir = tmpfs_new(64 * 1024, 64, "0700", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
+	int res = dir < 0 ? dir : 0;
+
+	for (size_t i = 0; res == 0 && i < n; i++)
+		res = make_node(dir, volumes[i].name, S_IFBLK | 0400, volumes[i].number, err);
+	if (res == 0)
+		res = mount_attributes(dir, MOUNT_ATTR_RDONLY, 0, err);
+	return res < 0 ? res : steal_fd(&dir);
 }
 
 int root_add_dev(struct root *r, struct err *err)
@@ -54,14 +66,14 @@ int root_add_dev(struct root *r, struct err *err)
 	if (res < 0)
 		return res;
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
-		res = make_node(dev, nodes[i].name, nodes[i].major, nodes[i].minor, err);
+		res = make_node(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor), err);
 		if (res < 0)
 			return res;
 	}
 	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
 		if (symlinkat(links[i].target, dev, links[i].name) < 0)
 			return err_set(err, -errno, "cannot make /dev/%s: %m", links[i].name);
-	if (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 0755) < 0)
+	if (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 0755) < 0 || mkdirat(dev, "volumes", 0700) < 0)
 		return err_set(err, -errno, "cannot make the folders of /dev: %m");
 	res = mount_attributes(dev, MOUNT_ATTR_RDONLY, 0, err);
 	if (res == 0)

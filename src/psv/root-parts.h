@@ -13,6 +13,13 @@ struct err;
 int tmpfs_new(uint64_t size_bytes, unsigned int inodes, const char *mode, unsigned int attributes, struct err *err);
 /* root_add: appends a mount, whose descriptor is taken; a negative one is passed on, so that calls can be nested. */
 int root_add(struct root *r, int fd, const char *target, struct err *err);
+/* root_volume_nodes: a detached mount with a node of each data volume's device, for dev/volumes: that is where who serves by
+ * NFS finds the UUID of its file system, which it puts into its handles.  The gate lets them be read and nothing else. */
+struct root_node {
+	const char *name;
+	dev_t number;
+};
+int root_volume_nodes(const struct root_node *volumes, size_t n, struct err *err);
 /* root_add_dev: dev, dev/pts and dev/shm. */
 int root_add_dev(struct root *r, struct err *err);
 /* root_make_place: the folder that a data volume is attached to, whatever the tenant left there. */

@@ -258,6 +258,15 @@ static int add_run(struct root *r, const struct conf *conf, struct err *err)
 	return add_generated(r, err);
 }
 
+static int add_nodes(struct root *r, const struct volume *volumes, size_t n_volumes, struct err *err)
+{
+	_cleanup_free_ struct root_node *nodes = xcalloc(n_volumes, sizeof(*nodes));
+
+	for (size_t i = 1; i < n_volumes; i++)
+		nodes[i - 1] = (struct root_node){ volumes[i].conf->name, volumes[i].rdev };
+	return root_add(r, root_volume_nodes(nodes, n_volumes ? n_volumes - 1 : 0, err), "dev/volumes", err);
+}
+
 /* The overlay is taken. */
 static int build(const struct conf *conf, struct volume *volumes, size_t n_volumes, int *overlay, struct root *r,
 		 struct err *err)
@@ -272,6 +281,8 @@ static int build(const struct conf *conf, struct volume *volumes, size_t n_volum
 		res = add_data(r, volumes, n_volumes, err);
 	if (res == 0)
 		res = root_add_dev(r, err);
+	if (res == 0 && conf_serves_nfs(conf))
+		res = add_nodes(r, volumes, n_volumes, err);
 	if (res == 0)
 		res = add_run(r, conf, err);
 	if (res == 0)

@@ -42,6 +42,8 @@ int service_begin(const struct service_host *h, const struct conf *conf, const s
 		.capabilities = s->capabilities,
 		.stop_signal = s->stop_signal,
 		.reload_signal = s->reload_signal,
+		.file_handles = s->file_handles,
+		.no_xattrs = s->no_xattrs,
 	};
 	int r = 0;
 

@@ -21,6 +21,7 @@
 #include "psv/inside_run.h"
 #include "psv/lifecycle.h"
 #include "psv/net.h"
+#include "psv/nfs_inside.h"
 #include "psv/preflight.h"
 #include "psv/samba_identity.h"
 #include "psv/samba_policy.h"
@@ -368,7 +369,7 @@ uint64_t walk_bounding(const struct conf *conf)
 	uint64_t set = ADMIN_CAPABILITIES | capability_allowed();
 
 	for (size_t i = 0; services[i]; i++)
-		if (services[i]->wanted(conf))
+		if (services[i]->comes_and_goes || services[i]->wanted(conf))
 			set |= services[i]->capabilities;
 	return set;
 }
@@ -441,6 +442,19 @@ static int directory_up(struct walk *w, const struct inside_ref *ref, struct err
 	return r < 0 ? r : 0;
 }
 
+/* begin_services: those that need the folders of the shares, or the others. */
+static int begin_services(const struct walk *w, const struct service_host *host, const struct service_set *set,
+			  bool need_folders, struct err *err)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		int r = set->v[i]->needs_folders == need_folders ? service_begin(host, &w->conf, set->v[i], err) : 0;
+
+		if (r < 0)
+			return err_wrap(err, r, "service %s", set->v[i]->name);
+	}
+	return 0;
+}
+
 static int services_up(struct walk *w, struct err *err)
 {
 	_cleanup_service_set_ struct service_set set = { 0 };
@@ -457,16 +471,15 @@ static int services_up(struct walk *w, struct err *err)
 	r = directory_prepare(&w->conf, &ref, err);
 	if (r < 0)
 		return err_wrap(err, r, "directory");
+	r = nfs_prepare(&w->conf, &ref, err);
+	if (r < 0)
+		return err_wrap(err, r, "NFS");
 	if (w->conf.smb_enabled && samba_policy_apply(w->psv, &w->conf, &ref, err) < 0) {
 		walk_notice(w, "the rules for passwords are not set: %s", err->text);
 		err_clear(err);
 	}
 	service_set_of(services, &w->conf, &set);
-	for (size_t i = 0; r == 0 && i < set.n; i++) {
-		r = service_begin(&host, &w->conf, set.v[i], err);
-		if (r < 0)
-			(void)err_wrap(err, r, "service %s", set.v[i]->name);
-	}
+	r = begin_services(w, &host, &set, false, err);
 	if (r < 0)
 		return r;
 	r = directory_up(w, &ref, err);
@@ -474,6 +487,7 @@ static int services_up(struct walk *w, struct err *err)
 		return err_wrap(err, r, "directory");
 	/* While they come up. */
 	share_folders(&w->conf, &ref, w->opts->notice);
+	r = begin_services(w, &host, &set, true, err);
 	for (size_t i = 0; r == 0 && i < set.n; i++) {
 		if (set.v[i] == &samba_service && samba_waits(w))
 			continue;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rpcbind and ypbind, for a Vsv whose users come from NIS.  ypbind finds a server and keeps to it, libnss_nis asks ypbind
+/* rpcbind and ypbind, for a Vsv whose users come from NIS; rpcbind also for NFS 3, whose clients ask it for ports.  ypbind finds a server and keeps to it, libnss_nis asks ypbind
  * where, and rpcbind tells libnss_nis where ypbind is: all three over the Vsv's own loopback address. */
 #include <linux/capability.h>
 #include <signal.h>
 
 #include "psv/conf.h"
 #include "service/directories.h"
+#include "service/ganesha.h"
 #include "service/service.h"
 
 #define BIT(cap) (UINT64_C(1) << (cap))
@@ -16,6 +17,11 @@ static const char *const ypbind_packages[] = { "libnss-nis", "ypbind-mt", "yp-to
 static bool wanted(const struct conf *conf)
 {
 	return conf->directory.type == CONF_DIRECTORY_NIS;
+}
+
+static bool rpcbind_wanted(const struct conf *conf)
+{
+	return wanted(conf) || ganesha_serves_v3(conf);
 }
 
 static void rpcbind_argv(const struct conf *conf, struct strlist *ret)
@@ -37,9 +43,10 @@ const struct service rpcbind_service = {
 	.packages = rpcbind_packages,
 	.optional = true,
 	.capabilities = BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SETUID) | BIT(CAP_SETGID),
-	.wanted = wanted,
+	.wanted = rpcbind_wanted,
 	.argv = rpcbind_argv,
 	.stop_signal = SIGTERM,
+	.comes_and_goes = true,
 };
 
 const struct service ypbind_service = {

@@ -30,6 +30,10 @@ struct service {
 	int (*ready)(const struct conf *conf, const struct ipaddr *address);
 	int stop_signal;                    /* SIGTERM */
 	int reload_signal;                  /* SIGHUP; 0: cannot reload */
+	bool file_handles;                  /* may call open_by_handle_at(2) */
+	bool no_xattrs;                     /* may not write extended attributes */
+	bool comes_and_goes;                /* a reload starts and ends it, as the shares want it */
+	bool needs_folders;                 /* begins after the folders of the shares were made */
 	const struct conf_service *configured; /* it is [service NAME]; NULL: a row of the table */
 };
 

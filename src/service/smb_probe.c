@@ -91,45 +91,6 @@ static void request_fill(struct negotiate_request *q)
 		memset(q->client_guid, 0, sizeof(q->client_guid));
 }
 
-static int send_all(int fd, const void *data, size_t len, int64_t deadline)
-{
-	const char *p = data;
-
-	while (len > 0) {
-		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno != EAGAIN || probe_wait(fd, POLLOUT, deadline) < 0))
-			return -EAGAIN;
-		if (n < 0)
-			continue;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int receive_all(int fd, void *data, size_t len, int64_t deadline)
-{
-	char *p = data;
-
-	while (len > 0) {
-		ssize_t n;
-
-		if (probe_wait(fd, POLLIN, deadline) < 0)
-			return -EAGAIN;
-		n = recv(fd, p, len, 0);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n <= 0)
-			return -EAGAIN;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static bool dialect_was_offered(uint16_t d)
 {
 	for (size_t i = 0; i < N_DIALECTS; i++)
@@ -164,13 +125,13 @@ int smb_probe(const struct ipaddr *address, uint16_t port, int timeout_ms)
 	if (fd < 0)
 		return -EAGAIN;
 	request_fill(&q);
-	if (send_all(fd, &q, sizeof(q), deadline) < 0 || receive_all(fd, &length, sizeof(length), deadline) < 0)
+	if (probe_send(fd, &q, sizeof(q), deadline) < 0 || probe_receive(fd, &length, sizeof(length), deadline) < 0)
 		return -EAGAIN;
 	length = be32toh(length);
 	if (length < sizeof(a) || length > ANSWER_MAX_BYTES)
 		return -EAGAIN;
 	/* The head says all; what follows (the security blob) is nothing that we would use. */
-	if (receive_all(fd, &a, sizeof(a), deadline) < 0 || !answer_is_valid(&a))
+	if (probe_receive(fd, &a, sizeof(a), deadline) < 0 || !answer_is_valid(&a))
 		return -EAGAIN;
 	return 0;
 }

@@ -53,6 +53,45 @@ int probe_connect(const struct ipaddr *a, uint16_t port, int64_t deadline)
 	return steal_fd(&fd);
 }
 
+int probe_send(int fd, const void *data, size_t len, int64_t deadline_ms)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno != EAGAIN || probe_wait(fd, POLLOUT, deadline_ms) < 0))
+			return -EAGAIN;
+		if (n < 0)
+			continue;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int probe_receive(int fd, void *data, size_t len, int64_t deadline_ms)
+{
+	char *p = data;
+
+	while (len > 0) {
+		ssize_t n;
+
+		if (probe_wait(fd, POLLIN, deadline_ms) < 0)
+			return -EAGAIN;
+		n = recv(fd, p, len, 0);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0)
+			return -EAGAIN;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 int tcp_probe(const struct ipaddr *address, uint16_t port, int timeout_ms)
 {
 	_cleanup_close_ int fd = probe_connect(address, port, now_ms() + timeout_ms);

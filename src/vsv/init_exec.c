@@ -80,8 +80,8 @@ static void make_terminal(int conn, uint16_t rows, uint16_t cols)
 
 static void become(int conn, const struct init_user *u)
 {
-	/* It is in the bounding set for configured services, which hand it on to nobody; a command has no use for it. */
-	const uint64_t rights = init_bounding & ~(1ULL << CAP_SYS_CHROOT);
+	/* They are in the bounding set for services, which hand them on to nobody; a command has no use for them. */
+	const uint64_t rights = init_bounding & ~(1ULL << CAP_SYS_CHROOT | 1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_SETPCAP);
 	gid_t groups[sizeof(u->groups) / sizeof(*u->groups)];
 	const char *step;
 	int r;

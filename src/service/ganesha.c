@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* NFS-Ganesha and statd.  Ganesha has mountd and the lock manager of NFS 3 in it; rpcbind's row is in nis.c.  What must
+ * outlive a restart and a move (which clients hold what) lies on the root volume. */
+#include "service/ganesha.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "psv/conf.h"
+#include "service/nfs_probe.h"
+#include "service/service.h"
+
+enum { READY_MS = 1000 };
+
+#define BIT(cap) (UINT64_C(1) << (cap))
+
+static const uint64_t capabilities =
+	BIT(CAP_CHOWN) |            /* files made by its users, and changes of owner */
+	BIT(CAP_DAC_OVERRIDE) |     /* what it does as root */
+	BIT(CAP_DAC_READ_SEARCH) |  /* open_by_handle_at(2): a client names a file by its handle */
+	BIT(CAP_FOWNER) |           /* modes and times of files of its users */
+	BIT(CAP_FSETID) |           /* keeps the set-group bit */
+	BIT(CAP_SETUID) |           /* becomes the client's user */
+	BIT(CAP_SETGID) |           /* … with the groups of that user */
+	BIT(CAP_NET_BIND_SERVICE) | /* rpcbind and lockd of clients listen to ports below 1024 only */
+	BIT(CAP_SETPCAP);           /* sm-notify, which its start runs, gives up the others and ends without this */
+
+static const char *const packages[] = { "nfs-ganesha", "nfs-ganesha-vfs", NULL };
+static const char *const statd_packages[] = { "nfs-common", NULL };
+static const uint16_t ports[] = { NFS_PORT, 0 };
+
+bool ganesha_serves_v3(const struct conf *conf)
+{
+	return (conf->nfs.versions & CONF_NFS_3) && conf_serves_nfs(conf);
+}
+
+static void argv(const struct conf *conf, struct strlist *ret)
+{
+	static const char *const words[] = {
+		"/bin/sh", GANESHA_START_INSIDE, "-F", "-L", "STDERR", "-N", "NIV_EVENT", "-p", "/run/ganesha/pid",
+	};
+
+	(void)conf;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		strlist_add(ret, words[i]);
+}
+
+static void statd_argv(const struct conf *conf, struct strlist *ret)
+{
+	strlist_add(ret, "/usr/sbin/rpc.statd");
+	strlist_add(ret, "--foreground");
+	strlist_add(ret, "--no-notify"); /* the start of Ganesha does that */
+	strlist_add(ret, "--port");
+	strlist_addf(ret, "%u", conf->nfs.statd_port);
+}
+
+static int write_file(int dir, const char *name, const char *text, struct err *err)
+{
+	int r = file_write_atomic_at(dir, name, text, strlen(text), 0644);
+
+	return r < 0 ? err_set(err, r, "cannot write %s", name) : 0;
+}
+
+static int generate(const struct conf *conf, int conf_fd, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf text = { 0 }, graceless = { 0 }, idmap = { 0 };
+	_cleanup_close_ int dir = -1;
+	int r = ganesha_conf_text(conf, false, &text, err);
+
+	if (r == 0)
+		r = ganesha_conf_text(conf, true, &graceless, err);
+	if (r < 0)
+		return r;
+	if (mkdirat(conf_fd, "ganesha", 0755) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "cannot make the folder of ganesha.conf: %m");
+	dir = dir_open(conf_fd, "ganesha");
+	if (dir < 0)
+		return err_set(err, dir, "cannot open the folder of ganesha.conf");
+	ganesha_idmap_text(conf, &idmap);
+	r = write_file(dir, "idmapd.conf", strbuf_str(&idmap), err);
+	if (r == 0)
+		r = write_file(dir, "netconfig", ganesha_netconfig, err);
+	if (r == 0)
+		r = write_file(dir, "start", ganesha_start, err);
+	if (r == 0)
+		r = write_file(dir, "graceless.conf", strbuf_str(&graceless), err);
+	return r < 0 ? r : write_file(dir, "ganesha.conf", strbuf_str(&text), err);
+}
+
+static int ready(const struct conf *conf, const struct ipaddr *address)
+{
+	return nfs_probe(conf, address, READY_MS);
+}
+
+const struct service statd_service = {
+	.name = "statd",
+	.packages = statd_packages,
+	.optional = true,
+	/* The second is for giving up the first but for what it needs, without which it ends. */
+	.capabilities = BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SETPCAP),
+	.wanted = ganesha_serves_v3,
+	.argv = statd_argv,
+	.stop_signal = SIGTERM,
+	.comes_and_goes = true,
+};
+
+const struct service ganesha_service = {
+	.name = "ganesha",
+	.packages = packages,
+	.optional = true,
+	.capabilities = capabilities,
+	.ports = ports,
+	.wanted = conf_serves_nfs,
+	.argv = argv,
+	.generate = generate,
+	.ready = ready,
+	.stop_signal = SIGTERM,
+	.reload_signal = SIGHUP,
+	.file_handles = true,
+	.no_xattrs = true,
+	.comes_and_goes = true,
+	.needs_folders = true,
+};

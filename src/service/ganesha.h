@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* NFS's part of service.h: NFS-Ganesha, unmodified, and statd, which NFS 3 needs besides. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "lib/str.h"
+
+struct conf;
+struct err;
+struct service;
+
+extern const struct service ganesha_service, statd_service;
+
+/* Where what is generated for it stands inside. */
+#define GANESHA_DIR_INSIDE "/run/vnas/ganesha"
+#define GANESHA_CONF_INSIDE GANESHA_DIR_INSIDE "/ganesha.conf"
+#define GANESHA_IDMAP_INSIDE GANESHA_DIR_INSIDE "/idmapd.conf"
+#define GANESHA_START_INSIDE GANESHA_DIR_INSIDE "/start"
+#define GANESHA_NETCONFIG_INSIDE GANESHA_DIR_INSIDE "/netconfig"
+#define GANESHA_KEYTAB_INSIDE "/etc/krb5.keytab"
+
+/* ganesha_serves_v3: it has NFS shares, and serves them by NFS 3. */
+bool ganesha_serves_v3(const struct conf *conf);
+
+/* ganesha_share_name_check: what can be a folder in the namespace of NFS 4 and stand in ganesha.conf.  0 or -EINVAL. */
+int ganesha_share_name_check(const char *name, struct err *err);
+extern const char ganesha_netconfig[]; /* netconfig(5) */
+extern const char ganesha_start[];     /* how it is started, for sh(1) */
+/* ganesha_conf_text, ganesha_idmap_text: append the whole files of a Vsv.  graceless: for a start where no client was.  0 or -EINVAL with words. */
+int ganesha_conf_text(const struct conf *conf, bool graceless, struct strbuf *ret, struct err *err);
+void ganesha_idmap_text(const struct conf *conf, struct strbuf *ret);
