@@ -22,7 +22,10 @@ static const struct {
 	bool repeat;
 } server_keys[] = {
 	{ "hostname", "server", "hostname", false },   { "workgroup", "server", "workgroup", false },
-	{ "stack", "server", "stack", false },         { "address", "server", "address", true },
+	{ "stack", "server", "stack", false },         { "interface", "server", "interface", false },
+	{ "link", "server", "link", false },           { "vlan", "server", "vlan", false },
+	{ "mac", "server", "mac", false },             { "mtu", "server", "mtu", false },
+	{ "address", "server", "address", true },
 	{ "gateway", "server", "gateway", true },      { "dns", "server", "dns", true },
 	{ "search", "server", "search", true },        { "memory", "limits", "memory", false },
 };

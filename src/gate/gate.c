@@ -213,9 +213,16 @@ static int tables_open(const char *bpf_dir, struct tables *t, struct err *err)
 #define _cleanup_tables_ _cleanup_(tables_close)
 #define TABLES_NONE { -1, -1, -1, -1, -1 }
 
+/* The addresses of a private stack are in its own network, where another one or the Psv can have the same: the table of all
+ * knows nothing of them. */
+static uint32_t n_listed(const struct gate_vsv *v)
+{
+	return v->flags & GATE_F_OWN_STACK ? 0 : v->n_nets;
+}
+
 static bool has_address(const struct gate_vsv *v, const struct gate_addr *a)
 {
-	for (size_t i = 0; v && i < v->n_nets; i++)
+	for (size_t i = 0; v && i < n_listed(v); i++)
 		if (memcmp(&v->nets[i].addr, a, sizeof(*a)) == 0)
 			return true;
 	return false;
@@ -240,7 +247,7 @@ static int address_taken(const struct gate_addr *a, uint32_t by, struct err *err
 
 static int check_free(const struct tables *t, const struct gate_vsv *v, uint32_t id, struct err *err)
 {
-	for (size_t i = 0; i < v->n_nets; i++) {
+	for (size_t i = 0; i < n_listed(v); i++) {
 		uint32_t owner;
 
 		if (gate_map_lookup(t->addresses, &v->nets[i].addr, &owner) == 0 && owner != id)
@@ -251,7 +258,7 @@ static int check_free(const struct tables *t, const struct gate_vsv *v, uint32_t
 
 static int add_addresses(const struct tables *t, const struct gate_vsv *v, uint32_t id, struct err *err)
 {
-	for (size_t i = 0; i < v->n_nets; i++) {
+	for (size_t i = 0; i < n_listed(v); i++) {
 		uint32_t owner = 0;
 		int r = gate_map_update(t->addresses, &v->nets[i].addr, &id, BPF_NOEXIST);
 
@@ -321,11 +328,11 @@ static int write_ledger(const struct tables *t, const struct gate_vsv *v, uint32
 		r = take_addresses(t, l, &now, id, err);
 		if (r < 0)
 			return r;
-		for (size_t i = 0; i < now.n_nets && i < GATE_NETS; i++)
+		for (size_t i = 0; i < n_listed(&now) && i < GATE_NETS; i++)
 			kept.addrs[kept.n++] = now.nets[i].addr;
 		*l = kept;
 	}
-	for (size_t i = 0; i < v->n_nets; i++)
+	for (size_t i = 0; i < n_listed(v); i++)
 		if (!ledger_has(l, &v->nets[i].addr))
 			l->addrs[l->n++] = v->nets[i].addr;
 	return put(t->ledger, id, l, BPF_ANY, err);
@@ -362,7 +369,7 @@ int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err)
 		r = take_addresses(&t, &l, &v, c->id, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < v.n_nets; i++)
+	for (size_t i = 0; i < n_listed(&v); i++)
 		final.addrs[final.n++] = v.nets[i].addr;
 	return put(t.ledger, c->id, &final, BPF_ANY, err);
 }

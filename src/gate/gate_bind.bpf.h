@@ -54,7 +54,7 @@ static __always_inline bool judge_bind(const struct asker *me, struct gate_addr 
 		*a = is_mapped(a) ? hidden4(me->id) : hidden6(me->id);
 		return true;
 	}
-	if (owner_of(a) == me->id)
+	if (is_own(me, a))
 		return true;
 	if (!udp || !(v->flags & GATE_F_DISCOVERY))
 		return false;

@@ -178,7 +178,7 @@ int gate_lookup(struct bpf_sk_lookup *ctx)
 	/* An address without a configuration is one of a gate with another layout, whose program answers for it: the
 	 * loader writes the configuration before the addresses and takes it away after them. */
 	v = bpf_map_lookup_elem(&vsv, &owner);
-	if (!v || v->flags & GATE_F_OWN_STACK)
+	if (!v)
 		return SK_PASS;
 	return ctx->protocol == IPPROTO_TCP ? to_listener(ctx, &to, owner) : to_datagram(ctx, &to, owner);
 }

@@ -26,9 +26,12 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 	}
 	if (is_group(to) && !(v->flags & GATE_F_DISCOVERY && is_discovery_group(to)))
 		return EPERM;
-	owner = owner_of(to);
-	if (owner != me->id && (owner ? !gate_has_peer(v, owner) : in_hidden_net(to)))
-		return EPERM;
+	/* In a private stack an address says nothing about who has it on that network. */
+	if (!(v->flags & GATE_F_OWN_STACK)) {
+		owner = owner_of(to);
+		if (owner != me->id && (owner ? !gate_has_peer(v, owner) : in_hidden_net(to)))
+			return EPERM;
+	}
 	place = gate_place(v, to, &near);
 	if (place & PLACE_DENIED || (place & PLACE_BROADCAST && !(v->flags & GATE_F_DISCOVERY)))
 		return EPERM;
@@ -50,7 +53,7 @@ static __always_inline bool is_own_source(const struct asker *me, const struct g
 {
 	if (me->v->flags & GATE_F_OWN_STACK && in_loopback_net(a))
 		return true;
-	return owner_of(a) == me->id;
+	return is_own(me, a);
 }
 
 /* Binding an IPv6 socket by its IPv4 address would leave its IPv6 one unset: the socket's own family decides. */

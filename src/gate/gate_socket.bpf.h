@@ -59,8 +59,11 @@ static __always_inline int hold_reuse(struct bpf_sockopt *ctx, struct bpf_sock *
 	me = who();
 	if (!me.v)
 		return REFUSE;
+	/* Nobody else has sockets there, and what was bound to the wildcard address stands on it. */
+	if (me.v->flags & GATE_F_OWN_STACK)
+		return ALLOW;
 	if (!is_any(&bound)) {
-		if (!(me.v->flags & GATE_F_OWN_STACK) && owner_of(&bound) != me.id)
+		if (owner_of(&bound) != me.id)
 			ctx->optlen = -1;
 		return ALLOW;
 	}

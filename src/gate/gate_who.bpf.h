@@ -174,6 +174,24 @@ __noinline int gate_has_peer(const struct gate_vsv *v, __u32 to)
 	return 0;
 }
 
+/* Whether an address is one of its own.  The table of all does not have those of a private stack. */
+__noinline int gate_has_address(const struct gate_vsv *v, const struct gate_addr *a)
+{
+	if (!v || !a)
+		return 0;
+	for (__u32 i = 0; i < GATE_NETS && i < v->n_nets; i++)
+		if (same(&v->nets[i].addr, a))
+			return 1;
+	return 0;
+}
+
+static __always_inline bool is_own(const struct asker *me, const struct gate_addr *a)
+{
+	if (me->v->flags & GATE_F_OWN_STACK)
+		return gate_has_address(me->v, a);
+	return owner_of(a) == me->id;
+}
+
 /* What an address is to a Vsv's networks. */
 enum {
 	PLACE_NEAR = 1,      /* in a subnet of its own; *from is its first address there */

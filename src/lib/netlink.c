@@ -70,6 +70,16 @@ void netlink_attrs(const struct nlmsghdr *h, size_t extra, const struct nlattr *
 			ret[mnl_attr_get_type(a)] = a;
 }
 
+void netlink_nested(const struct nlattr *in, const struct nlattr **ret, uint16_t max)
+{
+	const char *end = (const char *)mnl_attr_get_payload(in) + mnl_attr_get_payload_len(in);
+
+	memset(ret, 0, sizeof(*ret) * (max + 1u));
+	for (const struct nlattr *a = mnl_attr_get_payload(in); mnl_attr_ok(a, (int)(end - (const char *)a)); a = mnl_attr_next(a))
+		if (mnl_attr_get_type(a) <= max)
+			ret[mnl_attr_get_type(a)] = a;
+}
+
 /* The number in an NLMSG_ERROR or NLMSG_DONE, and the kernel's words for it. */
 static int ack(const struct nlmsghdr *h, struct err *err)
 {

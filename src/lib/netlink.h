@@ -38,3 +38,6 @@ int netlink_talk(struct netlink *nl, struct nlmsghdr *request, int (*cb)(const s
 
 /* netlink_attrs: fills ret[0…max] with the attributes behind an extra header of that size; unknown ones are left out. */
 void netlink_attrs(const struct nlmsghdr *h, size_t extra, const struct nlattr **ret, uint16_t max);
+
+/* netlink_nested: the same of the attributes within one. */
+void netlink_nested(const struct nlattr *in, const struct nlattr **ret, uint16_t max);

@@ -11,11 +11,13 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
+#include "lib/netns.h"
 #include "psv/attach.h"
 #include "psv/cgroup.h"
 #include "psv/inside.h"
 #include "psv/inside_run.h"
 #include "psv/lifecycle.h"
+#include "psv/link.h"
 #include "psv/net.h"
 #include "psv/preflight.h"
 #include "psv/running.h"
@@ -25,7 +27,7 @@
 #include "psv/walk.h"
 #include "service/service.h"
 
-enum { LOCK_WAIT_MS = 120 * 1000, PROBE_WAIT_MS = 500 };
+enum { LOCK_WAIT_MS = 120 * 1000 };
 
 /* From what runs (old) to what NAME.conf asks for (w.conf). */
 struct reload {
@@ -91,6 +93,11 @@ static void find_restarts(const struct reload *l)
 	need_restart(l, !same(a->timezone, b->timezone), "[server] timezone");
 	need_restart(l, a->discovery != b->discovery, "[server] discovery");
 	need_restart(l, a->stack != b->stack, "[server] stack");
+	need_restart(l, !same(a->interface, b->interface), "[server] interface");
+	need_restart(l, a->link != b->link, "[server] link");
+	need_restart(l, a->vlan != b->vlan, "[server] vlan");
+	need_restart(l, !same(a->mac, b->mac), "[server] mac");
+	need_restart(l, a->mtu != b->mtu, "[server] mtu");
 	need_restart(l, !same(a->template_name, b->template_name), "[server] template");
 	need_restart(l, a->limits.files != b->limits.files, "[limits] files");
 	need_restart(l, a->smb_enabled != b->smb_enabled, "[smb] enabled");
@@ -104,6 +111,23 @@ static void find_restarts(const struct reload *l)
 	}
 }
 
+/* Of a private stack it is the only one in its network. */
+static int find_interface(const struct walk *w, struct state_address *a, struct err *err)
+{
+	struct netns_visit visit _cleanup_netns_ = NETNS_HOME;
+	struct link_info l;
+	int r;
+
+	if (w->st.link.kind == CONF_LINK_AUTO)
+		return net_find_interface(&a->a, &a->ifindex, err);
+	r = netns_enter(w->net_fd, &visit, err);
+	if (r == 0)
+		r = link_get(LINK_INSIDE, &l, err);
+	if (r == 0)
+		a->ifindex = l.ifindex;
+	return r;
+}
+
 /* The new addresses, asked for on the network and written into the state before they go on. */
 static int add_addresses(struct reload *l, struct err *err)
 {
@@ -111,23 +135,18 @@ static int add_addresses(struct reload *l, struct err *err)
 
 	for (size_t i = 0; i < w->conf.n_addresses; i++) {
 		const struct conf_address *a = &w->conf.addresses[i];
-		char mac[18], buf[96];
-		uint32_t ifindex;
-		size_t taken;
+		struct state_address new = { .a = *a };
 		int r;
 
 		if (has_address(&l->old, a))
 			continue;
-		(void)conf_address_str(a, buf, sizeof(buf));
-		r = net_find_interface(a, &ifindex, err);
+		r = find_interface(w, &new, err);
 		if (r == 0 && !l->opts->no_probe)
-			r = net_probe(a, &ifindex, 1, PROBE_WAIT_MS, &taken, mac, err);
-		if (r > 0)
-			r = err_exit(err, VNAS_EXIT_IN_USE, -EADDRINUSE, "it answers on the network: %s has it", mac);
+			r = walk_probe(w, &new, 1, err);
 		if (r < 0)
-			return err_wrap(err, r, "address %s", buf);
+			return r;
 		w->st.addresses = xrealloc(w->st.addresses, w->st.n_addresses + 1, sizeof(*w->st.addresses));
-		w->st.addresses[w->st.n_addresses++] = (struct state_address){ .a = *a, .ifindex = ifindex };
+		w->st.addresses[w->st.n_addresses++] = new;
 	}
 	return state_write(w->psv, w->name, &w->st, err);
 }
@@ -142,9 +161,9 @@ static int assert_addresses(struct reload *l, struct err *err)
 
 		if (!has_address(&w->conf, &a->a))
 			continue;
-		r = net_address_up(&a->a, a->ifindex, w->st.id, w->conf.gateways, w->conf.n_gateways, err);
+		r = walk_address_up(w, a, err);
 		if (r > 0)
-			r = net_announce(&a->a, a->ifindex, err);
+			r = walk_announce(w, a, 1, err);
 		if (r < 0)
 			return r;
 	}
@@ -166,7 +185,7 @@ static int remove_addresses(struct reload *l, struct err *err)
 		}
 		/* The gate has let nothing new in since it was set. */
 		walk_end_sockets(w, a, 1);
-		r = net_address_down(&a->a, a->ifindex, w->st.id, err);
+		r = walk_address_down(w, a, err);
 		if (r < 0)
 			return r;
 	}
@@ -178,7 +197,7 @@ static int reload_services(struct reload *l, struct err *err)
 {
 	struct walk *w = &l->w;
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
-	struct service_host host = { .server = w->name, .ref = &ref };
+	struct service_host host = { .server = w->name, .ref = &ref, .net_fd = w->net_fd };
 	_cleanup_close_ int conf_fd = inside_conf_fd(w->st.init_pid, w->st.init_start, err);
 	_cleanup_close_ int conn = -1;
 	int r = conf_fd < 0 ? conf_fd : root_generate(&w->conf, conf_fd, err);
@@ -230,7 +249,7 @@ static int restart_services(const struct reload *l, struct err *err)
 	const struct walk *w = &l->w;
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
 	_cleanup_close_ int conn = inside_connect(w->st.init_pid, w->st.init_start, err);
-	const struct service_host host = { .server = w->name, .ref = &ref, .conn = conn };
+	const struct service_host host = { .server = w->name, .ref = &ref, .conn = conn, .net_fd = w->net_fd };
 
 	return conn < 0 ? conn : service_restart_all(&host, &w->conf, err);
 }
@@ -280,7 +299,7 @@ static int reload_all(struct reload *l, struct err *err)
 		r = reload_accounts(w, err);
 	if (r == 0)
 		r = remove_addresses(l, err);
-	if (r == 0 && first_went(l))
+	if (r == 0 && w->st.link.kind == CONF_LINK_AUTO && first_went(l))
 		r = restart_services(l, err);
 	if (r == 0)
 		reload_folders(l);
@@ -298,6 +317,8 @@ static int reload_to(const struct psv *psv, const char *name, const char *text, 
 
 	walk_init(&l.w, psv, name, &start);
 	r = running_state(psv, name, &l.w.st, err);
+	if (r == 0)
+		r = walk_net(&l.w, err);
 	if (r == 0)
 		r = running_conf_read(psv, name, &l.old_text, &l.old, err);
 	if (r > 0)

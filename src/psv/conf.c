@@ -91,6 +91,8 @@ void conf_free(struct conf *c)
 	free_params(c->smb, c->n_smb);
 	strlist_free(&c->aliases);
 	free(c->timezone);
+	free(c->interface);
+	free(c->mac);
 	free(c->hostname);
 	free(c->workgroup);
 	free(c->netbios_name);

@@ -64,6 +64,8 @@ extern const size_t conf_n_keys;
 const char *conf_key_expected(const struct conf_key *k);
 
 enum conf_stack { CONF_STACK_SHARED, CONF_STACK_PRIVATE };
+/* The kind of a private stack's interface; AUTO: link_kind() decides by what conf.interface is. */
+enum conf_link { CONF_LINK_AUTO, CONF_LINK_MACVLAN, CONF_LINK_IPVLAN, CONF_LINK_VETH, CONF_LINK_VLAN, CONF_LINK_INTERFACE };
 enum conf_fs { CONF_FS_EXT4, CONF_FS_XFS };
 enum conf_pool_type { CONF_POOL_FILE, CONF_POOL_DEVICE };
 
@@ -185,6 +187,10 @@ struct conf {
 	struct strlist aliases; /* more NetBIOS names, upper case */
 	char *timezone;      /* default Etc/UTC */
 	enum conf_stack stack;
+	char *interface;             /* private stack: of the Psv; else NULL */
+	enum conf_link link;         /* … */
+	uint32_t vlan, mtu;          /* …; 0: none, that of interface */
+	char *mac;                   /* …; NULL: conf_mac() makes one */
 	bool autostart;              /* default yes */
 	bool discovery;              /* broadcast and discovery groups allowed; default no */
 	struct conf_address *addresses;
@@ -269,6 +275,13 @@ char *conf_address_str(const struct conf_address *a, char *buf, size_t size); /*
 const char *conf_directory_name(enum conf_directory_type type); /* "ldap" */
 /* conf_directory_takes: a key of [directory] has a meaning for that type. */
 bool conf_directory_takes(enum conf_directory_type type, const char *key);
+const char *conf_stack_name(enum conf_stack stack);
+const char *conf_link_name(enum conf_link link); /* "macvlan"; NULL of CONF_LINK_AUTO */
+/* conf_mac: the hardware address of a private stack's interface: the same wherever its volumes are. */
+void conf_mac(const struct conf *c, uint8_t ret[6]);
+bool conf_mac_parse(const char *s, uint8_t ret[6]);
+/* conf_same_network: false if the two surely do not meet: both have a private stack, on different interfaces or VLANs. */
+bool conf_same_network(const struct conf *a, const struct conf *b);
 const char *conf_fs_name(enum conf_fs fs); /* "ext4", "xfs": also the kernel's names */
 
 /* Editing in place: comments, order and white space of all other lines stay.  Each takes the old text and gives the

@@ -60,7 +60,8 @@ struct conf_type {
 
 extern const struct conf_type conf_type_address, conf_type_alias, conf_type_bool, conf_type_client, conf_type_comment,
 	conf_type_device, conf_type_directory, conf_type_dn, conf_type_dns, conf_type_domain, conf_type_files, conf_type_fs,
-	conf_type_gateway, conf_type_hostname, conf_type_idmap, conf_type_idmap_range, conf_type_ldap_uri, conf_type_log,
+	conf_type_gateway, conf_type_hostname, conf_type_idmap, conf_type_idmap_range, conf_type_interface, conf_type_ldap_uri,
+	conf_type_link, conf_type_log, conf_type_mac, conf_type_mtu, conf_type_vlan,
 	conf_type_memory, conf_type_mount, conf_type_netbios, conf_type_nis_domain, conf_type_nis_server, conf_type_param_server,
 	conf_type_param_share, conf_type_path, conf_type_peer, conf_type_pool, conf_type_pool_path, conf_type_pool_type,
 	conf_type_protocols, conf_type_psv_file, conf_type_realm, conf_type_samba_accounts, conf_type_size,
@@ -108,6 +109,7 @@ int conf_check_directory(const struct conf_parser *p);
 /* conf_share_takes: a key of [share] has a meaning for what it is served by. */
 bool conf_share_takes(const struct conf_share *s, const char *key);
 int conf_check_nfs(const struct conf_parser *p);
+int conf_check_link(const struct conf_parser *p);
 int conf_psv_check(const struct conf_parser *p);
 
 /* For kinds of values that are kept as a string (char *) or a struct strlist. */
@@ -126,6 +128,7 @@ enum { CONF_NETBIOS_MAX_BYTES = 15, CONF_ALIASES_MAX = 32 };
 void conf_upper(char *s); /* of ASCII */
 /* conf_word_ok: letters, digits and `others`, beginning with a letter or digit. */
 bool conf_word_ok(const char *s, size_t max, const char *others);
+bool conf_interface_ok(const char *s); /* a name that a network interface can have */
 bool conf_path_below(const char *path, const char *folder);       /* path is folder or lies in it */
 bool conf_domain_ok(const char *s, size_t max); /* RFC 1123 */
 bool conf_uuid_ok(const char *s);

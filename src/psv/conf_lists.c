@@ -44,18 +44,6 @@ void conf_print_list(struct strbuf *out, const char *key, const void *target)
 
 /* Addresses of the Vsv; the targets are the whole configuration. */
 
-static bool interface_ok(const char *s)
-{
-	size_t n = strlen(s);
-
-	if (n == 0 || n >= IFNAMSIZ || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
-		return false;
-	for (; *s; s++)
-		if (*s <= ' ' || *s > '~' || *s == '/' || *s == ':' || *s == '@')
-			return false;
-	return true;
-}
-
 /* The words of what is wrong go into `buf`; an empty one stands for the shape. */
 static int address_parse(const char *s, struct conf_address *ret, const char **ret_why)
 {
@@ -72,7 +60,7 @@ static int address_parse(const char *s, struct conf_address *ret, const char **r
 	text[n] = '\0';
 	if (ipaddr_parse_prefix(text, &a.addr, &a.prefix) < 0)
 		return -EINVAL;
-	if (at && !interface_ok(at + 1)) {
+	if (at && !conf_interface_ok(at + 1)) {
 		*ret_why = "names no network interface after its '@'";
 		return -EINVAL;
 	}

@@ -176,25 +176,6 @@ COUNT(minutes, 1, 99999, "number of minutes", "1 to 99999");
 
 /* One word of a fixed set. */
 
-static int parse_stack(struct conf_value *v, void *target)
-{
-	if (strcmp(v->text, "private") == 0)
-		return why(v, "is not available in this version: expected shared");
-	if (strcmp(v->text, "shared") != 0)
-		return -EINVAL;
-	*(enum conf_stack *)target = CONF_STACK_SHARED;
-	return 0;
-}
-
-static void print_stack(struct strbuf *out, const char *key, const void *target)
-{
-	strbuf_addf(out, "%s = %s\n", key, *(const enum conf_stack *)target == CONF_STACK_PRIVATE ? "private" : "shared");
-}
-
-const struct conf_type conf_type_stack = {
-	.what = "stack", .expected = "shared", .parse = parse_stack, .print = print_stack,
-};
-
 static const char *const fs_names[] = { [CONF_FS_EXT4] = "ext4", [CONF_FS_XFS] = "xfs" };
 static const char *const pool_types[] = { [CONF_POOL_FILE] = "file", [CONF_POOL_DEVICE] = "device" };
 

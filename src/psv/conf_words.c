@@ -29,6 +29,18 @@ bool conf_word_ok(const char *s, size_t max, const char *others)
 	return true;
 }
 
+bool conf_interface_ok(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n == 0 || n >= IFNAMSIZ || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
+		return false;
+	for (; *s; s++)
+		if (*s <= ' ' || *s > '~' || *s == '/' || *s == ':' || *s == '@')
+			return false;
+	return true;
+}
+
 void conf_upper(char *s)
 {
 	for (; *s; s++)

@@ -21,7 +21,7 @@ struct inside_spawn {
 	struct root *root;      /* its mounts and conf_fd */
 	uint64_t bounding;      /* the most that services and commands get; all that exec and shell have */
 	uint32_t nofile;        /* RLIMIT_NOFILE for all inside */
-	bool new_net;           /* private stack */
+	const int *net_fd;      /* private stack: its network namespace (netns_new()); NULL: the caller's */
 	/* before_go: called with the pid while the child waits and has run nothing of the tenant's yet (v1 cgroups, state
 	 * file).  A negative return ends it. */
 	int (*before_go)(pid_t pid, void *arg, struct err *err);

@@ -12,13 +12,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -122,16 +120,6 @@ static int open_null(int boot)
 	return fd;
 }
 
-/* lo_up: first of all, because every bind succeeds in a namespace whose loopback was never up. */
-static void lo_up(int boot)
-{
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
-		fail(boot, -errno, "cannot set up the loopback interface");
-}
-
 /* oom_reset: what the starter is to the kernel when memory runs out must be nothing to a Vsv; with a negative score from a
  * unit or a daemon nothing inside could be ended.  Where it may not be set, it stays. */
 static void oom_reset(void)
@@ -194,8 +182,8 @@ static void child(const struct inside_spawn *s, int boot)
 	(void)umask(022);
 	if (setsid() < 0)
 		fail(boot, -errno, "cannot make a session");
-	if (s->new_net)
-		lo_up(boot);
+	if (s->net_fd && setns(*s->net_fd, CLONE_NEWNET) < 0)
+		fail(boot, -errno, "cannot enter the network namespace");
 	enter_root(boot, s->root);
 	oom_reset();
 	if (sethostname(s->hostname, strlen(s->hostname)) < 0)
@@ -254,7 +242,7 @@ static pid_t clone_init(const struct inside_spawn *s, int *ret_pidfd, struct err
 {
 	struct clone_args args = {
 		.flags = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-			 CLONE_NEWCGROUP | (s->new_net ? CLONE_NEWNET : 0),
+			 CLONE_NEWCGROUP,
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
 		.cgroup = (uint64_t)s->cgroup_fd,

@@ -339,14 +339,14 @@ int lifecycle_supervisor(const struct psv *psv, const char *name, struct err *er
 /* One address.  1: something was missing and is back.  An interface that was deleted and made again has another index. */
 static int reassert_one(struct walk *w, struct state_address *a, struct err *err)
 {
-	int r = net_address_up(&a->a, a->ifindex, w->st.id, w->conf.gateways, w->conf.n_gateways, err);
+	int r = walk_address_up(w, a, err);
 
-	if (r != -ENODEV)
+	if (r != -ENODEV || w->st.link.kind != CONF_LINK_AUTO)
 		return r;
 	r = net_find_interface(&a->a, &a->ifindex, err);
 	if (r == 0)
 		r = state_write(w->psv, w->name, &w->st, err);
-	return r < 0 ? r : net_address_up(&a->a, a->ifindex, w->st.id, w->conf.gateways, w->conf.n_gateways, err);
+	return r < 0 ? r : walk_address_up(w, a, err);
 }
 
 /* All of them, also after one that failed; the first failure is returned. */
@@ -363,7 +363,7 @@ static int reassert_all(struct walk *w, struct err *err)
 		(void)conf_address_str(&a->a, buf, sizeof(buf));
 		if (r > 0) {
 			event_log(w->psv, w->name, "address-restored", "%s", buf);
-			r = net_announce(&a->a, a->ifindex, &why);
+			r = walk_announce(w, a, 1, &why);
 		}
 		if (r >= 0 || first < 0)
 			continue;
@@ -388,7 +388,7 @@ int lifecycle_reassert(const struct psv *psv, const char *name, struct err *err)
 	if (r == 0)
 		r = running_conf_read(psv, name, &w.conf_text, &w.conf, err);
 	if (r == 0)
-		r = net_loopback_up(w.st.id, err);
+		r = w.st.link.kind == CONF_LINK_AUTO ? net_loopback_up(w.st.id, err) : walk_net(&w, err);
 	if (r >= 0)
 		r = reassert_all(&w, err);
 	walk_end(&w);
@@ -400,24 +400,19 @@ int lifecycle_announce(const struct psv *psv, const char *name, struct err *err)
 	/* Under the lock, so that no address is announced that a stop has just taken away; but what holds it for long is a
 	 * change, after which there is more to say. */
 	_cleanup_close_ int lock = psv_lock(psv, name, "announce", ANNOUNCE_WAIT_MS, NULL, err);
-	_cleanup_free_ struct conf_address *addresses = NULL;
-	_cleanup_free_ uint32_t *ifindexes = NULL;
 	enum vsv_phase phase, written;
-	struct state st = { 0 };
+	struct start_opts opts = { 0 };
+	struct walk w;
 	int r = lock < 0 ? lock : phase_now(psv, name, &phase, &written, err);
 
 	if (r < 0 || phase != VSV_RUNNING)
 		return r;
-	r = state_read(psv, name, &st, err);
-	if (r < 0)
-		return r;
-	addresses = xcalloc(st.n_addresses, sizeof(*addresses));
-	ifindexes = xcalloc(st.n_addresses, sizeof(*ifindexes));
-	for (size_t i = 0; i < st.n_addresses; i++) {
-		addresses[i] = st.addresses[i].a;
-		ifindexes[i] = st.addresses[i].ifindex;
-	}
-	r = net_announce_all(addresses, ifindexes, st.n_addresses, err);
-	state_free(&st);
+	walk_init(&w, psv, name, &opts);
+	r = state_read(psv, name, &w.st, err);
+	if (r == 0)
+		r = walk_net(&w, err);
+	if (r == 0)
+		r = walk_announce(&w, w.st.addresses, w.st.n_addresses, err);
+	walk_end(&w);
 	return r;
 }

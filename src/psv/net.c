@@ -163,6 +163,46 @@ int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err)
 	return r;
 }
 
+struct address_on {
+	uint32_t ifindex;
+	struct ipaddr found; /* family 0: none yet */
+};
+
+static int on_any_address(const struct nlmsghdr *h, void *arg)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
+	struct ipaddr addr = { .family = ifa->ifa_family };
+	const struct nlattr *a[IFA_MAX + 1], *which;
+	struct address_on *o = arg;
+
+	netlink_attrs(h, sizeof(*ifa), a, IFA_MAX);
+	which = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
+	if (ifa->ifa_index != o->ifindex || ifa->ifa_scope == RT_SCOPE_LINK || !which ||
+	    (addr.family != AF_INET && addr.family != AF_INET6) || mnl_attr_get_payload_len(which) != ipaddr_len(&addr))
+		return 0;
+	memcpy(addr.bytes, mnl_attr_get_payload(which), ipaddr_len(&addr));
+	o->found = addr;
+	return 0;
+}
+
+int net_has_address(uint32_t ifindex, struct ipaddr *ret, struct err *err)
+{
+	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
+	struct address_on o = { .ifindex = ifindex };
+	struct netlink_msg m;
+	int r = netlink_open(NETLINK_ROUTE, &nl, err);
+
+	if (r < 0)
+		return r;
+	(void)netlink_begin(&m, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+	r = netlink_talk(&nl, &m.h, on_any_address, &o, err);
+	if (r < 0)
+		return err_wrap(err, r, "cannot list the addresses");
+	if (o.found.family)
+		*ret = o.found;
+	return o.found.family != 0;
+}
+
 struct owner {
 	const struct ipaddr *addr;
 	uint32_t id;

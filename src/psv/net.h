@@ -33,6 +33,9 @@ int net_find_interface(const struct conf_address *a, uint32_t *ret_ifindex, stru
 /* net_is_local: 1: the address is on an interface of this machine (for IPv4: that is up); 0: no; -errno. */
 int net_is_local(const struct ipaddr *a, uint32_t *ret_ifindex, struct err *err);
 
+/* net_has_address: 1: that interface has an address that is no link-local one of IPv6: *ret; 0; -errno. */
+int net_has_address(uint32_t ifindex, struct ipaddr *ret, struct err *err);
+
 /* net_owner: 1: a rule of ours leads that source address to the table of *ret_id; 0: none does; -errno. */
 int net_owner(const struct ipaddr *a, uint32_t *ret_id, struct err *err);
 
@@ -55,6 +58,12 @@ int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, 
 int net_address_down(const struct conf_address *a, uint32_t ifindex, uint32_t id, struct err *err);
 /* net_down_all: every rule and route of that id's table, and the addresses that such a rule names. */
 int net_down_all(uint32_t id, struct err *err);
+
+/* net_own_up, net_own_down: addresses of a private stack, in whose network the caller is (lib/netns.h): with their prefix, and
+ * a default route.  What is there already stays.  net_own_up: 1: something was missing.  net_own_down: accepts "never came up". */
+int net_own_up(const struct conf_address *a, uint32_t ifindex, const struct ipaddr *gateways, size_t n_gateways,
+	       struct err *err);
+int net_own_down(const struct conf_address *a, uint32_t ifindex, struct err *err);
 
 /* net_loopback_up: the hidden IPv6 loopback address of that id on lo (gate_loopback6()); 1: it was missing.  IPv4 needs
  * nothing, all of 127/8 is local. */

@@ -34,8 +34,7 @@ static const char *if_name(uint32_t ifindex, char buf[IF_NAMESIZE])
 	return if_indextoname(ifindex, buf) ? buf : "(gone)";
 }
 
-/* 1: it was missing and is there now; 0: it was there. */
-static int put(struct netlink *nl, struct netlink_msg *m, struct err *err)
+int net_put(struct netlink *nl, struct netlink_msg *m, struct err *err)
 {
 	int r;
 
@@ -48,8 +47,7 @@ static int put(struct netlink *nl, struct netlink_msg *m, struct err *err)
 	return r < 0 ? r : 1;
 }
 
-/* 1: it was there and is gone; 0: it was not there, or its interface or family is gone, and it with that. */
-static int take(struct netlink *nl, struct netlink_msg *m, struct err *err)
+int net_take(struct netlink *nl, struct netlink_msg *m, struct err *err)
 {
 	int r = netlink_talk(nl, &m->h, NULL, NULL, err);
 
@@ -93,7 +91,7 @@ int net_put_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex
 	struct netlink_msg m;
 
 	address_msg(&m, RTM_NEWADDR, a, ifindex, table);
-	return put(nl, &m, err);
+	return net_put(nl, &m, err);
 }
 
 int net_take_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, struct err *err)
@@ -101,7 +99,7 @@ int net_take_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifinde
 	struct netlink_msg m;
 
 	address_msg(&m, RTM_DELADDR, a, ifindex, 0);
-	return take(nl, &m, err);
+	return net_take(nl, &m, err);
 }
 
 static void rule_msg(struct netlink_msg *m, uint16_t type, const struct ipaddr *from, uint32_t table)
@@ -235,13 +233,13 @@ static int take_default(struct netlink *nl, const struct route *route, struct er
 
 	route_msg(&m, RTM_DELROUTE, route);
 	((struct rtmsg *)mnl_nlmsg_get_payload(&m.h))->rtm_scope = RT_SCOPE_NOWHERE; /* any */
-	return take(nl, &m, err);
+	return net_take(nl, &m, err);
 }
 
-/* The default route of the family: put on, changed to another gateway, or taken away if the Vsv has none. */
-static int default_route(struct netlink *nl, const struct conf_address *a, uint32_t ifindex, uint32_t table,
-			 const struct ipaddr *gateway, struct err *err)
+int net_default_route(struct netlink *nl, const struct conf_address *a, uint32_t ifindex, uint32_t table,
+		      const struct ipaddr *gateways, size_t n_gateways, struct err *err)
 {
+	const struct ipaddr *gateway = gateway_of(a, gateways, n_gateways);
 	struct route route = { .family = a->addr.family, .type = RTN_UNICAST, .table = table };
 	/* Behind it, for when its interface is down: otherwise the traffic would leave by the Psv's own routes, and so by
 	 * somebody else's network. */
@@ -256,13 +254,13 @@ static int default_route(struct netlink *nl, const struct conf_address *a, uint3
 		return r < 0 ? r : 0;
 	}
 	route_msg(&m, RTM_NEWROUTE, &end);
-	added = put(nl, &m, err);
+	added = net_put(nl, &m, err);
 	if (added < 0 || !reaches(a, gateway))
 		return added;
 	route.gateway = gateway;
 	route.ifindex = ifindex;
 	route_msg(&m, RTM_NEWROUTE, &route);
-	r = put(nl, &m, err);
+	r = net_put(nl, &m, err);
 	if (r == 0)
 		r = change_default(nl, &route, err);
 	return r < 0 ? r : added | r;
@@ -297,7 +295,7 @@ int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, 
 		return r;
 	/* The rule first: nothing ever leaves with this address by the Psv's own routes. */
 	rule_msg(&m, RTM_NEWRULE, &a->addr, table);
-	r = put(&nl, &m, err);
+	r = net_put(&nl, &m, err);
 	if (r < 0)
 		return explain(a, ifindex, "make a rule for", r, err);
 	added |= r;
@@ -308,12 +306,12 @@ int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, 
 	n_routes = network_routes(a, ifindex, table, routes);
 	for (size_t i = 0; i < n_routes; i++) {
 		route_msg(&m, RTM_NEWROUTE, &routes[i]);
-		r = put(&nl, &m, err);
+		r = net_put(&nl, &m, err);
 		if (r < 0)
 			return explain(a, ifindex, "make the route of", r, err);
 		added |= r;
 	}
-	r = default_route(&nl, a, ifindex, table, gateway_of(a, gateways, n_gateways), err);
+	r = net_default_route(&nl, a, ifindex, table, gateways, n_gateways, err);
 	if (r < 0)
 		return explain(a, ifindex, "make the default route of", r, err);
 	return added | r;
@@ -419,7 +417,7 @@ static int flush_routes(struct netlink *nl, uint8_t family, uint32_t table, uint
 			memcpy(&m, found.buf + at, h.nlmsg_len);
 			m.h.nlmsg_type = RTM_DELROUTE;
 			m.h.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-			r = take(nl, &m, err);
+			r = net_take(nl, &m, err);
 			if (r < 0)
 				return err_wrap(err, r, "cannot take a route away");
 		}
@@ -433,7 +431,7 @@ static int take_rule(struct netlink *nl, const struct ipaddr *from, uint32_t tab
 	struct netlink_msg m;
 
 	rule_msg(&m, RTM_DELRULE, from, table);
-	return take(nl, &m, err);
+	return net_take(nl, &m, err);
 }
 
 /* The routes of a's network, unless another address of the Vsv is in it; all, if there is no other address. */
@@ -450,7 +448,7 @@ static int take_routes(struct netlink *nl, const struct conf_address *a, uint32_
 			return 0;
 	for (size_t i = 0; i < n; i++) {
 		route_msg(&m, RTM_DELROUTE, &routes[i]);
-		r = take(nl, &m, err);
+		r = net_take(nl, &m, err);
 		if (r < 0)
 			return r;
 	}

@@ -2,14 +2,26 @@
 /* What the net_*.c files share among themselves. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/addr.h"
 
 struct err;
 struct inet_diag_req_v2;
+struct conf_address;
 struct netlink;
+struct netlink_msg;
 struct nlmsghdr;
+
+/* net_put: sends a request that makes something.  1: it was missing and is there now; 0: it was there; -errno. */
+int net_put(struct netlink *nl, struct netlink_msg *m, struct err *err);
+/* net_take: 1: it was there and is gone; 0: it was not there, or its interface or family is gone, and it with that; -errno. */
+int net_take(struct netlink *nl, struct netlink_msg *m, struct err *err);
+/* net_default_route: of a's family into that table: put on, changed to another gateway, or taken away if there is none.  1: it was
+ * missing or another; 0; -errno. */
+int net_default_route(struct netlink *nl, const struct conf_address *a, uint32_t ifindex, uint32_t table,
+		      const struct ipaddr *gateways, size_t n_gateways, struct err *err);
 
 /* net_put_address: a whole address (/32, /128) of the Vsv with that table.  1: it was missing; 0: it was there; -errno. */
 int net_put_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, uint32_t table, struct err *err);

@@ -25,6 +25,7 @@ static const struct {
 	{ .what = "the time zone", .check = preflight_timezone, .needs_conf = true },
 	{ .what = "smb.conf", .check = preflight_smb_conf, .needs_conf = true },
 	{ .what = "the other servers", .check = preflight_servers, .needs_conf = true },
+	{ .what = "the interface", .check = preflight_link, .needs_conf = true },
 	{ .what = "the addresses", .check = preflight_addresses, .needs_conf = true },
 	{ .what = "the ports", .check = preflight_listeners, .needs_conf = true },
 };

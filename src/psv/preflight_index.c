@@ -26,7 +26,7 @@ struct header {
 	char magic[16];
 	struct index_stamp folder;
 };
-static const char magic[16] = "vnas-index-2";
+static const char magic[16] = "vnas-index-3";
 
 static void index_path(const struct psv *psv, char buf[PATH_MAX])
 {
@@ -107,6 +107,7 @@ struct index_record index_record_of(const struct conf *conf)
 {
 	struct index_record r = { 0 };
 	char text[IPADDR_STR_MAX];
+	uint8_t mac[6];
 
 	(void)str_copy(r.name, sizeof(r.name), conf->name);
 	add_key(&r, key_of('n', conf->netbios_name));
@@ -115,6 +116,13 @@ struct index_record index_record_of(const struct conf *conf)
 	add_key(&r, key_of('h', conf->hostname));
 	for (size_t i = 0; i < conf->n_addresses; i++)
 		add_key(&r, key_of('a', ipaddr_str(&conf->addresses[i].addr, text)));
+	r.is_private = conf->stack == CONF_STACK_PRIVATE;
+	r.hands_over = r.is_private && (conf->link == CONF_LINK_INTERFACE || conf->vlan);
+	if (r.is_private) {
+		conf_mac(conf, mac);
+		(void)str_format(text, sizeof(text), "%02x%02x%02x%02x%02x%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+		add_key(&r, key_of('m', text));
+	}
 	for (size_t i = 0; i < conf->n_volumes; i++) {
 		if (*conf->volumes[i].uuid)
 			add_key(&r, key_of('u', conf->volumes[i].uuid));
@@ -216,23 +224,29 @@ void index_merge(struct index *x, const struct index_record *own)
 {
 	struct index_record *r = index_find(x, own->name);
 	uint32_t n_before;
-	bool had_device, was_always;
+	bool had_device, was_always, was_private, handed_over;
 
 	if (!r)
 		return;
 	n_before = r->n_keys;
 	had_device = r->has_device;
 	was_always = r->always_read;
+	was_private = r->is_private;
+	handed_over = r->hands_over;
 	for (size_t i = 0; i < own->n_keys; i++)
 		add_key(r, own->keys[i]);
 	r->has_device |= own->has_device;
+	r->is_private |= own->is_private;
+	r->hands_over |= own->hands_over;
 	r->always_read |= own->always_read;
-	x->changed |= r->n_keys != n_before || r->has_device != had_device || r->always_read != was_always;
+	x->changed |= r->n_keys != n_before || r->has_device != had_device || r->always_read != was_always ||
+		      r->is_private != was_private || r->hands_over != handed_over;
 }
 
 bool index_may_collide(const struct index_record *a, const struct index_record *b)
 {
-	if (a->always_read || b->always_read || (a->has_device && b->has_device))
+	if (a->always_read || b->always_read || (a->has_device && b->has_device) ||
+	    (a->hands_over && b->is_private) || (a->is_private && b->hands_over))
 		return true;
 	for (size_t i = 0; i < a->n_keys; i++)
 		for (size_t j = 0; j < b->n_keys; j++)

@@ -30,6 +30,8 @@ struct index_record {
 	struct index_stamp stamp;
 	bool always_read; /* not readable, too new, or too much to remember */
 	bool has_device;  /* whose many names no number tells */
+	bool is_private;  /* stands on an interface of the Psv's by a private stack */
+	bool hands_over;  /* … which is handed over whole, or a VLAN of it */
 	uint32_t n_keys;
 	uint64_t keys[INDEX_KEYS_MAX];
 };

@@ -24,6 +24,7 @@ preflight_check preflight_services;
 preflight_check preflight_timezone;
 preflight_check preflight_smb_conf;
 preflight_check preflight_servers;
+preflight_check preflight_link;
 preflight_check preflight_addresses;
 preflight_check preflight_listeners;
 

@@ -10,6 +10,8 @@
 #include "lib/err.h"
 #include "lib/str.h"
 #include "psv/conf.h"
+#include "psv/link.h"
+#include "psv/net.h"
 #include "psv/preflight_index.h"
 #include "psv/preflight_private.h"
 #include "psv/psv.h"
@@ -19,13 +21,66 @@ static void cleanup_conf(struct conf *c)
 	conf_free(c);
 }
 
+/* interface_of: where an address stands; "" if that cannot be said. */
+static const char *interface_of(const struct conf *c, const struct conf_address *a, char buf[IF_NAMESIZE])
+{
+	uint32_t ifindex;
+
+	if (c->stack == CONF_STACK_PRIVATE)
+		return c->interface;
+	return net_find_interface(a, &ifindex, NULL) == 0 && if_indextoname(ifindex, buf) ? buf : "";
+}
+
+/* meet: two addresses are in one network; one of a private stack and one of the shared may each have their own. */
+static bool meet(const struct conf *a, const struct conf_address *x, const struct conf *b, const struct conf_address *y)
+{
+	char buf[2][IF_NAMESIZE];
+
+	if (!conf_same_network(a, b))
+		return false;
+	if (a->stack == b->stack)
+		return true;
+	return a->vlan == b->vlan && strcmp(interface_of(a, x, buf[0]), interface_of(b, y, buf[1])) == 0;
+}
+
+/* compare_links: of two private stacks. */
+static void compare_links(struct preflight_run *run, const struct conf *other)
+{
+	const struct conf *c = run->conf;
+	struct link_info parent;
+	uint8_t mine[6], theirs[6];
+
+	if (c->stack != CONF_STACK_PRIVATE || other->stack != CONF_STACK_PRIVATE || strcmp(c->interface, other->interface) != 0)
+		return;
+	if (c->link == CONF_LINK_INTERFACE || other->link == CONF_LINK_INTERFACE) {
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "interface %s belongs to %s%s", c->interface, other->name,
+						  other->link == CONF_LINK_INTERFACE ? ", whole" : ", and cannot be handed over whole"),
+			       "give one of the two another 'interface'");
+		return;
+	}
+	conf_mac(c, mine);
+	conf_mac(other, theirs);
+	if (c->link != CONF_LINK_IPVLAN && other->link != CONF_LINK_IPVLAN && c->vlan == other->vlan &&
+	    memcmp(mine, theirs, sizeof(mine)) == 0)
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "hardware address %02x:%02x:%02x:%02x:%02x:%02x belongs to %s",
+						  mine[0], mine[1], mine[2], mine[3], mine[4], mine[5], other->name),
+			       "set another 'mac' in [server]");
+	else if (c->vlan && c->vlan == other->vlan && link_get(c->interface, &parent, NULL) == 0 &&
+		 link_kind(c, &parent) == CONF_LINK_VLAN)
+		preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "VLAN %u of %s belongs to %s", c->vlan, c->interface,
+						  other->name),
+			       "make the VLAN's interface (ip link add link %s name %s.%u type vlan id %u), and name it as "
+			       "'interface' in both, without 'vlan'", c->interface, c->interface, c->vlan, c->vlan);
+}
+
 static void compare_addresses(struct preflight_run *run, const struct conf *other)
 {
 	char text[IPADDR_STR_MAX];
 
 	for (size_t i = 0; i < run->conf->n_addresses; i++)
 		for (size_t j = 0; j < other->n_addresses; j++) {
-			if (!ipaddr_equal(&run->conf->addresses[i].addr, &other->addresses[j].addr))
+			if (!ipaddr_equal(&run->conf->addresses[i].addr, &other->addresses[j].addr) ||
+			    !meet(run->conf, &run->conf->addresses[i], other, &other->addresses[j]))
 				continue;
 			run->address_told[i] = true;
 			preflight_hint(preflight_obstacle(run, VNAS_EXIT_IN_USE, "address %s belongs to %s",
@@ -69,6 +124,8 @@ static int compare_netbios(struct preflight_run *run, const struct conf *other)
 
 static void compare_names(struct preflight_run *run, const struct conf *other)
 {
+	if (!conf_same_network(run->conf, other))
+		return;
 	/* Clients know a server by either; one of two with the same would be found by chance. */
 	if (compare_netbios(run, other))
 		return;
@@ -129,6 +186,7 @@ static void compare_with(struct preflight_run *run, const char *name)
 		preflight_hint(preflight_warning(run, "cannot compare with %s: %s", name, why.text), "vnas edit %s", name);
 		return;
 	}
+	compare_links(run, &other);
 	compare_addresses(run, &other);
 	compare_names(run, &other);
 	compare_volumes(run, &other);

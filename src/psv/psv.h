@@ -81,6 +81,13 @@ struct state_volume {
 	dev_t rdev; /* its block device, which the gate lets the Vsv read */
 };
 
+struct state_link { /* of a private stack (psv/link.h) */
+	enum conf_link kind;       /* CONF_LINK_AUTO: it runs in the shared stack */
+	char interface[IFNAMSIZ];  /* of the Psv */
+	char host[IFNAMSIZ];       /* of a veth pair: its end on the Psv's side; else "" */
+	bool was_up;               /* interface, before it was handed over */
+};
+
 struct state {
 	enum vsv_phase phase;
 	char step[32];              /* the last step begun, while starting or stopping */
@@ -95,6 +102,7 @@ struct state {
 	uint64_t supervisor_start;
 	char boot_id[40];           /* of the kernel run in which all this is true; else nothing of it is left */
 	char template_name[80];
+	struct state_link link;
 	struct state_address *addresses;
 	size_t n_addresses;
 	struct state_volume *volumes;

@@ -6,6 +6,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/netns.h"
 #include "lib/when.h"
 #include "psv/conf.h"
 #include "psv/inside.h"
@@ -80,6 +81,15 @@ static int check_ends(const struct service_host *h, const struct service *s, uin
 	return 0;
 }
 
+/* answers: asked in the network that it serves. */
+static int answers(const struct service_host *h, const struct conf *conf, const struct service *s)
+{
+	struct netns_visit visit _cleanup_netns_ = NETNS_HOME;
+	int r = netns_enter(h->net_fd, &visit, NULL);
+
+	return r < 0 ? r : service_ready(s, conf, &conf->addresses[0].addr);
+}
+
 static int await(const struct service_host *h, const struct conf *conf, const struct service *s, uint32_t before,
 		 struct err *err)
 {
@@ -88,7 +98,7 @@ static int await(const struct service_host *h, const struct conf *conf, const st
 	if (conf->n_addresses == 0)
 		return 0;
 	for (;;) {
-		int r = service_ready(s, conf, &conf->addresses[0].addr);
+		int r = answers(h, conf, s);
 
 		if (r != -EAGAIN)
 			return r < 0 ? err_set(err, r, "%s gives a wrong answer: %m", s->name) : 0;

@@ -14,6 +14,7 @@ struct service_host {
 	const char *server;
 	const struct inside_ref *ref;
 	int conn;
+	int net_fd; /* of a private stack: its network (lib/netns.h); -1: the shared one */
 };
 
 /* service_begin: what prepares it is run, then it is started. */

@@ -178,6 +178,26 @@ static void read_volumes(struct reader *r, struct state *st)
 	}
 }
 
+static void read_link(struct reader *outer, struct state *st)
+{
+	const json_t *object = json_object_get(outer->object, "link"), *was_up;
+	struct reader r = { .object = object };
+	char kind[16] = "";
+
+	if (!object)
+		return;
+	read_text(&r, "kind", kind, sizeof(kind));
+	read_text(&r, "parent", st->link.interface, sizeof(st->link.interface));
+	read_text(&r, "host_interface", st->link.host, sizeof(st->link.host));
+	was_up = member(&r, "was_up", is_boolean);
+	st->link.was_up = was_up && json_is_true(was_up);
+	for (enum conf_link k = CONF_LINK_MACVLAN; k <= CONF_LINK_INTERFACE; k++)
+		if (strcmp(kind, conf_link_name(k)) == 0)
+			st->link.kind = k;
+	if (r.wrong || !*st->link.interface || st->link.kind == CONF_LINK_AUTO)
+		outer->wrong = outer->wrong ? outer->wrong : "link";
+}
+
 static const char *read_object(const json_t *object, struct state *st)
 {
 	struct reader r = { .object = object };
@@ -198,6 +218,7 @@ static const char *read_object(const json_t *object, struct state *st)
 	st->init_start = (uint64_t)read_integer(&r, "init_start", INT64_MAX);
 	st->supervisor_pid = (pid_t)read_integer(&r, "supervisor_pid", INT32_MAX);
 	st->supervisor_start = (uint64_t)read_integer(&r, "supervisor_start", INT64_MAX);
+	read_link(&r, st);
 	read_addresses(&r, st);
 	read_volumes(&r, st);
 	failure = member(&r, "failure", is_string);
@@ -308,6 +329,11 @@ static char *state_text(const struct state *st, const char *now)
 
 	if (!object)
 		return NULL;
+	/* Before "addresses" none of its keys stands, which the supervisor reads by their first place. */
+	if (st->link.kind != CONF_LINK_AUTO)
+		(void)json_object_set_new(object, "link", json_pack("{s:s, s:s, s:s, s:b}", "kind", conf_link_name(st->link.kind),
+								    "parent", st->link.interface, "host_interface", st->link.host,
+								    "was_up", (int)st->link.was_up));
 	/* Words from outside may be no UTF-8; the phase is worth more than they are. */
 	if (st->failure && json_object_set_new(object, "failure", json_string(st->failure)) < 0)
 		(void)json_object_set_new(object, "failure", json_string("unknown"));

@@ -20,13 +20,13 @@
 #include "psv/inside.h"
 #include "psv/inside_run.h"
 #include "psv/lifecycle.h"
-#include "psv/net.h"
 #include "psv/nfs_inside.h"
 #include "psv/preflight.h"
 #include "psv/samba_identity.h"
 #include "psv/samba_policy.h"
 #include "psv/service_run.h"
 #include "psv/share.h"
+#include "psv/steps.h"
 #include "psv/supervise.h"
 #include "psv/template.h"
 #include "psv/walk.h"
@@ -43,7 +43,6 @@
 	 CAP(CAP_SETGID) | CAP(CAP_SETUID) | CAP(CAP_NET_BIND_SERVICE))
 
 enum {
-	PROBE_WAIT_MS = 500,
 	KILL_TIMEOUT_MS = 10 * 1000,
 	RELEASE_TIMEOUT_MS = 10 * 1000,
 };
@@ -68,46 +67,6 @@ static int preflight_up(struct walk *w, struct err *err)
 	preflight_free(&found);
 	/* A start has found them before it wrote its state. */
 	return r < 0 || w->st.n_addresses ? r : walk_find_addresses(&w->conf, &w->st, err);
-}
-
-/* probe */
-
-static void probe_describe(const struct walk *w, struct strlist *ret)
-{
-	char buf[96];
-
-	if (w->opts->no_probe)
-		return;
-	for (size_t i = 0; i < w->conf.n_addresses; i++)
-		strlist_addf(ret, "probe: ask the network whether %s is taken",
-			     conf_address_str(&w->conf.addresses[i], buf, sizeof(buf)));
-}
-
-/* The interfaces of conf.addresses, which st.addresses are in the same order. */
-static uint32_t *state_ifindexes(const struct state *st)
-{
-	uint32_t *list = xcalloc(st->n_addresses, sizeof(*list));
-
-	for (size_t i = 0; i < st->n_addresses; i++)
-		list[i] = st->addresses[i].ifindex;
-	return list;
-}
-
-static int probe_up(struct walk *w, struct err *err)
-{
-	_cleanup_free_ uint32_t *ifindexes = state_ifindexes(&w->st);
-	char mac[18], buf[96];
-	size_t taken;
-	int r;
-
-	if (w->opts->no_probe || w->conf.n_addresses == 0)
-		return 0;
-	r = net_probe(w->conf.addresses, ifindexes, w->conf.n_addresses, PROBE_WAIT_MS, &taken, mac, err);
-	if (r <= 0)
-		return r;
-	(void)err_exit(err, VNAS_EXIT_IN_USE, -EADDRINUSE, "address %s answers on the network: %s has it",
-		       conf_address_str(&w->conf.addresses[taken], buf, sizeof(buf)), mac);
-	return err_hint(err, -EADDRINUSE, "turn the other host off, or give this server another address");
 }
 
 /* volumes */
@@ -284,50 +243,6 @@ static int gate_down(struct walk *w, struct err *err)
 	return gate_clear(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->st.id, err);
 }
 
-/* addresses */
-
-static void addresses_describe(const struct walk *w, struct strlist *ret)
-{
-	char buf[96];
-
-	for (size_t i = 0; i < w->conf.n_addresses; i++)
-		strlist_addf(ret, "addresses: put on %s with its rule and route",
-			     conf_address_str(&w->conf.addresses[i], buf, sizeof(buf)));
-}
-
-static int addresses_up(struct walk *w, struct err *err)
-{
-	int r = net_loopback_up(w->st.id, err);
-
-	for (size_t i = 0; r >= 0 && i < w->st.n_addresses; i++) {
-		struct state_address *a = &w->st.addresses[i];
-		char buf[96];
-
-		r = net_address_up(&a->a, a->ifindex, w->st.id, w->conf.gateways, w->conf.n_gateways, err);
-		if (r < 0)
-			return err_wrap(err, r, "address %s", conf_address_str(&a->a, buf, sizeof(buf)));
-	}
-	return r < 0 ? r : 0;
-}
-
-static int addresses_down(struct walk *w, struct err *err)
-{
-	int first = 0, r;
-
-	/* What was not read to its end outlives its process, and would wait for answers that cannot come. */
-	walk_end_sockets(w, w->st.addresses, w->st.n_addresses);
-	for (size_t i = w->st.n_addresses; i > 0; i--) {
-		r = net_address_down(&w->st.addresses[i - 1].a, w->st.addresses[i - 1].ifindex, w->st.id, err);
-		if (r < 0 && first == 0)
-			first = r;
-	}
-	r = net_down_all(w->st.id, err);
-	if (first == 0)
-		first = r;
-	r = net_loopback_down(w->st.id, err);
-	return first < 0 ? first : r;
-}
-
 /* root */
 
 static void root_describe(const struct walk *w, struct strlist *ret)
@@ -383,6 +298,7 @@ static int init_up(struct walk *w, struct err *err)
 		.root = &w->root,
 		.nofile = cgroup_limits(&w->conf.limits).files,
 		.bounding = walk_bounding(&w->conf),
+		.net_fd = w->net_fd >= 0 ? &w->net_fd : NULL,
 		.before_go = init_before_go,
 		.arg = w,
 	};
@@ -402,8 +318,12 @@ static int init_up(struct walk *w, struct err *err)
 
 static int init_down(struct walk *w, struct err *err)
 {
+	int r;
+
+	/* Its network is entered before it is gone. */
+	(void)walk_net(w, NULL);
 	/* Everything in the cgroup, and with it PID 1: also what a kill left before its number was written down. */
-	int r = cgroup_kill(w->psv, w->name, KILL_TIMEOUT_MS, err);
+	r = cgroup_kill(w->psv, w->name, KILL_TIMEOUT_MS, err);
 
 	if (r == 0)
 		w->st.init_pid = 0;
@@ -459,7 +379,7 @@ static int services_up(struct walk *w, struct err *err)
 {
 	_cleanup_service_set_ struct service_set set = { 0 };
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
-	struct service_host host = { .server = w->name, .ref = &ref };
+	struct service_host host = { .server = w->name, .ref = &ref, .net_fd = w->net_fd };
 	int r = 0;
 
 	w->conn = inside_connect(w->st.init_pid, w->st.init_start, err);
@@ -517,21 +437,6 @@ static int services_down(struct walk *w, struct err *err)
 	return 0;
 }
 
-/* announce */
-
-static void announce_describe(const struct walk *w, struct strlist *ret)
-{
-	if (w->conf.n_addresses)
-		strlist_add(ret, "announce: tell the network where the addresses are");
-}
-
-static int announce_up(struct walk *w, struct err *err)
-{
-	_cleanup_free_ uint32_t *ifindexes = state_ifindexes(&w->st);
-
-	return net_announce_all(w->conf.addresses, ifindexes, w->conf.n_addresses, err);
-}
-
 /* supervisor */
 
 static void supervisor_describe(const struct walk *w, struct strlist *ret)
@@ -557,6 +462,7 @@ static int supervisor_down(struct walk *w, struct err *err)
 
 const struct step steps[] = {
 	{ "preflight", preflight_describe, preflight_up, NULL },
+	{ "network", network_describe, network_up, network_down },
 	{ "probe", probe_describe, probe_up, NULL },
 	{ "volumes", volumes_describe, volumes_up, volumes_down },
 	{ "filesystems", filesystems_describe, filesystems_up, NULL },

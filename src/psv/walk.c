@@ -12,11 +12,10 @@
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "psv/lifecycle.h"
-#include "psv/net.h"
 
 void walk_init(struct walk *w, const struct psv *psv, const char *name, const struct start_opts *opts)
 {
-	*w = (struct walk){ .psv = psv, .name = name, .opts = opts, .overlay_fd = -1, .cgroup_fd = -1, .conn = -1,
+	*w = (struct walk){ .psv = psv, .name = name, .opts = opts, .overlay_fd = -1, .cgroup_fd = -1, .conn = -1, .net_fd = -1,
 			    .root.conf_fd = -1 };
 }
 
@@ -26,6 +25,7 @@ void walk_end(struct walk *w)
 	root_close(&w->root);
 	cleanup_close(&w->overlay_fd);
 	cleanup_close(&w->cgroup_fd);
+	cleanup_close(&w->net_fd);
 	for (size_t i = 0; i < w->n_volumes; i++)
 		volume_close(&w->volumes[i]);
 	free(w->volumes);
@@ -72,7 +72,8 @@ void walk_remove_device(struct walk *w, const char *volume)
 
 int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err)
 {
-	*ret = (struct gate_config){ .id = w->st.id, .discovery = w->conf.discovery };
+	*ret = (struct gate_config){ .id = w->st.id, .discovery = w->conf.discovery,
+				      .own_stack = w->st.link.kind != CONF_LINK_AUTO };
 	if (w->conf.n_addresses > GATE_MAX_ADDRESSES)
 		return err_set(err, -E2BIG, "it has %zu addresses: at most %d", w->conf.n_addresses, GATE_MAX_ADDRESSES);
 	if (w->st.n_volumes > GATE_MAX_DEVICES)
@@ -98,27 +99,6 @@ int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *
 		if (psv_id_get(w->psv, w->conf.peers.v[i], &id, NULL) == 0)
 			ret->peers[ret->n_peers++] = id;
 	}
-	return 0;
-}
-
-int walk_find_addresses(const struct conf *conf, struct state *st, struct err *err)
-{
-	struct state_address *list = xcalloc(conf->n_addresses, sizeof(*list));
-
-	for (size_t i = 0; i < conf->n_addresses; i++) {
-		char buf[96];
-		int r;
-
-		list[i].a = conf->addresses[i];
-		r = net_find_interface(&list[i].a, &list[i].ifindex, err);
-		if (r < 0) {
-			free(list);
-			return err_wrap(err, r, "address %s", conf_address_str(&conf->addresses[i], buf, sizeof(buf)));
-		}
-	}
-	free(st->addresses);
-	st->addresses = list;
-	st->n_addresses = conf->n_addresses;
 	return 0;
 }
 
@@ -155,20 +135,4 @@ int running_conf_read(const struct psv *psv, const char *name, char **ret_text, 
 		return r;
 	*ret_text = steal_ptr(&text);
 	return 0;
-}
-
-void walk_end_sockets(const struct walk *w, const struct state_address *a, size_t n)
-{
-	_cleanup_free_ struct ipaddr *addresses = xcalloc(n, sizeof(*addresses));
-	struct err why = { 0 };
-	int r;
-
-	for (size_t i = 0; i < n; i++)
-		addresses[i] = a[i].a.addr;
-	r = net_sockets_end(addresses, n, &why);
-	if (r > 0)
-		walk_notice(w, "connections of the address last until they are closed: this kernel cannot end them "
-			       "(CONFIG_INET_DIAG_DESTROY)");
-	if (r < 0)
-		walk_notice(w, "%s", why.text);
 }

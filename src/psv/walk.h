@@ -25,6 +25,7 @@ struct walk {
 	struct volume *volumes;   /* opened so far, in the order of conf.volumes */
 	size_t n_volumes;
 	int overlay_fd, cgroup_fd, conn;
+	int net_fd;               /* private stack: its namespace, or a pidfd of its PID 1; -1: the shared one, or not there */
 	struct root root;
 	int stop_timeout_ms;
 	bool degraded;            /* its directory does not answer */
@@ -54,16 +55,27 @@ void walk_notice(const struct walk *w, const char *fmt, ...) __attribute__((form
 void walk_add_device(struct walk *w, const char *volume, dev_t rdev);
 void walk_remove_device(struct walk *w, const char *volume);
 
-/* walk_end_sockets: what stands on addresses that are about to be taken away; what cannot be ended is said by the notice. */
-void walk_end_sockets(const struct walk *w, const struct state_address *a, size_t n);
 /* walk_gate_config: what conf assigns, for gate_set(). */
 int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err);
-/* walk_find_addresses: the interface of every address of conf into st.addresses. */
-int walk_find_addresses(const struct conf *conf, struct state *st, struct err *err);
 /* walk_bounding: the most that anything inside may have (struct inside_spawn). */
 uint64_t walk_bounding(const struct conf *conf);
 /* walk_bpf_dir: RUN/bpf. */
 char *walk_bpf_dir(const struct psv *psv, char *buf, size_t size);
+
+/* walk_net.c: what is done in the network of w->st's stack. */
+/* walk_net: w->net_fd of a Vsv that runs.  0, also of the shared stack; -ESRCH: its PID 1 is gone. */
+int walk_net(struct walk *w, struct err *err);
+/* walk_find_addresses: every address of conf into st.addresses, with its interface if the stack is the shared one. */
+int walk_find_addresses(const struct conf *conf, struct state *st, struct err *err);
+/* walk_probe: -EADDRINUSE: somebody on the network has one of them. */
+int walk_probe(const struct walk *w, const struct state_address *a, size_t n, struct err *err);
+/* walk_address_up: with the gateways of w->conf.  1: something was missing; 0; -errno.  walk_address_down: accepts "never came
+ * up". */
+int walk_address_up(const struct walk *w, const struct state_address *a, struct err *err);
+int walk_address_down(const struct walk *w, const struct state_address *a, struct err *err);
+int walk_announce(const struct walk *w, const struct state_address *a, size_t n, struct err *err);
+/* walk_end_sockets: what stands on addresses that are about to be taken away; what cannot be ended is said by the notice. */
+void walk_end_sockets(const struct walk *w, const struct state_address *a, size_t n);
 
 /* The configuration that a running Vsv was started or last reloaded with: RUN/NAME/conf. */
 int running_conf_write(const struct psv *psv, const char *name, const char *text, struct err *err);

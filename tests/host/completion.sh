@@ -47,6 +47,8 @@ expect 'root data' vnas volume grow sales ''
 expect '192.0.2.1' vnas address remove sales ''
 expect '' vnas address add sales ''
 expect 'shared private' vnas create x --stack ''
+expect 'lan' vnas create x --interface la
+expect 'macvlan ipvlan veth vlan interface' vnas create x --link ''
 expect 'ext4 xfs' vnas volume add sales v --fs ''
 expect 'abc abd' vnas start --template a
 expect 'sales' vnas start --template abc sa

@@ -10,6 +10,8 @@
 #include "service/capability.h"
 #include "test.h"
 
+#define PRIVATE "[server]\nstack = private\n"
+
 static const char whole[] =
 	"# the sales department's old server\n"
 	"[server]\n"
@@ -326,8 +328,35 @@ static const struct {
 	{ "[server]\ntimezone = Europe/", "is no time zone" },
 	{ "[server]\ntimezone = a//b", "is no time zone" },
 	{ "[server]\ntimezone =", "is no time zone" },
-	{ "[server]\nstack = private", "f:2: key 'stack': 'private' is not available in this version: expected shared" },
-	{ "[server]\nstack = own", "'own' is no stack: expected shared" },
+	{ "[server]\nstack = own", "'own' is no stack: expected shared or private" },
+	/* the private stack */
+	{ "[server]\nstack = private", "f:2: key 'stack': a private stack needs an 'interface' of the physical server" },
+	{ "[server]\ninterface = eth0", "f:2: key 'interface': a server of the shared stack has no interface of its own: expected "
+	  "'stack = private' beside it, or 'address = ADDR/PREFIX@INTERFACE'" },
+	{ "[server]\nmac = 02:00:00:00:00:01", "f:2: key 'mac': a server of the shared stack has no interface" },
+	{ PRIVATE "interface = lo", "'lo' is no network interface" },
+	{ PRIVATE "interface = a/b", "'a/b' is no network interface: expected the name of one of the physical server's" },
+	{ PRIVATE "interface = abcdefghijklmnop", "is no network interface" },
+	{ PRIVATE "interface =", "is no network interface" },
+	{ PRIVATE "interface = eth0\naddress = 192.0.2.1/24@eth0", "f:4: key 'address': a server with a private stack has one "
+	  "interface, that of 'interface': expected no @eth0" },
+	{ PRIVATE "interface = eth0\nlink = bridge", "'bridge' is no kind of interface: expected macvlan, ipvlan, veth, vlan or "
+	  "interface" },
+	{ PRIVATE "interface = eth0\nlink = vlan", "f:4: key 'link': a VLAN interface needs its number" },
+	{ PRIVATE "interface = eth0\nvlan = 0", "'0' is no number of a VLAN: expected 1 to 4094" },
+	{ PRIVATE "interface = eth0\nvlan = 4095", "is no number of a VLAN" },
+	{ PRIVATE "interface = eth0\nlink = macvlan\nvlan = 5", "f:5: key 'vlan': is for 'link = vlan' or" },
+	{ PRIVATE "interface = eth0\nlink = interface\nvlan = 5", "key 'vlan': is for" },
+	{ PRIVATE "interface = eth0\nmac = 02:00:00:00:00", "is no hardware address: expected six bytes, as in 02:00:5e:10:00:01" },
+	{ PRIVATE "interface = eth0\nmac = 02-00-00-00-00-01", "is no hardware address" },
+	{ PRIVATE "interface = eth0\nmac = 02:00:00:00:00:0x", "is no hardware address" },
+	{ PRIVATE "interface = eth0\nmac = 03:00:00:00:00:01", "is an address of many hosts" },
+	{ PRIVATE "interface = eth0\nmac = 00:00:00:00:00:00", "is nobody's" },
+	{ PRIVATE "interface = eth0\nlink = ipvlan\nmac = 02:00:00:00:00:01", "key 'mac': an ipvlan interface has the hardware" },
+	{ PRIVATE "interface = eth0\nlink = interface\nmac = 02:00:00:00:00:01", "key 'mac': an interface that is handed over stays" },
+	{ PRIVATE "interface = eth0\nlink = interface\nmtu = 1500", "key 'mtu': an interface that is handed over stays as it is" },
+	{ PRIVATE "interface = eth0\nmtu = 100", "is no packet size: expected 576 to 65535 bytes" },
+	{ PRIVATE "interface = eth0\naddress = 2001:db8::1/64\nmtu = 1279", "f:5: key 'mtu': IPv6 needs at least 1280" },
 	{ "[server]\npeer = sales", "is this server itself" },
 	{ "[server]\npeer = a\npeer = a", "f:3: key 'peer': 'a' is doubled" },
 	{ "[server]\npeer = a/b", "is no peer" },
@@ -660,4 +689,40 @@ TEST(conf_table_is_in_order)
 			n += conf_keys[j].section == i;
 		CHECK(n >= 1 && n <= 24);
 	}
+}
+
+/* A private stack: what it is read into, and the hardware address that follows from the root volume. */
+TEST(conf_private_stack)
+{
+	static const char text[] = PRIVATE "interface = eth0\nlink = macvlan\nmtu = 9000\n[volume root]\nsize = 1G\n"
+				   "uuid = 01234567-89ab-cdef-0123-456789abcdef\n";
+	struct conf c, again;
+	struct strbuf out = { 0 };
+	uint8_t mac[6], other[6];
+	struct err e = { 0 };
+
+	CHECK_INT(conf_parse(text, strlen(text), "f", "sales", &c, &e), 0);
+	CHECK_INT(c.stack, CONF_STACK_PRIVATE);
+	CHECK_STR(c.interface, "eth0");
+	CHECK_INT(c.link, CONF_LINK_MACVLAN);
+	CHECK_INT(c.mtu, 9000);
+	CHECK_INT(c.vlan, 0);
+	conf_mac(&c, mac);
+	CHECK_INT(mac[0], 2);
+	conf_print(&c, &out);
+	CHECK_INT(conf_parse(strbuf_str(&out), out.len, "f", "renamed", &again, &e), 0);
+	conf_mac(&again, other);
+	CHECK(memcmp(mac, other, sizeof(mac)) == 0);
+	CHECK(conf_same_network(&c, &again));
+	again.vlan = 5;
+	CHECK(!conf_same_network(&c, &again));
+	again.volumes[0].uuid[0] = '1';
+	conf_mac(&again, other);
+	CHECK(memcmp(mac, other, sizeof(mac)) != 0);
+	again.mac = xstrdup("02:00:5e:10:00:01");
+	conf_mac(&again, other);
+	CHECK(memcmp(other, "\x02\x00\x5e\x10\x00\x01", sizeof(other)) == 0);
+	conf_free(&c);
+	conf_free(&again);
+	strbuf_free(&out);
 }

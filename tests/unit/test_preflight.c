@@ -236,6 +236,7 @@ TEST(preflight_names_who_takes_a_port)
 
 	CHECK_INT(conf_read(psv_conf_path(&psv, "a", path), "a", &conf, &e), 0);
 	conf.stack = CONF_STACK_PRIVATE;
+	conf.interface = xstrdup("lo"); /* of all that a test is sure to have */
 	CHECK_INT(preflight(&psv, "a", &conf, &opts, NULL, &e), 0);
 	conf_free(&conf);
 }

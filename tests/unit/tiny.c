@@ -16,6 +16,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
+#include "lib/netns.h"
 #include "lib/process.h"
 #include "psv/root.h"
 #include "test.h"
@@ -139,13 +140,14 @@ int tiny_cgroup(struct tiny *t)
 
 void tiny_start(struct tiny *t, uint64_t bounding)
 {
-	_cleanup_close_ int cgroup_fd = -1;
+	_cleanup_close_ int cgroup_fd = -1, net_fd = netns_new(NULL);
 	struct err err = { 0 };
 	struct root root;
 	struct inside_spawn s = { .hostname = "tiny", .domainname = "", .root = &root, .bounding = bounding,
-				  .nofile = 1024, .new_net = true };
+				  .nofile = 1024, .net_fd = &net_fd };
 	int r;
 
+	CHECK(net_fd >= 0);
 	tiny_root(&root);
 	s.cgroup_fd = cgroup_fd = tiny_cgroup(t);
 	r = inside_spawn(&s, &t->pid, &err);

@@ -51,6 +51,7 @@ _vnas_argument() {
 _vnas_value() {
 	case $2 in
 	*PATH* | *DEVICE*) _vnas_files ;;
+	INTERFACE) _vnas_answer < <(awk -F '[: ]+' 'NR > 2 { print $1 == "" ? $2 : $1 }' /proc/net/dev) ;;
 	NAME) [[ $1 != --template ]] || _vnas_word TEMPLATE '' ;;
 	*[A-Z]*) ;;
 	*'|'*) _vnas_answer <<<"${2//|/$'\n'}" ;;

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An interface of the Psv's that a Vsv has for itself.  Its namespace is pinned before it goes there, so that it can be taken
+ * back from there whatever became of the processes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/if_link.h>
+#include <linux/magic.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/netlink.h"
+#include "lib/netns.h"
+#include "psv/link.h"
+
+static void pin_path(const struct psv *psv, const char *name, char buf[PATH_MAX])
+{
+	(void)str_format(buf, PATH_MAX, "%s/%s/net", psv->run, name);
+}
+
+/* pin_open: the pinned namespace; -ENOENT: there is none. */
+static int pin_open(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct statfs fs;
+
+	if (fd < 0 || fstatfs(fd, &fs) < 0)
+		return -errno;
+	return fs.f_type == NSFS_MAGIC ? steal_fd(&fd) : -ENOENT;
+}
+
+static int pin(const char *path, int net_fd, struct err *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char source[64];
+
+	(void)str_format(source, sizeof(source), "/proc/self/fd/%d", net_fd);
+	if (fd < 0 || mount(source, path, NULL, MS_BIND, NULL) < 0)
+		return err_set(err, -errno, "cannot pin the network namespace at %s: %m", path);
+	return 0;
+}
+
+static int unpin(const char *path, struct err *err)
+{
+	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+		return err_set(err, -errno, "cannot unmount %s: %m", path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_set(err, -errno, "cannot remove %s: %m", path);
+	return 0;
+}
+
+/* move: to the namespace `to`, where it gets that name; by the namespace that the caller is in. */
+static int move(uint32_t ifindex, int to, const char *name, struct err *err)
+{
+	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
+	struct ifinfomsg *ifi;
+	struct netlink_msg m;
+	int r = netlink_open(NETLINK_ROUTE, &nl, err);
+
+	if (r < 0)
+		return r;
+	ifi = netlink_begin(&m, RTM_NEWLINK, 0, sizeof(*ifi));
+	ifi->ifi_index = (int)ifindex;
+	mnl_attr_put_u32(&m.h, IFLA_NET_NS_FD, (uint32_t)to);
+	mnl_attr_put_strz(&m.h, IFLA_IFNAME, name);
+	return netlink_talk(&nl, &m.h, NULL, NULL, err);
+}
+
+int link_hand_over(const struct psv *psv, const char *name, const struct link_info *parent, int net_fd, struct err *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	pin_path(psv, name, path);
+	r = pin(path, net_fd, err);
+	if (r == 0)
+		r = move(parent->ifindex, net_fd, LINK_INSIDE, err);
+	if (r == -EINVAL || r == -EOPNOTSUPP)
+		return err_wrap(err, r, "interface %s cannot be handed over", parent->name);
+	return r < 0 ? err_wrap(err, r, "cannot hand interface %s over", parent->name) : 0;
+}
+
+/* bring_home: from the namespace that the caller visits. */
+static int bring_home(int home, const char *interface, struct err *err)
+{
+	struct link_info l;
+	int r = link_get(LINK_INSIDE, &l, err);
+
+	if (r == -ENODEV) { /* it never came, or is back */
+		err_clear(err);
+		return 1;
+	}
+	if (r < 0)
+		return r;
+	r = move(l.ifindex, home, interface, err);
+	if (r != -EEXIST)
+		return r;
+	/* Somebody took its name meanwhile. */
+	err_clear(err);
+	return move(l.ifindex, home, "vnas%d", err);
+}
+
+int link_take_back(const struct psv *psv, const char *name, const char *interface, bool was_up, struct err *err)
+{
+	_cleanup_close_ int pinned = -1;
+	struct link_info l;
+	char path[PATH_MAX];
+	int r = 0;
+
+	pin_path(psv, name, path);
+	pinned = pin_open(path);
+	if (pinned >= 0 && *interface) {
+		struct netns_visit visit _cleanup_netns_ = NETNS_HOME;
+
+		r = netns_enter(pinned, &visit, err);
+		if (r == 0)
+			r = bring_home(visit.home, interface, err);
+	}
+	if (r < 0)
+		return err_wrap(err, r, "cannot take interface %s back", interface);
+	if (was_up && *interface && link_get(interface, &l, NULL) == 0 && !l.up && link_set_up(l.ifindex, err) < 0)
+		return err_wrap(err, -EIO, "interface %s is back, but cannot be set up", interface);
+	return unpin(path, err);
+}
