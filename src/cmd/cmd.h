@@ -115,6 +115,7 @@ int cmd_directory_set(struct call *c, struct err *err);
 int cmd_directory_show(struct call *c, struct err *err);
 int cmd_directory_test(struct call *c, struct err *err);
 int cmd_directory_join(struct call *c, struct err *err);
+int cmd_verify(struct call *c, struct err *err);
 int cmd_group_add(struct call *c, struct err *err);
 int cmd_group_remove(struct call *c, struct err *err);
 int cmd_group_list(struct call *c, struct err *err);

@@ -183,6 +183,11 @@ static const struct cmd_option directory_test_options[] = {
 	{ 0 }
 };
 
+static const struct cmd_option verify_options[] = {
+	{ "dry-run", NULL, "list the probes, try nothing" },
+	{ 0 }
+};
+
 static const struct cmd_option template_options[] = {
 	{ 0 }
 };
@@ -240,6 +245,8 @@ const struct cmd cmd_table[] = {
 	  cmd_repair },
 	{ "destroy", NULL, "NAME [--purge]", "forget it; --purge deletes its data", destroy_options,
 	  CMD_NAME | CMD_ANY_NAME, 0, 0, cmd_destroy },
+	{ "verify", NULL, "[NAME…]", "prove that they are separated: try everything from inside", verify_options, CMD_JSON, 0, ~0U,
+	  cmd_verify },
 	{ "template", "build", "", "make a template of the packages as they are", template_options, CMD_JSON, 0, 0,
 	  cmd_template_build },
 	{ "template", "list", "", "the templates", NULL, CMD_JSON, 0, 0, cmd_template_list },

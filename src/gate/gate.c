@@ -94,7 +94,7 @@ static int check_id(uint32_t id, struct err *err)
 
 /* --- the kernel's form of an assignment --- */
 
-static struct gate_addr to_key(const struct ipaddr *a)
+struct gate_addr gate_key(const struct ipaddr *a)
 {
 	struct gate_addr k = { { 0, 0, htonl(0xffff), 0 } };
 
@@ -107,7 +107,7 @@ static struct gate_addr to_key(const struct ipaddr *a)
 
 static struct gate_net to_net(const struct ipaddr *a, uint8_t prefix)
 {
-	struct gate_net n = { .addr = to_key(a) };
+	struct gate_net n = { .addr = gate_key(a) };
 	unsigned bits = prefix + (a->family == AF_INET ? 96u : 0u);
 
 	for (unsigned i = 0; i < 4; i++) {
@@ -452,7 +452,7 @@ int gate_refusals(const char *bpf_dir, uint32_t id, uint64_t ret[GATE_KINDS], st
 /* --- attaching --- */
 
 /* The number of a cgroup, by which its storage is found: kernfs gives it as the file handle, cgroup2(7). */
-static int cgroup_number(int cgroup_fd, uint64_t *ret, struct err *err)
+int gate_cgroup_number(int cgroup_fd, uint64_t *ret, struct err *err)
 {
 	union {
 		struct file_handle h;
@@ -526,7 +526,7 @@ int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err
 
 	r = check_id(id, err);
 	if (r == 0)
-		r = cgroup_number(cgroup_fd, &number, err);
+		r = gate_cgroup_number(cgroup_fd, &number, err);
 	if (r == 0)
 		r = identity = open_map(bpf_dir, "identity", err);
 	if (r >= 0)

@@ -70,6 +70,19 @@ enum gate_kind { GATE_BIND, GATE_CONNECT, GATE_SEND, GATE_SOCKET, GATE_DEVICE, G
 extern const char *const gate_kind_names[GATE_KINDS];
 int gate_refusals(const char *bpf_dir, uint32_t id, uint64_t ret[GATE_KINDS], struct err *err);
 
+/* gate_look: what really stands there, for who must not take the word of the others. */
+struct gate_look {
+	const char *missing;     /* the first program that is not attached to the cgroup; NULL: all are */
+	const char *other_build; /* the first that is not the one of this build, as it is pinned; NULL: all are */
+	uint32_t id;             /* the number that the cgroup's gate serves; 0: none */
+	bool link_pinned;        /* the link of gate_lookup, for this network namespace */
+	bool link_attached;      /* and its program is among those that the kernel asks there */
+	bool assigned;           /* there is an assignment for that number */
+};
+int gate_look(const char *bpf_dir, int cgroup_fd, struct gate_look *ret, struct err *err);
+/* gate_address_owner: whose an address is, as the programs see it; 0: nobody's. */
+int gate_address_owner(const char *bpf_dir, const struct ipaddr *a, uint32_t *ret_id, struct err *err);
+
 /* gate_unload: takes the pins away and unmounts bpf_dir; only when no Vsv runs (uninstallation, tests). */
 int gate_unload(const char *bpf_dir, struct err *err);
 

@@ -107,7 +107,7 @@ static int netns_number(uint32_t *ret, struct err *err)
 	return 0;
 }
 
-static void link_path(const char *bpf_dir, uint32_t netns, char buf[GATE_PATH_MAX])
+void gate_link_path(const char *bpf_dir, uint32_t netns, char buf[GATE_PATH_MAX])
 {
 	(void)str_format(buf, GATE_PATH_MAX, "%s/lookup-%u-%u", bpf_dir, GATE_LAYOUT, netns);
 }
@@ -119,7 +119,7 @@ static int open_link(const char *bpf_dir, uint32_t netns)
 	struct bpf_link_info info = { 0 };
 	char path[GATE_PATH_MAX];
 
-	link_path(bpf_dir, netns, path);
+	gate_link_path(bpf_dir, netns, path);
 	fd = gate_obj_get(path);
 	if (fd < 0)
 		return fd;
@@ -280,7 +280,7 @@ static int put_lookup(const char *bpf_dir, int prog, uint32_t netns, struct err 
 	link = bpf_link_create(prog, ns, BPF_SK_LOOKUP, NULL);
 	if (link < 0)
 		return err_set(err, -errno, "cannot attach sk_lookup to the network namespace: %m");
-	link_path(bpf_dir, netns, path);
+	gate_link_path(bpf_dir, netns, path);
 	if (bpf_obj_pin(link, path) < 0)
 		return err_set(err, -errno, "cannot pin %s: %m", path);
 	return 0;

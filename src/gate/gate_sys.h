@@ -24,7 +24,16 @@ extern const size_t gate_n_programs;
 enum { GATE_PATH_MAX = 4096 };
 int gate_map_path(const char *bpf_dir, const char *map, char buf[GATE_PATH_MAX]);
 int gate_program_path(const char *bpf_dir, const char *program, char buf[GATE_PATH_MAX]);
+/* gate_link_path: of the link that holds gate_lookup on that network namespace. */
+void gate_link_path(const char *bpf_dir, uint32_t netns, char buf[GATE_PATH_MAX]);
 uint64_t gate_build(void);
+
+/* gate_cgroup_number: what the kernel calls an open folder of the v2 hierarchy. */
+struct err;
+int gate_cgroup_number(int cgroup_fd, uint64_t *ret, struct err *err);
+/* gate_key: an address as the tables have it. */
+struct ipaddr;
+struct gate_addr gate_key(const struct ipaddr *a);
 
 static inline int gate_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 {

@@ -101,6 +101,7 @@ void conf_free(struct conf *c)
 	free(c->dns);
 	strlist_free(&c->search);
 	strlist_free(&c->peers);
+	strlist_free(&c->denies);
 	free(c->template_name);
 	free(c->nfs.domain);
 	free(c->volumes);

@@ -23,6 +23,7 @@ struct err;
 #define CONF_MAX_VOLUMES 33 /* the root volume and 32 more */
 #define CONF_MAX_SERVICES 16
 #define CONF_MAX_PACKAGES_BYTES 480 /* names of all packages of a Vsv's services together */
+#define CONF_MAX_DENIES 16  /* networks of `deny` */
 #define CONF_MAX_LIST 1024  /* shares of a Vsv, clients and names of a share, pools */
 
 /* The language: sections, and the keys of each. */
@@ -201,6 +202,7 @@ struct conf {
 	size_t n_dns;
 	struct strlist search;
 	struct strlist peers;        /* names of Vsv, or "psv", that may be reached */
+	struct strlist denies;       /* networks or addresses that may not */
 	char *template_name;         /* pinned template, or NULL: the newest */
 	struct conf_limits limits;
 	struct conf_volume *volumes; /* [0] is "root", always there */

@@ -63,7 +63,7 @@ extern const struct conf_type conf_type_address, conf_type_alias, conf_type_bool
 	conf_type_gateway, conf_type_hostname, conf_type_idmap, conf_type_idmap_range, conf_type_interface, conf_type_ldap_uri,
 	conf_type_link, conf_type_log, conf_type_mac, conf_type_mtu, conf_type_vlan,
 	conf_type_memory, conf_type_mount, conf_type_netbios, conf_type_nis_domain, conf_type_nis_server, conf_type_param_server,
-	conf_type_param_share, conf_type_path, conf_type_peer, conf_type_pool, conf_type_pool_path, conf_type_pool_type,
+	conf_type_param_share, conf_type_deny, conf_type_path, conf_type_peer, conf_type_pool, conf_type_pool_path, conf_type_pool_type,
 	conf_type_protocols, conf_type_psv_file, conf_type_realm, conf_type_samba_accounts, conf_type_size,
 	conf_type_stack, conf_type_syslog, conf_type_tasks, conf_type_template, conf_type_timezone, conf_type_user, conf_type_uuid, conf_type_workgroup;
 extern const struct conf_type conf_type_capabilities, conf_type_command, conf_type_package, conf_type_prepare,

@@ -68,6 +68,8 @@ const struct conf_key conf_keys[] = {
 	SERVER("search", conf_type_domain, search, .repeat = true, .help = "A domain in which short names are looked up."),
 	SERVER("peer", conf_type_peer, peers, .repeat = true,
 	       .help = "Another virtual file server that it may connect to, or psv for the physical server."),
+	SERVER("deny", conf_type_deny, denies, .repeat = true,
+	       .help = "A network or address that it may not connect or send to."),
 	SERVER("discovery", conf_type_bool, discovery, .fallback = "no",
 	       .help = "Whether it may use its networks' broadcast addresses and the discovery groups."),
 	SERVER("autostart", conf_type_bool, autostart, .fallback = "yes",

@@ -279,7 +279,8 @@ const struct conf_type conf_type_domain = {
 	.what = "domain", .expected = "a domain of the DNS, one a line", .parse = parse_domain, .print = conf_print_list,
 };
 
-static int parse_client(struct conf_value *v, void *target)
+/* add_network: an address, or a network without host bits. */
+static int add_network(struct conf_value *v, void *target, size_t max)
 {
 	char text[IPADDR_STR_MAX + 8], addr[IPADDR_STR_MAX];
 	struct ipaddr a, network;
@@ -288,7 +289,7 @@ static int parse_client(struct conf_value *v, void *target)
 	if (!strchr(v->text, '/')) {
 		if (ipaddr_parse(v->text, &a) < 0)
 			return -EINVAL;
-		return add_name(v, target, ipaddr_str(&a, addr), CONF_MAX_LIST);
+		return add_name(v, target, ipaddr_str(&a, addr), max);
 	}
 	if (ipaddr_parse_prefix(v->text, &a, &prefix) < 0)
 		return -EINVAL;
@@ -296,11 +297,26 @@ static int parse_client(struct conf_value *v, void *target)
 	(void)str_format(text, sizeof(text), "%s/%u", ipaddr_str(&network, addr), prefix);
 	if (!ipaddr_equal(&a, &network))
 		return why(v, "is no network, its host bits are set: expected %s", text);
-	return add_name(v, target, text, CONF_MAX_LIST);
+	return add_name(v, target, text, max);
+}
+
+static int parse_client(struct conf_value *v, void *target)
+{
+	return add_network(v, target, CONF_MAX_LIST);
 }
 
 const struct conf_type conf_type_client = {
 	.what = "client", .expected = "an address or a network, as in 192.0.2.0/24, one a line", .parse = parse_client,
+	.print = conf_print_list,
+};
+
+static int parse_deny(struct conf_value *v, void *target)
+{
+	return add_network(v, target, CONF_MAX_DENIES);
+}
+
+const struct conf_type conf_type_deny = {
+	.what = "network", .expected = "an address or a network, as in 192.0.2.0/24, one a line", .parse = parse_deny,
 	.print = conf_print_list,
 };
 

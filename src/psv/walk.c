@@ -70,6 +70,25 @@ void walk_remove_device(struct walk *w, const char *volume)
 			w->st.volumes[i--] = w->st.volumes[--w->st.n_volumes];
 }
 
+/* add_denies: the configuration has made sure that each is an address or a network. */
+static int add_denies(const struct conf *conf, struct gate_config *ret, struct err *err)
+{
+	_Static_assert((int)CONF_MAX_DENIES == (int)GATE_MAX_DENIES, "deny");
+	for (size_t i = 0; i < conf->denies.n; i++) {
+		struct ipaddr a;
+		uint8_t prefix;
+
+		if (ipaddr_parse_prefix(conf->denies.v[i], &a, &prefix) < 0) {
+			if (ipaddr_parse(conf->denies.v[i], &a) < 0)
+				return err_set(err, -EINVAL, "deny: '%s' is no network", conf->denies.v[i]);
+			prefix = (uint8_t)(ipaddr_len(&a) * 8);
+		}
+		ret->denies[ret->n_denies].net = a;
+		ret->denies[ret->n_denies++].prefix = prefix;
+	}
+	return 0;
+}
+
 int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err)
 {
 	*ret = (struct gate_config){ .id = w->st.id, .discovery = w->conf.discovery,
@@ -99,7 +118,7 @@ int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *
 		if (psv_id_get(w->psv, w->conf.peers.v[i], &id, NULL) == 0)
 			ret->peers[ret->n_peers++] = id;
 	}
-	return 0;
+	return add_denies(&w->conf, ret, err);
 }
 
 int running_conf_write(const struct psv *psv, const char *name, const char *text, struct err *err)

@@ -18,8 +18,8 @@
 
 #define BIT(cap) (1ULL << (cap))
 
-const uint64_t confine_own_capabilities =
-	BIT(CAP_KILL) | BIT(CAP_CHOWN) | BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_SETPCAP);
+_Static_assert(CONFINE_OWN_CAPABILITIES ==
+		       (BIT(CAP_KILL) | BIT(CAP_CHOWN) | BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_SETPCAP)), "PID 1's own");
 
 static int set_bounding(uint64_t keep)
 {
@@ -146,11 +146,11 @@ int confine_init(uint64_t bounding, uint32_t nofile, const struct seccomp_pass *
 	if (r < 0)
 		return r;
 	*ret_step = "cut the bounding set";
-	r = set_bounding(bounding | confine_own_capabilities);
+	r = set_bounding(bounding | CONFINE_OWN_CAPABILITIES);
 	if (r < 0)
 		return r;
 	*ret_step = "drop capabilities";
-	r = set_capabilities(bounding | confine_own_capabilities, false);
+	r = set_capabilities(bounding | CONFINE_OWN_CAPABILITIES, false);
 	if (r < 0)
 		return r;
 	*ret_step = "load the seccomp filter";

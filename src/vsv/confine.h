@@ -7,8 +7,8 @@
 
 struct seccomp_pass;
 
-/* What PID 1 itself needs to run others, beside what it may hand on: KILL, CHOWN, SETUID, SETGID, SETPCAP. */
-extern const uint64_t confine_own_capabilities;
+/* What PID 1 itself needs to run others, beside what it may hand on: CHOWN, KILL, SETGID, SETUID, SETPCAP. */
+#define CONFINE_OWN_CAPABILITIES (UINT64_C(1) << 0 | UINT64_C(1) << 5 | UINT64_C(1) << 6 | UINT64_C(1) << 7 | UINT64_C(1) << 8)
 
 /* confine_init: for PID 1, before anything of the tenant's runs: limits, no_new_privs, Landlock scopes (Linux 6.12 and
  * later), bounding set, capabilities, seccomp.  nofile: of its children; its own limit of open files is higher.

@@ -178,7 +178,7 @@ static bool is_sealed(int fd)
 static void child_sealed(const struct proto_exec_sealed *m, int program, int conn) __attribute__((noreturn));
 static void child_sealed(const struct proto_exec_sealed *m, int program, int conn)
 {
-	const uint64_t rights = m->capabilities & (init_bounding | confine_own_capabilities);
+	const uint64_t rights = m->capabilities & (init_bounding | CONFINE_OWN_CAPABILITIES);
 	const char *const args[] = { m->name, NULL }, *const env[] = { NULL };
 	const char *step;
 	int r;

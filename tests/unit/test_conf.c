@@ -30,6 +30,8 @@ static const char whole[] =
 	"search    = sales.example\n"
 	"peer      = psv\n"
 	"peer      = other\n"
+	"deny      = 10.0.0.0/8\n"
+	"deny      = 2001:db8:5::1\n"
 	"discovery = yes\n"
 	"autostart = no\n"
 	"template  = 0123abcd\n"
@@ -172,6 +174,7 @@ static void check_whole(const struct conf *c)
 	CHECK_INT(c->n_dns, 1);
 	CHECK_INT(c->search.n, 1);
 	CHECK(strlist_has(&c->peers, "psv") && strlist_has(&c->peers, "other"));
+	CHECK(c->denies.n == 2 && strlist_has(&c->denies, "10.0.0.0/8") && strlist_has(&c->denies, "2001:db8:5::1"));
 	CHECK(c->discovery && !c->autostart && c->smb_enabled);
 	CHECK_STR(c->template_name, "0123abcd");
 	CHECK(c->limits.memory_bytes == UINT64_C(2) << 30);
@@ -360,6 +363,8 @@ static const struct {
 	{ "[server]\npeer = sales", "is this server itself" },
 	{ "[server]\npeer = a\npeer = a", "f:3: key 'peer': 'a' is doubled" },
 	{ "[server]\npeer = a/b", "is no peer" },
+	{ "[server]\ndeny = 10.0.0.1/8", "is no network, its host bits are set: expected 10.0.0.0/8" },
+	{ "[server]\ndeny = somewhere", "expected an address or a network" },
 	{ "[server]\ndiscovery = maybe", "is no yes or no: expected yes or no" },
 	{ "[server]\ntemplate = xyz", "is no name of a template" },
 	{ "[server]\nsearch = a b", "is no domain" },
