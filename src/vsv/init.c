@@ -271,7 +271,7 @@ static void loop(void)
 	(void)sigemptyset(&none);
 	for (;;) {
 		bool more = reap();
-		int64_t next = service_tick(clock_ms());
+		int64_t next = service_tick(clock_ms()), say = log_refused_tick(clock_ms());
 		size_t n;
 
 		if (stopping)
@@ -279,6 +279,8 @@ static void loop(void)
 		if (stopping && (service_all_ended() || clock_ms() >= deadline_ms))
 			finish();
 		answer_waiting();
+		if (say >= 0 && (next < 0 || say < next))
+			next = say;
 		n = fill_poll(p);
 		if (ppoll(p, n, wait_time(more ? clock_ms() : next, &ts), &none) >= 0)
 			serve(p, n);

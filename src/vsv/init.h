@@ -31,6 +31,8 @@ void log_event(const char *name, const char *word, const char *detail);
  * these have not been fetched, or when they come too fast; that PID 1 answers must not depend on it. */
 bool log_refused_wanted(void);
 void log_refused(const struct proto_refused *what);
+/* log_refused_tick: says how many were not noted, once their flood is over.  The time of the next thing, or -1. */
+int64_t log_refused_tick(int64_t now_ms);
 void log_begin(enum proto_kind kind, struct ring_cursor *c);
 void log_ack(enum proto_kind kind, uint64_t seq);
 bool log_pending(enum proto_kind kind, const struct ring_cursor *c);

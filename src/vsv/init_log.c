@@ -111,12 +111,13 @@ void log_event(const char *name, const char *word, const char *detail)
  * out what became of the services, and come no faster than somebody can read. */
 enum {
 	REFUSED_HEAD = offsetof(struct proto_refused, unnoted), REFUSED_REST = sizeof(struct proto_refused) - REFUSED_HEAD,
-	REFUSED_WAITING_MAX = 24, REFUSED_PAUSE_MS = 500,
+	REFUSED_WAITING_MAX = 24, REFUSED_PAUSE_MS = 500, REFUSED_SAY_MS = 1000,
 };
 static struct {
 	unsigned waiting; /* not fetched */
 	uint64_t unnoted;
 	int64_t due_ms;   /* when as many may come at once again */
+	int64_t say_ms;   /* when those are told of that have no record */
 } refused;
 
 bool log_refused_wanted(void)
@@ -128,7 +129,18 @@ bool log_refused_wanted(void)
 		return true;
 	}
 	refused.unnoted++;
+	refused.say_ms = now + REFUSED_SAY_MS;
 	return false;
+}
+
+int64_t log_refused_tick(int64_t now_ms)
+{
+	if (!refused.unnoted || refused.waiting >= REFUSED_WAITING_MAX)
+		return -1;
+	if (refused.say_ms > now_ms)
+		return refused.say_ms;
+	log_refused(&(struct proto_refused){ .call = PROTO_NO_CALL });
+	return -1;
 }
 
 void log_refused(const struct proto_refused *what)

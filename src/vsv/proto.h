@@ -210,6 +210,7 @@ struct proto_syslog {
 };
 
 /* A system call that the filter refused; counted together with PROTO_EVENT.  Those of a flood have no record. */
+enum { PROTO_NO_CALL = 0x7fffffff };
 struct proto_refused {
 	struct proto_header h;
 	uint64_t seq;
@@ -217,7 +218,7 @@ struct proto_refused {
 	uint64_t unnoted; /* so many before this one have no record */
 	uint32_t pid;     /* in the Vsv's numbers; 0: unknown */
 	uint32_t uid;
-	uint32_t call;    /* its number */
+	uint32_t call;    /* its number; PROTO_NO_CALL: there is none, only `unnoted` */
 	uint32_t error;   /* the answer, an errno */
 	uint64_t args[6];
 	char process[16]; /* its name, of any bytes; ends with a NUL if it is shorter */

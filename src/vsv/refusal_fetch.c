@@ -120,8 +120,10 @@ void refusals_add(struct refusal_log *l, const struct proto_refused *m)
 	struct refusal r;
 
 	put_unnoted(&b, REFUSAL_CALL, m->unnoted);
-	refusal_of_call(m, &r);
-	put(&b, &r);
+	if (m->call != PROTO_NO_CALL) {
+		refusal_of_call(m, &r);
+		put(&b, &r);
+	}
 	(void)finish(&b);
 }
 
