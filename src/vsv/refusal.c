@@ -364,7 +364,7 @@ void refusal_line(struct text *t, const char *server, const struct refusal *r)
 	member_word(t, "event", "refused");
 	member_word(t, "detail", words);
 	member_word(t, "kind", refusal_kinds[r->kind]);
-	member_number(t, "count", r->count);
+	member_number(t, "count", r->count > INT64_MAX ? INT64_MAX : r->count); /* what readers of JSON take */
 	if (!r->unnoted) {
 		if (r->kind == REFUSAL_CALL)
 			members_of_call(t, r);

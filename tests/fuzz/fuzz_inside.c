@@ -139,7 +139,9 @@ static void ring(const uint8_t *data, size_t len)
 {
 	union {
 		struct proto_record record;
-		char bytes[sizeof(struct proto_record) + PROTO_TEXT_MAX];
+		struct proto_refused refused;
+		union log_head head;
+		char bytes[sizeof(union log_head) + PROTO_TEXT_MAX];
 	} out;
 	struct ring_cursor cursor;
 	struct ring *r = &rings[PROTO_EVENT];
@@ -151,6 +153,10 @@ static void ring(const uint8_t *data, size_t len)
 	for (size_t i = 0; i + 1 < len; i += 2) {
 		size_t n = data[i + 1] * 4u, got;
 
+		if (data[i] & 16) {
+			log_refused(&(struct proto_refused){ .call = data[i + 1], .error = 1 });
+			continue;
+		}
 		if (data[i] & 1) {
 			memset(text, (int)(n & 0xff), sizeof(text));
 			log_add(PROTO_EVENT, data[i] & 2 ? "a-longer-name" : "a", text, n);
@@ -159,6 +165,11 @@ static void ring(const uint8_t *data, size_t len)
 		got = log_next(PROTO_EVENT, &cursor, &out, sizeof(out));
 		if (!got)
 			continue;
+		if (proto_check(&out, got) == PROTO_REFUSED) {
+			require(out.refused.seq > last && out.refused.error == 1);
+			last = out.refused.seq;
+			continue;
+		}
 		require(proto_check(&out, got) == PROTO_RECORD && out.record.seq > last);
 		last = out.record.seq;
 		for (size_t j = 0; j < out.record.text_len; j++)
