@@ -11,6 +11,7 @@
 
 struct lists {
 	struct strlist clients, read, write;
+	struct strbuf sec;
 };
 
 static void lists_free(struct lists *l)
@@ -18,6 +19,7 @@ static void lists_free(struct lists *l)
 	strlist_free(&l->clients);
 	strlist_free(&l->read);
 	strlist_free(&l->write);
+	strbuf_free(&l->sec);
 }
 
 /* flag: 1 with --YES, 0 with --NO, -1 with neither. */
@@ -35,6 +37,17 @@ static const struct strlist *list(const struct call *c, const char *option, stru
 {
 	call_options(c, option, l);
 	return l->n ? l : NULL;
+}
+
+/* sec: one word a time on the command line, all in one line of the file. */
+static const char *sec(const struct call *c, struct lists *l)
+{
+	_cleanup_strlist_ struct strlist words = { 0 };
+
+	call_options(c, "sec", &words);
+	for (size_t i = 0; i < words.n; i++)
+		strbuf_addf(&l->sec, "%s%s", i ? " " : "", words.v[i]);
+	return words.n ? strbuf_str(&l->sec) : NULL;
 }
 
 static int take_edit(const struct call *c, struct share_edit *e, struct lists *l, struct err *err)
@@ -58,6 +71,10 @@ static int take_edit(const struct call *c, struct share_edit *e, struct lists *l
 		e->smb = call_flag(c, "smb");
 		e->nfs = call_flag(c, "nfs");
 	}
+	e->squash = call_option(c, "squash");
+	e->anonymous_uid = call_option(c, "anonymous-uid");
+	e->anonymous_gid = call_option(c, "anonymous-gid");
+	e->sec = sec(c, l);
 	e->clients = list(c, "client", &l->clients);
 	e->read = list(c, "read", &l->read);
 	e->write = list(c, "write", &l->write);
@@ -95,7 +112,7 @@ int cmd_share_list(struct call *c, struct err *err)
 	static const struct column columns[] = {
 		{ "name", "SHARE", COL_TEXT },          { "path", "PATH", COL_TEXT },   { "protocols", "BY", COL_LIST },
 		{ "read_only", "READ ONLY", COL_BOOL }, { "guest", "GUEST", COL_BOOL }, { "audit", "AUDIT", COL_BOOL },
-		{ "recycle", "RECYCLE", COL_BOOL }, { "clients", "CLIENTS", COL_LIST },
+		{ "recycle", "RECYCLE", COL_BOOL }, { "squash", "SQUASH", COL_TEXT }, { "clients", "CLIENTS", COL_LIST },
 		{ "read", "READ", COL_LIST },           { "write", "WRITE", COL_LIST }, { "comment", "COMMENT", COL_TEXT },
 	};
 	json_t *shares = NULL;

@@ -122,6 +122,10 @@ static const struct cmd_option share_options[] = {
 	{ "no-audit", NULL, "takes --audit back" },
 	{ "recycle", NULL, "what is deleted by SMB goes to the folder .recycle" },
 	{ "no-recycle", NULL, "takes --recycle back" },
+	{ "squash", "root|all|none", "NFS: whose users of a client are nobody in particular" },
+	{ "anonymous-uid", "N", "NFS: the user of those" },
+	{ "anonymous-gid", "N", "NFS: the group of those" },
+	{ "sec", "FLAVOUR", "NFS: how clients show who they are: sys, krb5, krb5i, krb5p (repeatable)" },
 	{ "comment", "TEXT", "shown to clients" },
 	{ 0 }
 };

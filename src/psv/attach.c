@@ -17,6 +17,7 @@
 #include "lib/err.h"
 #include "lib/process.h"
 #include "lib/sys.h"
+#include "psv/root-parts.h"
 #include "psv/walk.h"
 
 enum { RESOLVE_STRICT = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
@@ -41,6 +42,7 @@ int open_inside(pid_t init_pid, const char *path)
 struct attach_job {
 	const char *target; /* absolute, inside */
 	int mount_fd;       /* -1: take away */
+	int umount_flags;
 };
 
 static int attach_in_child(const struct attach_job *job)
@@ -57,7 +59,7 @@ static int attach_in_child(const struct attach_job *job)
 		return -errno;
 	path = slash ? slash + 1 : path;
 	if (job->mount_fd < 0) {
-		if (fchdir(dir) < 0 || umount2(path, UMOUNT_NOFOLLOW) < 0)
+		if (fchdir(dir) < 0 || umount2(path, UMOUNT_NOFOLLOW | job->umount_flags) < 0)
 			return errno == EINVAL || errno == ENOENT ? 0 : -errno;
 		return 0;
 	}
@@ -132,19 +134,52 @@ static int detach_one(struct walk *w, const struct conf_volume *cv, struct err *
 	return volume_wait_gone(w->psv, w->name, cv, 10 * 1000, err);
 }
 
+/* Those of the data volumes that there are now; whoever looks into the former ones goes on with them. */
+static int renew_nodes(struct walk *w, struct err *err)
+{
+	struct attach_job old = { .target = "/dev/volumes", .mount_fd = -1, .umount_flags = MNT_DETACH };
+	struct attach_job new = { .target = old.target };
+	_cleanup_free_ struct root_node *nodes = xcalloc(w->st.n_volumes, sizeof(*nodes));
+	_cleanup_close_ int fd = -1;
+	size_t n = 0;
+	int r;
+
+	for (size_t i = 0; i < w->st.n_volumes; i++)
+		if (strcmp(w->st.volumes[i].name, "root") != 0)
+			nodes[n++] = (struct root_node){ w->st.volumes[i].name, w->st.volumes[i].rdev };
+	fd = root_volume_nodes(nodes, n, err);
+	if (fd < 0)
+		return fd;
+	new.mount_fd = fd;
+	r = in_mount_namespace(&w->st, &old);
+	if (r == 0)
+		r = in_mount_namespace(&w->st, &new);
+	if (r == 0)
+		return 0;
+	(void)err_set(err, r, "cannot show its volumes to the NFS service: %m");
+	return r == -EROFS ? err_hint(err, r, "restart the server: it was started by an older vnas") : r;
+}
+
 int attach_changed_volumes(struct walk *w, const struct conf *old, struct err *err)
 {
-	for (size_t i = 0; i < old->n_volumes; i++) {
-		int r = conf_volume_find(&w->conf, old->volumes[i].name) ? 0 : detach_one(w, &old->volumes[i], err);
+	bool changed = conf_serves_nfs(&w->conf) && !conf_serves_nfs(old);
+	int r;
 
+	for (size_t i = 0; i < old->n_volumes; i++) {
+		if (conf_volume_find(&w->conf, old->volumes[i].name))
+			continue;
+		changed = true;
+		r = detach_one(w, &old->volumes[i], err);
 		if (r < 0)
 			return r;
 	}
 	for (size_t i = 0; i < w->conf.n_volumes; i++) {
-		int r = conf_volume_find(old, w->conf.volumes[i].name) ? 0 : attach_one(w, &w->conf.volumes[i], err);
-
+		if (conf_volume_find(old, w->conf.volumes[i].name))
+			continue;
+		changed = true;
+		r = attach_one(w, &w->conf.volumes[i], err);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return changed && conf_serves_nfs(&w->conf) ? renew_nodes(w, err) : 0;
 }

@@ -19,6 +19,7 @@
 #include "psv/lifecycle.h"
 #include "psv/link.h"
 #include "psv/net.h"
+#include "psv/nfs_inside.h"
 #include "psv/preflight.h"
 #include "psv/running.h"
 #include "psv/samba_policy.h"
@@ -82,6 +83,15 @@ static bool directory_differs(const struct conf_directory *a, const struct conf_
 	       a->idmap_rid != b->idmap_rid || a->idmap.low != b->idmap.low || a->idmap.high != b->idmap.high;
 }
 
+static bool nfs_differs(const struct conf *a, const struct conf *b)
+{
+	const struct conf_nfs *x = &a->nfs, *y = &b->nfs;
+
+	return x->versions != y->versions || x->lease_s != y->lease_s || x->grace_s != y->grace_s ||
+	       x->numeric_owners != y->numeric_owners || x->mountd_port != y->mountd_port || x->lockd_port != y->lockd_port ||
+	       x->statd_port != y->statd_port || !same(conf_nfs_domain(a), conf_nfs_domain(b));
+}
+
 static void find_restarts(const struct reload *l)
 {
 	const struct conf *a = &l->old, *b = &l->w.conf;
@@ -101,6 +111,7 @@ static void find_restarts(const struct reload *l)
 	need_restart(l, !same(a->template_name, b->template_name), "[server] template");
 	need_restart(l, a->limits.files != b->limits.files, "[limits] files");
 	need_restart(l, a->smb_enabled != b->smb_enabled, "[smb] enabled");
+	need_restart(l, conf_serves_nfs(a) && conf_serves_nfs(b) && nfs_differs(a, b), "[nfs]");
 	need_restart(l, directory_differs(&a->directory, &b->directory), "[directory]");
 	for (size_t i = 0; i < b->n_volumes; i++) {
 		const struct conf_volume *was = conf_volume_find(a, b->volumes[i].name);
@@ -215,7 +226,9 @@ static int reload_services(struct reload *l, struct err *err)
 			return err_wrap(err, r, "service %s", services[i]->name);
 	}
 	host.conn = conn;
-	return service_change(&host, &l->old, &w->conf, l->opts->ret_restart, err);
+	if (!conf_serves_nfs(&l->old))
+		r = nfs_prepare(&w->conf, &ref, err);
+	return r < 0 ? r : service_change(&host, &l->old, &w->conf, l->opts->ret_restart, err);
 }
 
 static const struct ipaddr *first_of(const struct conf *c, int family)
@@ -293,6 +306,9 @@ static int reload_all(struct reload *l, struct err *err)
 
 		r = fd < 0 ? fd : close(fd);
 	}
+	/* Ganesha does not export a folder that is not there yet. */
+	if (r == 0)
+		reload_folders(l);
 	if (r == 0)
 		r = reload_services(l, err);
 	if (r == 0 && w->conf.smb_enabled && l->old.smb_enabled)
@@ -301,8 +317,6 @@ static int reload_all(struct reload *l, struct err *err)
 		r = remove_addresses(l, err);
 	if (r == 0 && w->st.link.kind == CONF_LINK_AUTO && first_went(l))
 		r = restart_services(l, err);
-	if (r == 0)
-		reload_folders(l);
 	return r < 0 ? r : running_conf_write(w->psv, w->name, w->conf_text, err);
 }
 

@@ -166,6 +166,20 @@ const struct conf_type conf_type_nfs_domain = {
 	.what = "domain", .expected = "a domain of the DNS", .parse = parse_nfs_domain, .print = conf_print_string,
 };
 
+const char *conf_squash_name(enum conf_squash s)
+{
+	return squash_names[s];
+}
+
+const char *conf_sec_name(unsigned bit)
+{
+	const struct word *w = flavours;
+
+	while (w->text && w->bits != bit)
+		w++;
+	return w->text;
+}
+
 /* What follows from them. */
 
 bool conf_share_takes(const struct conf_share *s, const char *key)

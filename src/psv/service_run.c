@@ -151,6 +151,17 @@ static bool same_program(const struct conf_service *a, const struct conf_service
 
 static int end_old(const struct service_host *h, const struct conf *from, const struct conf *to, struct err *err)
 {
+	size_t rows = 0;
+
+	while (services[rows])
+		rows++;
+	for (size_t i = rows; i > 0; i--) {
+		const struct service *s = services[i - 1];
+		int r = s->comes_and_goes && s->wanted(from) && !s->wanted(to) ? inside_service_remove(h->conn, s->name, err) : 0;
+
+		if (r < 0)
+			return err_wrap(err, r, "service %s", s->name);
+	}
 	for (size_t i = from->n_services; i > 0; i--) {
 		const struct conf_service *old = &from->services[i - 1], *new = conf_service_find(to, old->name);
 		int r = new && same_program(old, new) ? 0 : inside_service_remove(h->conn, old->name, err);
@@ -165,7 +176,9 @@ static bool is_new(const struct conf *from, const struct service *s)
 {
 	const struct conf_service *old = s->configured ? conf_service_find(from, s->name) : NULL;
 
-	return s->configured && (!old || !same_program(old, s->configured));
+	if (!s->configured)
+		return s->comes_and_goes && !s->wanted(from);
+	return !old || !same_program(old, s->configured);
 }
 
 /* begin_new: positive: the running template does not have it. */
@@ -179,7 +192,7 @@ static int begin_new(const struct service_host *h, const struct conf *from, cons
 	if (r == -EEXIST)
 		return 0; /* it was never ended */
 	if (r != -ENOENT)
-		return r < 0 ? r : service_await(h, to, s, err);
+		return r;
 	service_packages(from, &had);
 	service_packages(to, &has);
 	same_packages = had.n == has.n;
@@ -195,11 +208,13 @@ static int apply(const struct service_host *h, const struct conf *from, const st
 		 struct strlist *ret_restart, struct err *err)
 {
 	_cleanup_service_set_ struct service_set set = { 0 };
+	_cleanup_free_ bool *waits = NULL;
 	int r = end_old(h, from, to, err);
 
 	if (r < 0)
 		return r;
 	service_set_of(services, to, &set);
+	waits = xcalloc(set.n, sizeof(*waits));
 	for (size_t i = 0; i < set.n; i++) {
 		if (!is_new(from, set.v[i]))
 			continue;
@@ -208,6 +223,13 @@ static int apply(const struct service_host *h, const struct conf *from, const st
 			return err_wrap(err, r, "service %s", set.v[i]->name);
 		if (r > 0 && ret_restart)
 			strlist_addf(ret_restart, "[service %s] package", set.v[i]->name);
+		waits[i] = r == 0;
+	}
+	/* Some answer only when others do. */
+	for (size_t i = 0; i < set.n; i++) {
+		r = waits[i] ? service_await(h, to, set.v[i], err) : 0;
+		if (r < 0)
+			return err_wrap(err, r, "service %s", set.v[i]->name);
 	}
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "psv/change.h"
 #include "psv/conf.h"
 #include "psv/inside_run.h"
+#include "psv/nfs_inside.h"
 #include "psv/psv.h"
 #include "psv/share_folder.h"
 #include "psv/share_homes.h"
@@ -90,6 +91,32 @@ static int set_protocols(char **text, const char *section, const struct share_ed
 	return set(text, section, "protocols", smb && nfs ? "smb nfs" : nfs ? "nfs" : NULL, err);
 }
 
+/* set_nfs: who has handles of its files knows it by its number, so that is written down. */
+static int set_nfs(char **text, const char *section, const struct share_edit *e, const struct conf *conf,
+		   const struct conf_share *old, struct err *err)
+{
+	const struct {
+		const char *key, *value;
+	} keys[] = {
+		{ "squash", e->squash }, { "sec", e->sec }, { "anonymous uid", e->anonymous_uid }, { "anonymous gid", e->anonymous_gid },
+	};
+	bool nfs = e->nfs >= 0 ? e->nfs : old && old->nfs;
+	char id[16];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(keys) / sizeof(*keys); i++) {
+		if (keys[i].value && !nfs)
+			return err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "'%s' is about NFS, by which the share is not served: expected --nfs too",
+					keys[i].key);
+		if (keys[i].value)
+			r = set(text, section, keys[i].key, keys[i].value, err);
+	}
+	if (r < 0 || !nfs || (old && old->export_id))
+		return r;
+	(void)str_format(id, sizeof(id), "%u", old && old->nfs ? conf_export_id(old) : conf_export_id_free(conf, e->name));
+	return set(text, section, "export id", id, err);
+}
+
 static char *default_path(const struct conf *conf, const char *name)
 {
 	return xasprintf("%s/%s", conf->n_volumes > 1 ? conf->volumes[1].mount : "/srv", name);
@@ -105,6 +132,8 @@ char *share_edit_text(const char *text, const struct conf *conf, const struct sh
 
 	if (r == 0)
 		r = set_protocols(&t, section, e, old, err);
+	if (r == 0)
+		r = set_nfs(&t, section, e, conf, old, err);
 	if (r == 0)
 		r = set_bool(&t, section, "read only", e->read_only, err);
 	if (r == 0)
@@ -152,6 +181,10 @@ static int make_folder(const struct change *c, const struct conf *conf, const st
 		return share_homes_make(conf, &ref, NULL, err);
 	if (r == 0)
 		r = share_folder_check(&ref, s, err);
+	if (r == 0 && s->nfs)
+		r = share_folder_stays(&ref, s->path, err);
+	if (r == 0)
+		r = nfs_check_keys(s, &ref, err);
 	if (r == 0)
 		r = share_folder_make(&ref, s, old, err);
 	if (r == FOLDER_KEPT)
@@ -161,9 +194,9 @@ static int make_folder(const struct change *c, const struct conf *conf, const st
 	return r < 0 ? r : 0;
 }
 
-static bool rights_change(const struct share_edit *e)
+static bool folder_concerned(const struct share_edit *e)
 {
-	return e->path || e->read || e->write || e->guest >= 0 || e->read_only >= 0;
+	return e->path || e->read || e->write || e->guest >= 0 || e->read_only >= 0 || e->nfs > 0 || e->sec;
 }
 
 /* prepare: what must be so before the new text becomes the configuration. */
@@ -175,7 +208,7 @@ static int prepare(const struct change *c, const char *new_text, const struct co
 
 	if (r == 0)
 		r = samba_conf_text(&conf, &smb_conf, err);
-	if (r == 0 && (c->add || rights_change(c->edit)))
+	if (r == 0 && (c->add || folder_concerned(c->edit)))
 		r = make_folder(c, &conf, old, err);
 	conf_free(&conf);
 	return r;
@@ -299,6 +332,16 @@ static json_t *strings(const struct strlist *l)
 	return a;
 }
 
+static json_t *sec_json(unsigned sec)
+{
+	json_t *a = json_array();
+
+	for (unsigned bit = 1; bit <= sec; bit <<= 1)
+		if (sec & bit)
+			(void)json_array_append_new(a, json_string(conf_sec_name(bit)));
+	return a;
+}
+
 static json_t *share_json(const struct conf_share *s)
 {
 	json_t *o = json_object(), *protocols = json_array();
@@ -318,6 +361,9 @@ static json_t *share_json(const struct conf_share *s)
 	(void)json_object_set_new(o, "clients", strings(&s->clients));
 	(void)json_object_set_new(o, "read", strings(&s->read));
 	(void)json_object_set_new(o, "write", strings(&s->write));
+	(void)json_object_set_new(o, "squash", s->nfs ? json_string(conf_squash_name(s->squash)) : json_null());
+	(void)json_object_set_new(o, "sec", s->nfs ? sec_json(s->sec) : json_null());
+	(void)json_object_set_new(o, "export_id", s->nfs ? json_integer(conf_export_id(s)) : json_null());
 	return o;
 }
 
@@ -380,6 +426,21 @@ static int find_missing(const struct conf *conf, const struct inside_ref *ref, s
 	return 0;
 }
 
+/* find_astray: NFS serves what lies where it says; somebody inside can put a link there at any time. */
+static void find_astray(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line))
+{
+	for (size_t i = 0; i < conf->n_shares; i++) {
+		const struct conf_share *s = &conf->shares[i];
+		struct err why = { 0 };
+
+		if (s->nfs && (share_folder_stays(ref, s->path, &why) < 0 || nfs_check_keys(s, ref, &why) < 0) && notice) {
+			_cleanup_free_ char *line = xasprintf("share %s: by NFS it is not served: %s", s->name, why.text);
+
+			notice(line);
+		}
+	}
+}
+
 static void make_missing(const struct inside_ref *ref, const struct conf_share *s, void (*notice)(const char *line))
 {
 	struct err why = { 0 };
@@ -424,6 +485,7 @@ void share_folders(const struct conf *conf, const struct inside_ref *ref, void (
 	for (size_t i = 0; i < conf->n_shares; i++)
 		if (has_bin(&conf->shares[i]))
 			make_bin(ref, &conf->shares[i], &missing, notice);
+	find_astray(conf, ref, notice);
 	err_clear(&why);
 	if (share_homes_make(conf, ref, NULL, &why) < 0 && notice)
 		notice(why.text);

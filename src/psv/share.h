@@ -20,6 +20,7 @@ struct share_edit {
 	int smb, nfs;                  /* -1: as it is; of a new one: SMB */
 	int read_only, guest, audit, recycle; /* -1: as it is; of a new one: no */
 	const char *comment;           /* NULL: as it is; "": none */
+	const char *squash, *sec, *anonymous_uid, *anonymous_gid; /* as the configuration has them; NULL: as they are */
 	const struct strlist *clients; /* NULL: as it is; else the new list, where one "" alone is an empty one */
 	const struct strlist *read;
 	const struct strlist *write;
@@ -36,7 +37,8 @@ int share_set(const struct psv *psv, const char *server, const struct share_edit
 int share_remove(const struct psv *psv, const char *server, const char *name, void (*notice)(const char *line),
 		 struct err *err);
 
-/* share_list: an array of {"name","path","protocols","read_only","guest","audit","recycle","comment","clients","read","write"}; whether it
+/* share_list: an array of {"name","path","protocols","read_only","guest","audit","recycle","comment","clients","read","write",
+ * "squash","sec","export_id"}, of which the last three are null for a share without NFS; whether it
  * runs or not. */
 int share_list(const struct psv *psv, const char *server, json_t **ret, struct err *err);
 

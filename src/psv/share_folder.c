@@ -30,6 +30,22 @@ static void add_names(struct strbuf *acl, const struct strlist *names, const str
 	}
 }
 
+int share_folder_stays(const struct inside_ref *ref, const char *path, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf real = { 0 };
+	int r = inside_run(ref, (const char *const[]){ "realpath", "--canonicalize-missing", "--", path, NULL }, NULL, &real, err);
+
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return err_set(err, -ENOTDIR, "the path %s leads nowhere", path);
+	while (real.len && real.buf[real.len - 1] == '\n')
+		real.buf[--real.len] = '\0';
+	if (strcmp(strbuf_str(&real), path) == 0)
+		return 0;
+	return err_set(err, -ENOTDIR, "a symbolic link leads from %s elsewhere, maybe off its volume", path);
+}
+
 static const char *rights_of_others(const struct conf_share *s)
 {
 	bool lists = s->read.n > 0 || s->write.n > 0;

@@ -18,6 +18,9 @@ int share_folder_check(const struct inside_ref *ref, const struct conf_share *s,
  * itself, and whom it names no more loses them (FOLDER_GRANTED). */
 int share_folder_make(const struct inside_ref *ref, const struct conf_share *s, const struct conf_share *old,
 		      struct err *err);
+/* share_folder_stays: the path of a share is its real one, as far as it is there: no link on it leads elsewhere.  -ENOTDIR
+ * with words. */
+int share_folder_stays(const struct inside_ref *ref, const char *path, struct err *err);
 /* share_folder_acl: the entries for setfacl(1), each for the folder and as its default. */
 void share_folder_acl(const struct conf_share *s, struct strbuf *ret);
 

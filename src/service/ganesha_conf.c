@@ -138,19 +138,13 @@ static void add_krb5(struct strbuf *sb, const struct conf *conf)
 
 static void add_sec(struct strbuf *sb, unsigned sec)
 {
-	static const struct {
-		unsigned bit;
-		const char *name;
-	} flavours[] = {
-		{ CONF_SEC_SYS, "sys" }, { CONF_SEC_KRB5, "krb5" }, { CONF_SEC_KRB5I, "krb5i" }, { CONF_SEC_KRB5P, "krb5p" },
-	};
 	const char *comma = "";
 
 	strbuf_addstr(sb, "\tSecType = ");
-	for (size_t i = 0; i < sizeof(flavours) / sizeof(*flavours); i++) {
-		if (!(sec & flavours[i].bit))
+	for (unsigned bit = CONF_SEC_SYS; bit <= CONF_SEC_KRB5P; bit <<= 1) {
+		if (!(sec & bit))
 			continue;
-		strbuf_addf(sb, "%s%s", comma, flavours[i].name);
+		strbuf_addf(sb, "%s%s", comma, conf_sec_name(bit));
 		comma = ", ";
 	}
 	strbuf_addstr(sb, ";\n");
@@ -223,6 +217,8 @@ int ganesha_conf_text(const struct conf *conf, bool graceless, struct strbuf *re
 
 	strbuf_addf(&sb, "# Made by vnas from the configuration of %s: changes belong there (vnas edit %s).\n\n", conf->name,
 		    conf->name);
+	/* Clients that go away, and the bus that is not there, are nothing to tell. */
+	strbuf_addstr(&sb, "LOG {\n\tCOMPONENTS {\n\t\tTIRPC = CRIT;\n\t\tDBUS = FATAL;\n\t}\n}\n\n");
 	add_core(&sb, conf);
 	r = add_v4(&sb, conf, graceless, err);
 	add_krb5(&sb, conf);
