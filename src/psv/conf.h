@@ -64,6 +64,8 @@ extern const size_t conf_n_keys;
 /* conf_key_expected: what its value looks like, in words. */
 const char *conf_key_expected(const struct conf_key *k);
 
+/* How clients find it. */
+enum conf_discovery { CONF_DISCOVERY_NETBIOS = 1, CONF_DISCOVERY_WSD = 2, CONF_DISCOVERY_MDNS = 4, CONF_DISCOVERY_ALL = 7 };
 enum conf_stack { CONF_STACK_SHARED, CONF_STACK_PRIVATE };
 /* The kind of a private stack's interface; AUTO: link_kind() decides by what conf.interface is. */
 enum conf_link { CONF_LINK_AUTO, CONF_LINK_MACVLAN, CONF_LINK_IPVLAN, CONF_LINK_VETH, CONF_LINK_VLAN, CONF_LINK_INTERFACE };
@@ -193,7 +195,7 @@ struct conf {
 	uint32_t vlan, mtu;          /* …; 0: none, that of interface */
 	char *mac;                   /* …; NULL: conf_mac() makes one */
 	bool autostart;              /* default yes */
-	bool discovery;              /* broadcast and discovery groups allowed; default no */
+	unsigned discovery;          /* enum conf_discovery: whose broadcast addresses and groups are allowed; default none */
 	struct conf_address *addresses;
 	size_t n_addresses;
 	struct ipaddr *gateways;     /* at most one a family */

@@ -59,7 +59,7 @@ struct conf_type {
 };
 
 extern const struct conf_type conf_type_address, conf_type_alias, conf_type_bool, conf_type_client, conf_type_comment,
-	conf_type_device, conf_type_directory, conf_type_dn, conf_type_dns, conf_type_domain, conf_type_files, conf_type_fs,
+	conf_type_device, conf_type_directory, conf_type_discovery, conf_type_dn, conf_type_dns, conf_type_domain, conf_type_files, conf_type_fs,
 	conf_type_gateway, conf_type_hostname, conf_type_idmap, conf_type_idmap_range, conf_type_interface, conf_type_ldap_uri,
 	conf_type_link, conf_type_log, conf_type_mac, conf_type_mtu, conf_type_vlan,
 	conf_type_memory, conf_type_mount, conf_type_netbios, conf_type_nis_domain, conf_type_nis_server, conf_type_param_server,

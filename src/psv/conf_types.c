@@ -260,6 +260,55 @@ const struct conf_type conf_type_protocols = {
 	.print = print_protocols,
 };
 
+static const char *const discovery_words[] = { "netbios", "wsd", "mdns" };
+
+static int parse_discovery(struct conf_value *v, void *target)
+{
+	_cleanup_strlist_ struct strlist words = { 0 };
+	unsigned found = 0;
+	bool all;
+
+	if (parse_bool(v->text, &all) == 0) {
+		*(unsigned *)target = all ? CONF_DISCOVERY_ALL : 0;
+		return 0;
+	}
+	strlist_split(&words, v->text, " \t");
+	for (size_t i = 0; i < words.n; i++) {
+		unsigned one = 0;
+
+		for (unsigned w = 0; w < sizeof(discovery_words) / sizeof(*discovery_words); w++)
+			if (strcmp(words.v[i], discovery_words[w]) == 0)
+				one = 1u << w;
+		if (!one || found & one)
+			return -EINVAL;
+		found |= one;
+	}
+	if (!found)
+		return -EINVAL;
+	*(unsigned *)target = found;
+	return 0;
+}
+
+static void print_discovery(struct strbuf *out, const char *key, const void *target)
+{
+	unsigned v = *(const unsigned *)target;
+
+	if (v == 0 || v == CONF_DISCOVERY_ALL) {
+		strbuf_addf(out, "%s = %s\n", key, v ? "yes" : "no");
+		return;
+	}
+	strbuf_addf(out, "%s =", key);
+	for (unsigned w = 0; w < sizeof(discovery_words) / sizeof(*discovery_words); w++)
+		if (v & 1u << w)
+			strbuf_addf(out, " %s", discovery_words[w]);
+	strbuf_addstr(out, "\n");
+}
+
+const struct conf_type conf_type_discovery = {
+	.what = "way of discovery", .expected = "yes, no, or some of netbios, wsd and mdns", .parse = parse_discovery,
+	.print = print_discovery,
+};
+
 /* Names. */
 
 static int parse_hostname(struct conf_value *v, void *target)

@@ -175,13 +175,30 @@ static const char *hint_for(const struct net_listener *l)
 	return "let it listen on the machine's own address only, or stop it";
 }
 
-static bool needs_port(const struct preflight_run *run, uint8_t protocol, uint16_t port)
+/* is_shared: whoever stands on that UDP port shares it (SO_REUSEADDR), as the daemons of mDNS do.  Tried where no datagram comes. */
+static bool is_shared(uint16_t port, uint8_t family)
 {
+	_cleanup_close_ int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int one = 1;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
+		return false;
+	if (family == AF_INET)
+		return bind(fd, (const struct sockaddr *)&four, sizeof(four)) == 0;
+	return bind(fd, (const struct sockaddr *)&six, sizeof(six)) == 0;
+}
+
+static bool needs_port(const struct preflight_run *run, const struct net_listener *l)
+{
+	bool udp = l->protocol == IPPROTO_UDP;
+
 	for (const struct service *const *s = run->services; *s; s++) {
-		const uint16_t *p = protocol == IPPROTO_TCP ? (*s)->ports : (*s)->udp_ports;
+		const uint16_t *p = udp ? (*s)->udp_ports : (*s)->ports;
 
 		for (; p && *p; p++)
-			if (*p == port)
+			if (*p == l->port && !(udp && (*s)->udp_reuse && is_shared(l->port, l->family)))
 				return true;
 	}
 	return false;
@@ -193,7 +210,7 @@ static bool concerns(const struct preflight_run *run, const struct net_listener 
 {
 	const struct conf *conf = run->conf;
 
-	if (!needs_port(run, l->protocol, l->port))
+	if (!needs_port(run, l))
 		return false;
 	if (!l->wildcard)
 		return true;

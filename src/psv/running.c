@@ -183,7 +183,18 @@ static json_t *last_exit_json(int status)
 	return json_sprintf("status %d", WEXITSTATUS(status));
 }
 
-static json_t *services_json(const struct state *st, json_t *degraded)
+/* add_ill: what runs, but does not do its work. */
+static void add_ill(const struct conf *conf, const struct inside_status *s, json_t *degraded)
+{
+	const struct service *row = service_find(s->name);
+	char why[160];
+
+	if (s->state == INSIDE_RUNNING && row && row->ill && conf->n_addresses && row->wanted(conf) &&
+	    row->ill(conf, &conf->addresses[0].addr, why, sizeof(why)))
+		json_array_append_new(degraded, json_sprintf("service %s: %s", s->name, why));
+}
+
+static json_t *services_json(const struct conf *conf, const struct state *st, json_t *degraded)
 {
 	static const char *const words[] = { [INSIDE_RUNNING] = "running", [INSIDE_WAITING] = "waiting",
 					     [INSIDE_STOPPED] = "stopped" };
@@ -206,6 +217,7 @@ static json_t *services_json(const struct state *st, json_t *degraded)
 						     (int)list[i].restarts, "last_exit", last_exit_json(list[i].last_exit)));
 		if (list[i].state != INSIDE_RUNNING)
 			json_array_append_new(degraded, json_sprintf("service %s is %s", list[i].name, words[list[i].state]));
+		add_ill(conf, &list[i], degraded);
 	}
 	return ret;
 }
@@ -357,7 +369,7 @@ int status_full(const struct psv *psv, const char *name, json_t **ret, struct er
 	if (running) {
 		json_object_set_new(o, "init_pid", json_integer(st.init_pid));
 		json_object_set_new(o, "generation", json_integer((json_int_t)st.generation));
-		json_object_set_new(o, "services", services_json(&st, degraded));
+		json_object_set_new(o, "services", services_json(&conf, &st, degraded));
 		add_usage(psv, name, &conf, o, warnings);
 		add_refusals(psv, st.id, o);
 		add_template(psv, &conf, &st, o, warnings);

@@ -192,7 +192,7 @@ static int publish(int dir, int build, const char *name, json_t *meta, struct er
 	return write_meta(dir, name, meta, err);
 }
 
-static int make_tree(const struct dpkg *d, int build, const char *init_path, struct err *err)
+static int make_tree(const struct dpkg *d, int build, struct err *err)
 {
 	_cleanup_strlist_ struct strlist files = { 0 };
 	_cleanup_close_ int usr = -1;
@@ -206,7 +206,14 @@ static int make_tree(const struct dpkg *d, int build, const char *init_path, str
 	if (usr < 0)
 		return err_set(err, usr, "cannot open the folder to build in: %s", strerror(-usr));
 	r = stage_files(usr, &files, err);
-	return r < 0 ? r : stage_init(usr, init_path, err);
+	for (size_t i = 0; r == 0 && template_programs[i]; i++) {
+		char path[PATH_MAX];
+
+		r = template_program_path(template_programs[i], path, sizeof(path), err);
+		if (r == 0)
+			r = stage_program(usr, template_programs[i], path, err);
+	}
+	return r;
 }
 
 /* In a folder of its own, which the caller removes. */
@@ -215,7 +222,7 @@ static int build_in(const struct psv *psv, int dir, const struct strlist *extra,
 {
 	_cleanup_close_ int build = dir_open(dir, folder);
 	struct template t = { 0 };
-	char path[PATH_MAX], init[PATH_MAX], after[NAME_DIGITS + 1];
+	char path[PATH_MAX], after[NAME_DIGITS + 1];
 	struct dpkg d = { 0 };
 	json_t *meta = NULL;
 	mode_t mask;
@@ -224,19 +231,17 @@ static int build_in(const struct psv *psv, int dir, const struct strlist *extra,
 	if (build < 0 || !str_format(path, sizeof(path), "%s/templates/%s", psv->lib, folder))
 		return err_set(err, build < 0 ? build : -ENAMETOOLONG, "cannot open the folder to build in");
 	mask = umask(022);
-	r = template_init_path(init, sizeof(init), err);
-	if (r == 0)
-		r = dpkg_read(&d, err);
+	r = dpkg_read(&d, err);
 	if (r == 0)
 		r = template_choose(&d, extra, err);
 	if (r == 0 && !template_extra_str(extra, t.extra))
 		r = err_set(err, -ENAMETOOLONG, "the names of all packages together are too long");
 	if (r == 0)
-		r = template_fingerprint(&d, init, t.source, err);
+		r = template_fingerprint(&d, t.source, err);
 	if (r == 0 && progress)
 		progress("copying programs and libraries");
 	if (r == 0)
-		r = make_tree(&d, build, init, err);
+		r = make_tree(&d, build, err);
 	if (r == 0)
 		r = make_linker_cache(build, path, err);
 	if (r == 0 && progress)

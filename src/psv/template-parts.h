@@ -16,7 +16,7 @@ struct psv;
 
 /* The recipe, template-recipe.c.  A change of what it selects or of how the image is written must count up
  * RECIPE_VERSION, or machines keep the template that they have. */
-enum { RECIPE_VERSION = 3 };
+enum { RECIPE_VERSION = 4 };
 /* recipe_packages: what a Vsv's administrator needs and what the services need; optional ones only if installed. */
 struct recipe_package {
 	const char *name;
@@ -65,8 +65,8 @@ int dpkg_wait(int timeout_ms, void (*progress)(const char *line), struct err *er
 
 /* The staged tree, template-stage.c: copies the files below dst_fd, an empty folder that becomes /usr. */
 int stage_files(int dst_fd, const struct strlist *files, struct err *err);
-/* stage_init: our own PID 1 as lib/vnas/vnas-init. */
-int stage_init(int dst_fd, const char *init_path, struct err *err);
+/* stage_program: one of template_programs, which lies at that path, into lib/vnas. */
+int stage_program(int dst_fd, const char *name, const char *path, struct err *err);
 /* folder_list: opens a folder for readdir(3).  0 or -errno. */
 int folder_list(int dirfd, const char *path, DIR **ret);
 /* path_below_usr: the part of an absolute path below /usr, also where /usr is merged (/bin/x); NULL: elsewhere. */
@@ -89,12 +89,12 @@ void template_prune(const struct psv *psv, int dir, void (*progress)(const char 
 int template_choose(struct dpkg *d, const struct strlist *extra, struct err *err);
 /* template_extra_str: as it is written into a description.  false: too long. */
 bool template_extra_str(const struct strlist *extra, char buf[TEMPLATE_EXTRA_MAX]);
-int template_fingerprint(const struct dpkg *d, const char *init_path, char ret[TEMPLATE_NAME_DIGITS + 1],
-			 struct err *err);
+int template_fingerprint(const struct dpkg *d, char ret[TEMPLATE_NAME_DIGITS + 1], struct err *err);
 int template_sha256(const char *path, char ret[TEMPLATE_NAME_DIGITS + 1], struct err *err);
 
-/* template_init_path: where vnas-init of this installation lies. */
-int template_init_path(char *buf, size_t size, struct err *err);
+/* Our own programs that run inside, NULL-terminated; template_program_path: where this installation has one. */
+extern const char *const template_programs[];
+int template_program_path(const char *name, char *buf, size_t size, struct err *err);
 
 /* template_in_use: a mount or a command holds its loop device. */
 bool template_in_use(const struct psv *psv, const char *name);

@@ -329,16 +329,19 @@ static int check_static(int fd, const char *path, struct err *err)
 	return 0;
 }
 
-int stage_init(int dst_fd, const char *init_path, struct err *err)
+int stage_program(int dst_fd, const char *name, const char *path, struct err *err)
 {
-	_cleanup_close_ int in = open(init_path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int in = open(path, O_RDONLY | O_CLOEXEC);
+	char inside[NAME_MAX + 16];
 	struct stat st;
 	int r;
 
 	if (in < 0)
-		return err_set(err, -errno, "cannot open %s: %m", init_path);
+		return err_set(err, -errno, "cannot open %s: %m", path);
 	if (fstat(in, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
-		return err_set(err, -ENOEXEC, "%s is not a program", init_path);
-	r = check_static(in, init_path, err);
-	return r < 0 ? r : copy_file(in, dst_fd, "lib/vnas/vnas-init", err);
+		return err_set(err, -ENOEXEC, "%s is not a program", path);
+	r = check_static(in, path, err);
+	if (r == 0 && !str_format(inside, sizeof(inside), "lib/vnas/%s", name))
+		r = -ENAMETOOLONG;
+	return r < 0 ? r : copy_file(in, dst_fd, inside, err);
 }

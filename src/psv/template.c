@@ -91,14 +91,16 @@ int template_choose(struct dpkg *d, const struct strlist *extra, struct err *err
 	return choose_extra(d, extra, err);
 }
 
-int template_init_path(char *buf, size_t size, struct err *err)
+const char *const template_programs[] = { "vnas-init", "vnas-discover", NULL };
+
+int template_program_path(const char *name, char *buf, size_t size, struct err *err)
 {
 	const char *dir = VNAS_LIBEXECDIR, *given = getenv("VNAS_PREFIX") ? getenv("VNAS_LIBEXEC") : NULL;
 
 	if (given && *given)
 		dir = given;
-	if (!str_format(buf, size, "%s/vnas-init", dir))
-		return err_set(err, -ENAMETOOLONG, "the path of vnas-init is too long");
+	if (!str_format(buf, size, "%s/%s", dir, name))
+		return err_set(err, -ENAMETOOLONG, "the path of %s is too long", name);
 	if (access(buf, R_OK) < 0) {
 		(void)err_set(err, -errno, "cannot find %s: %m", buf);
 		return err_hint(err, -ENOENT, "install vnas wholly");
@@ -135,15 +137,21 @@ int template_sha256(const char *path, char ret[NAME_DIGITS + 1], struct err *err
 	return r < 0 ? r : take_digits(&out, ret, err);
 }
 
-int template_fingerprint(const struct dpkg *d, const char *init_path, char ret[NAME_DIGITS + 1], struct err *err)
+int template_fingerprint(const struct dpkg *d, char ret[NAME_DIGITS + 1], struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf text = { 0 };
-	char init[NAME_DIGITS + 1];
-	int r = template_sha256(init_path, init, err);
 
-	if (r < 0)
-		return r;
-	strbuf_addf(&text, "recipe=%d\nvnas-init=%s\n", RECIPE_VERSION, init);
+	strbuf_addf(&text, "recipe=%d\n", RECIPE_VERSION);
+	for (size_t i = 0; template_programs[i]; i++) {
+		char path[PATH_MAX], digits[NAME_DIGITS + 1];
+		int r = template_program_path(template_programs[i], path, sizeof(path), err);
+
+		if (r == 0)
+			r = template_sha256(path, digits, err);
+		if (r < 0)
+			return r;
+		strbuf_addf(&text, "%s=%s\n", template_programs[i], digits);
+	}
 	for (size_t i = 0; i < d->n; i++)
 		if (d->packages[i].chosen)
 			strbuf_addf(&text, "%s=%s\n", d->packages[i].name, d->packages[i].version);
@@ -162,11 +170,18 @@ static void add_stat(struct strbuf *key, const char *path)
 		    st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 }
 
-static void source_key(const char *init_path, const struct strlist *extra, struct strbuf *ret)
+static int source_key(const struct strlist *extra, struct strbuf *ret, struct err *err)
 {
 	strbuf_addf(ret, "%d", RECIPE_VERSION);
 	add_stat(ret, DPKG_ADMIN "/status");
-	add_stat(ret, init_path);
+	for (size_t i = 0; template_programs[i]; i++) {
+		char path[PATH_MAX];
+		int r = template_program_path(template_programs[i], path, sizeof(path), err);
+
+		if (r < 0)
+			return r;
+		add_stat(ret, path);
+	}
 	for (const struct recipe_package *p = recipe_base; p->name; p++)
 		strbuf_addf(ret, " %s", p->name);
 	for (size_t i = 0; services[i]; i++)
@@ -175,6 +190,7 @@ static void source_key(const char *init_path, const struct strlist *extra, struc
 	for (size_t i = 0; extra && i < extra->n; i++)
 		strbuf_addf(ret, " +%s", extra->v[i]);
 	strbuf_addstr(ret, "\n");
+	return 0;
 }
 
 /* The cache has a line "DIGITS KEY" for each of the last sets of packages that were asked for. */
@@ -232,15 +248,14 @@ int template_source(const struct psv *psv, const struct strlist *extra, char ret
 	_cleanup_free_ char *cache = NULL;
 	_cleanup_close_ int dir = -1;
 	struct dpkg d;
-	char init[PATH_MAX], digits[NAME_DIGITS + 1];
-	int r = template_init_path(init, sizeof(init), err);
+	char digits[NAME_DIGITS + 1];
+	int r = source_key(extra, &key, err);
 
 	if (r < 0)
 		return r;
 	dir = template_folder(psv, err);
 	if (dir < 0)
 		return dir;
-	source_key(init, extra, &key);
 	if (file_read_at(dir, SOURCE_CACHE, TEMPLATE_META_MAX_BYTES, &cache, NULL) < 0)
 		cache = xstrdup("");
 	if (source_cached(cache, &key, ret_source))
@@ -250,7 +265,7 @@ int template_source(const struct psv *psv, const struct strlist *extra, char ret
 		return r;
 	r = template_choose(&d, extra, err);
 	if (r == 0)
-		r = template_fingerprint(&d, init, digits, err);
+		r = template_fingerprint(&d, digits, err);
 	dpkg_free(&d);
 	if (r < 0)
 		return r;

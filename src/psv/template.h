@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Templates: the read-only /usr that Vsv run.  An EROFS image made from the Psv's installed packages (dpkg's own file
  * lists, /usr only, nothing of /usr/local, no set-id bits, no device nodes) and their installed dependencies, plus our own
- * vnas-init at lib/vnas/vnas-init.  Its name is the SHA-256 of its content; it is made once and never changed.  The image
+ * vnas-init and vnas-discover in lib/vnas.  Its name is the SHA-256 of its content; it is made once and never changed.  The image
  * mounts through one loop device for all Vsv, so that its page cache is shared. */
 #pragma once
 
@@ -20,7 +20,7 @@ struct psv;
 
 struct template {
 	char name[65];     /* 64 hex digits */
-	char source[65];   /* SHA-256 of the sorted "package=version" list, of vnas-init, and of the recipe's version */
+	char source[65];   /* SHA-256 of the sorted "package=version" list, of our programs in it, and of the recipe's version */
 	char extra[TEMPLATE_EXTRA_MAX];
 	uint64_t bytes;
 	int64_t created;   /* or made the newest again; seconds since the epoch */

@@ -37,7 +37,7 @@ static const struct ipaddr *first_ipv4(const struct conf *conf)
 
 bool samba_netbios_wanted(const struct conf *conf)
 {
-	return conf->smb_enabled && conf->discovery && first_ipv4(conf);
+	return conf->smb_enabled && conf->discovery & CONF_DISCOVERY_NETBIOS && first_ipv4(conf);
 }
 
 static void argv(const struct conf *conf, struct strlist *ret)
@@ -71,6 +71,14 @@ static int ready(const struct conf *conf, const struct ipaddr *address)
 	return nbt_probe(first_ipv4(conf), READY_MS);
 }
 
+static bool ill(const struct conf *conf, const struct ipaddr *address, char *why, size_t size)
+{
+	if (ready(conf, address) == 0)
+		return false;
+	(void)str_copy(why, size, "it does not answer");
+	return true;
+}
+
 const struct service netbios_service = {
 	.name = "nmbd",
 	.packages = packages,
@@ -80,6 +88,7 @@ const struct service netbios_service = {
 	.argv = argv,
 	.generate = generate,
 	.ready = ready,
+	.ill = ill,
 	.stop_signal = SIGTERM,
 	.reload_signal = SIGHUP,
 };

@@ -7,6 +7,7 @@
 
 #include "psv/conf.h"
 #include "service/directories.h"
+#include "service/discovery.h"
 #include "service/ganesha.h"
 #include "service/samba.h"
 #include "service/tcp_probe.h"
@@ -15,7 +16,7 @@ enum { READY_MS = 1000 };
 
 const struct service *const services[] = {
 	&sssd_service, &rpcbind_service, &ypbind_service, &winbindd_service, /* before who asks for users */
-	&samba_service, &netbios_service, &statd_service, &ganesha_service,
+	&samba_service, &netbios_service, &statd_service, &ganesha_service, &wsd_service, &mdns_service,
 	NULL,
 };
 

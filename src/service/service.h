@@ -19,6 +19,7 @@ struct service {
 	bool optional;                      /* a template is made without them where they are not installed */
 	uint64_t capabilities;              /* bit mask of CAP_…: its bounding set */
 	const uint16_t *ports, *udp_ports;  /* that it listens on, each 0-terminated; NULL: none */
+	bool udp_reuse;                     /* it shares its UDP ports with whoever shares them too (SO_REUSEADDR) */
 	bool (*wanted)(const struct conf *conf);
 	/* argv: appends the argument array; an absolute path inside first. */
 	void (*argv)(const struct conf *conf, struct strlist *ret);
@@ -28,6 +29,8 @@ struct service {
 	int (*populate)(const struct conf *conf, int root_fd, struct err *err);
 	/* ready: 0: it answers at that address; -EAGAIN: not yet.  Called from the Psv, at most 1 s. */
 	int (*ready)(const struct conf *conf, const struct ipaddr *address);
+	/* ill: it runs, but does less than it should, in words.  NULL: nothing is asked.  Called as ready is. */
+	bool (*ill)(const struct conf *conf, const struct ipaddr *address, char *why, size_t size);
 	int stop_signal;                    /* SIGTERM */
 	int reload_signal;                  /* SIGHUP; 0: cannot reload */
 	bool file_handles;                  /* may call open_by_handle_at(2) */

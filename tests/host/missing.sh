@@ -48,7 +48,7 @@ vnas stop x
 without mkfs.ext4 'mkfs.ext4' volume add a more --size 16M
 without resize2fs 'resize2fs' volume grow a more --size 64M
 mkdir "$T/libexec"
-ln -s "$libexec/vnas-init" "$T/libexec/"
+ln -s "$libexec/vnas-init" "$libexec/vnas-discover" "$T/libexec/"
 check_status "without vnas-supervise: vnas start a" 1 'vnas-supervise' env VNAS_LIBEXEC="$T/libexec" "$VNAS" start a --no-probe
 check_eq "  it is undone" "$(server_json a .state)" stopped
 rm "$T/libexec/vnas-init"

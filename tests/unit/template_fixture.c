@@ -56,6 +56,7 @@ void fixture_init(const char *mark)
 	CHECK_INT(setenv("VNAS_LIBEXEC", path, 1), 0);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CHECK_INT(file_write_atomic_at(fd, "vnas-init", &program, sizeof(program), 0755), 0);
+	CHECK_INT(file_write_atomic_at(fd, "vnas-discover", &program, sizeof(program), 0755), 0);
 	(void)close(fd);
 }
 

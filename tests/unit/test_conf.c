@@ -175,7 +175,7 @@ static void check_whole(const struct conf *c)
 	CHECK_INT(c->search.n, 1);
 	CHECK(strlist_has(&c->peers, "psv") && strlist_has(&c->peers, "other"));
 	CHECK(c->denies.n == 2 && strlist_has(&c->denies, "10.0.0.0/8") && strlist_has(&c->denies, "2001:db8:5::1"));
-	CHECK(c->discovery && !c->autostart && c->smb_enabled);
+	CHECK(c->discovery == CONF_DISCOVERY_ALL && !c->autostart && c->smb_enabled);
 	CHECK_STR(c->template_name, "0123abcd");
 	CHECK(c->limits.memory_bytes == UINT64_C(2) << 30);
 	CHECK_INT(c->limits.tasks, 2000);
@@ -365,7 +365,8 @@ static const struct {
 	{ "[server]\npeer = a/b", "is no peer" },
 	{ "[server]\ndeny = 10.0.0.1/8", "is no network, its host bits are set: expected 10.0.0.0/8" },
 	{ "[server]\ndeny = somewhere", "expected an address or a network" },
-	{ "[server]\ndiscovery = maybe", "is no yes or no: expected yes or no" },
+	{ "[server]\ndiscovery = maybe", "'maybe' is no way of discovery: expected yes, no, or some of netbios, wsd and mdns" },
+	{ "[server]\ndiscovery = mdns mdns", "'mdns mdns' is no way of discovery" },
 	{ "[server]\ntemplate = xyz", "is no name of a template" },
 	{ "[server]\nsearch = a b", "is no domain" },
 	{ "[server]\nsearch = a.b\nsearch = A.B", "is doubled" },

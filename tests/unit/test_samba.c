@@ -552,7 +552,7 @@ TEST(samba_conf_of_names_and_discovery)
 	CHECK_INT(lines(&quiet, "\tdisable netbios = yes"), 1);
 	CHECK_INT(lines(&quiet, "\tsmb ports = 445"), 1);
 	CHECK(!netbios_service.wanted(&c));
-	c.discovery = true;
+	c.discovery = CONF_DISCOVERY_ALL;
 	CHECK_INT(samba_conf_text(&c, &loud, &e), 0);
 	CHECK_INT(lines(&loud, "\tdisable netbios = no"), 1);
 	CHECK_INT(lines(&loud, "\tsmb ports = 445 139"), 1);

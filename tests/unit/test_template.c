@@ -252,6 +252,7 @@ TEST(template_is_built_once_and_runs_samba)
 	check_tree(at);
 	CHECK_INT(faccessat(fd[0], "local", F_OK, 0), -1);
 	CHECK_INT(faccessat(fd[0], "lib/vnas/vnas-init", X_OK, 0), 0);
+	CHECK_INT(faccessat(fd[0], "lib/vnas/vnas-discover", X_OK, 0), 0);
 	check_programs(&psv, t.name);
 	(void)close(fd[0]);
 	(void)close(fd[1]);
