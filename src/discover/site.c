@@ -192,45 +192,52 @@ bool site_is_near(const struct site *s, const struct ipaddr *a, uint32_t ifindex
 }
 
 /* on_address: IFA_LOCAL is the address where both are there; IPv6 has IFA_ADDRESS alone. */
-static void on_address(struct site *s, const struct nlmsghdr *h)
+static void on_address(struct site *s, const char *p, size_t len)
 {
-	const struct ifaddrmsg *m = NLMSG_DATA(h);
+	struct ifaddrmsg m;
+	struct rtattr a;
 	struct ipaddr local = { 0 };
-	size_t left, len;
+	size_t want, step;
 
-	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)) || (m->ifa_family != AF_INET && m->ifa_family != AF_INET6))
+	if (len < NLMSG_ALIGN(sizeof(m)))
 		return;
-	len = m->ifa_family == AF_INET ? 4 : 16;
-	left = h->nlmsg_len - NLMSG_LENGTH(sizeof(*m));
-	for (const struct rtattr *a = IFA_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if ((a->rta_type != IFA_LOCAL && (a->rta_type != IFA_ADDRESS || local.family)) || RTA_PAYLOAD(a) != len)
+	memcpy(&m, p, sizeof(m));
+	want = m.ifa_family == AF_INET ? 4 : 16;
+	p += NLMSG_ALIGN(sizeof(m));
+	len -= NLMSG_ALIGN(sizeof(m));
+	for (; len >= sizeof(a); p += step, len -= step) {
+		memcpy(&a, p, sizeof(a));
+		if (a.rta_len < sizeof(a) || a.rta_len > len)
+			break;
+		step = RTA_ALIGN((size_t)a.rta_len) > len ? len : RTA_ALIGN((size_t)a.rta_len);
+		if ((a.rta_type != IFA_LOCAL && (a.rta_type != IFA_ADDRESS || local.family)) || a.rta_len != RTA_LENGTH(want))
 			continue;
-		local.family = m->ifa_family;
-		memcpy(local.bytes, RTA_DATA(a), len);
+		local.family = m.ifa_family;
+		memcpy(local.bytes, p + RTA_LENGTH(0), want);
 	}
-	if (local.family)
-		site_address_seen(s, &local, m->ifa_index);
+	if (m.ifa_family == AF_INET || m.ifa_family == AF_INET6)
+		site_address_seen(s, &local, m.ifa_index);
 }
 
 /* read_dump: 1: there is more to come. */
 static int read_dump(struct site *s, int fd)
 {
-	static union {
-		struct nlmsghdr align;
-		char bytes[16384];
-	} buf;
-	ssize_t n = recv(fd, &buf, sizeof(buf), 0);
-	int left = (int)n;
+	static char buf[16384];
+	ssize_t n = recv(fd, buf, sizeof(buf), 0);
+	size_t left = n < 0 ? 0 : (size_t)n, step;
+	struct nlmsghdr h;
 
 	if (n < 0)
 		return errno == EINTR ? 1 : -errno;
-	for (const struct nlmsghdr *h = &buf.align; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
-		if (h->nlmsg_type == NLMSG_DONE)
+	for (const char *p = buf; left >= sizeof(h); p += step, left -= step) {
+		memcpy(&h, p, sizeof(h));
+		if (h.nlmsg_type == NLMSG_DONE)
 			return 0;
-		if (h->nlmsg_type == NLMSG_ERROR)
+		if (h.nlmsg_type == NLMSG_ERROR || h.nlmsg_len < sizeof(h) || h.nlmsg_len > left)
 			return -EIO;
-		if (h->nlmsg_type == RTM_NEWADDR)
-			on_address(s, h);
+		step = NLMSG_ALIGN((size_t)h.nlmsg_len) > left ? left : NLMSG_ALIGN((size_t)h.nlmsg_len);
+		if (h.nlmsg_type == RTM_NEWADDR)
+			on_address(s, p + NLMSG_HDRLEN, h.nlmsg_len - NLMSG_HDRLEN);
 	}
 	return 1;
 }
