@@ -88,6 +88,7 @@ int cmd_exec(struct call *c, struct err *err);
 int cmd_shell(struct call *c, struct err *err);
 int cmd_logs(struct call *c, struct err *err);
 int cmd_events(struct call *c, struct err *err);
+int cmd_doctor(struct call *c, struct err *err);
 int cmd_destroy(struct call *c, struct err *err);
 int cmd_address_add(struct call *c, struct err *err);
 int cmd_address_remove(struct call *c, struct err *err);

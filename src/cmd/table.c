@@ -249,6 +249,7 @@ const struct cmd cmd_table[] = {
 	  cmd_repair },
 	{ "destroy", NULL, "NAME [--purge]", "forget it; --purge deletes its data", destroy_options,
 	  CMD_NAME | CMD_ANY_NAME, 0, 0, cmd_destroy },
+	{ "doctor", NULL, "", "what this machine can enforce, and what it lacks", NULL, CMD_JSON, 0, 0, cmd_doctor },
 	{ "verify", NULL, "[NAME…]", "prove that they are separated: try everything from inside", verify_options, CMD_JSON, 0, ~0U,
 	  cmd_verify },
 	{ "template", "build", "", "make a template of the packages as they are", template_options, CMD_JSON, 0, 0,

@@ -54,6 +54,9 @@ struct gate_config {
  * of its own.  bpf_dir is mounted as bpffs if it is none.  0 or -errno; err names the missing kernel feature. */
 int gate_ensure(const char *bpf_dir, struct err *err);
 
+/* gate_try: loads everything and lets it go again: what this kernel has against it.  0 or -errno, as gate_ensure. */
+int gate_try(struct err *err);
+
 /* gate_set: puts the configuration into the maps; replaces an earlier one of the same id without a moment in which more
  * is open than either allows. */
 int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err);

@@ -329,6 +329,7 @@ static void sweep(const char *bpf_dir, const char *own_programs)
 	}
 }
 
+/* load: bpf_dir NULL: nothing is pinned. */
 static int load(const char *bpf_dir, struct gate_skel **ret, struct err *err)
 {
 	libbpf_print_fn_t before;
@@ -342,7 +343,7 @@ static int load(const char *bpf_dir, struct gate_skel **ret, struct err *err)
 		r = err_set(err, -errno, "cannot open the gate's programs: %m");
 		goto out;
 	}
-	r = set_pins(skel, bpf_dir, err);
+	r = bpf_dir ? set_pins(skel, bpf_dir, err) : 0;
 	if (r < 0)
 		goto out;
 	r = gate_skel__load(skel);
@@ -355,6 +356,15 @@ static int load(const char *bpf_dir, struct gate_skel **ret, struct err *err)
 out:
 	gate_skel__destroy(skel);
 	(void)libbpf_set_print(before);
+	return r;
+}
+
+int gate_try(struct err *err)
+{
+	struct gate_skel *skel = NULL;
+	int r = load(NULL, &skel, err);
+
+	gate_skel__destroy(skel);
 	return r;
 }
 

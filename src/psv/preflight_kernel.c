@@ -5,8 +5,6 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
-#include <linux/bpf.h>
-#include <linux/landlock.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -21,13 +19,15 @@
 #include "lib/sys.h"
 #include "psv/cgroup_layout.h"
 #include "psv/conf.h"
+#include "psv/feature.h"
+#include "psv/packages.h"
 #include "psv/preflight_private.h"
 #include "psv/psv.h"
 #include "psv/template.h"
 #include "service/samba.h"
 #include "service/service.h"
 
-enum { KERNEL_MAJOR = 6, KERNEL_MINOR = 1, LANDLOCK_SCOPES_ABI = 6 };
+enum { KERNEL_MAJOR = 6, KERNEL_MINOR = 1 };
 
 static void check_version(struct preflight_run *run)
 {
@@ -45,56 +45,36 @@ static void check_version(struct preflight_run *run)
 
 static void check_filesystem(struct preflight_run *run, const char *type)
 {
-	_cleanup_close_ int fd = fsopen(type, FSOPEN_CLOEXEC);
-
 	/* Anything but "no such file system" (not permitted, say) is told better by who uses it. */
-	if (fd < 0 && errno == ENODEV)
+	if (feature_filesystem(type) == 0)
 		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "the kernel has no %s file system", type), "modprobe %s",
 			       type);
 }
 
 static void check_loop(struct preflight_run *run)
 {
-	_cleanup_close_ int fd = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+	if (feature_has(FEATURE_LOOP) == 0)
 		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "the kernel has no loop devices"), "modprobe loop");
 }
 
 /* The newest of the program types that the gate needs.  A gate that is loaded has shown it. */
 static void check_bpf(struct preflight_run *run)
 {
-	static const struct bpf_insn pass[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = SK_PASS },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	union bpf_attr attr = {
-		.prog_type = BPF_PROG_TYPE_SK_LOOKUP,
-		.expected_attach_type = BPF_SK_LOOKUP,
-		.insns = (uintptr_t)pass,
-		.insn_cnt = sizeof(pass) / sizeof(*pass),
-		.license = (uintptr_t)"GPL",
-	};
-	_cleanup_close_ int fd = -1;
 	char pinned[PATH_MAX];
 
 	if (run->psv && str_format(pinned, sizeof(pinned), "%s/bpf/addresses", run->psv->run) && access(pinned, F_OK) == 0)
 		return;
-	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
-	if (fd >= 0 || errno == EPERM)
+	if (feature_has(FEATURE_SK_LOOKUP) != 0)
 		return;
-	preflight_hint(preflight_obstacle(run, VNAS_EXIT_NOT_ENFORCEABLE, "the kernel cannot load the gate (BPF sk_lookup): %s",
-					  strerror(errno)),
+	preflight_hint(preflight_obstacle(run, VNAS_EXIT_NOT_ENFORCEABLE, "the kernel cannot load the gate (BPF sk_lookup)"),
 		       "a kernel with CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF is needed");
 }
 
 static void check_landlock(struct preflight_run *run)
 {
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-
-	if (abi < LANDLOCK_SCOPES_ABI)
+	if (feature_has(FEATURE_LANDLOCK_SCOPES) == 0)
 		preflight_hint(preflight_warning(run, "the kernel cannot keep a server in the shared stack from the Psv's abstract "
-						      "unix sockets (Landlock %ld)", abi < 0 ? 0 : abi),
+						      "unix sockets (Landlock %d)", feature_landlock_abi()),
 			       "Linux 6.12 or later does; so does stack = private");
 }
 
@@ -235,7 +215,7 @@ int preflight_smb_conf(struct preflight_run *run, struct err *err)
 	return 0;
 }
 
-static bool package_installed(const char *package)
+bool package_installed(const char *package)
 {
 	char path[256];
 	glob_t g;
