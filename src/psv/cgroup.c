@@ -2,7 +2,7 @@
 /* Making, limiting, emptying and removing the control groups of a Vsv.
  *
  * A process is put into v2 by CLONE_INTO_CGROUP only: a write to cgroup.procs takes a lock that waits for every processor,
- * milliseconds on an idle machine.  v1 knows no other way. */
+ * milliseconds on an idle machine.  Into a v1 one a process of one thread goes by itself, which needs no such lock. */
 #include "psv/cgroup.h"
 
 #include <errno.h>
@@ -227,25 +227,23 @@ int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits 
 	return steal_fd(&v2);
 }
 
-int cgroup_enter_v1(const struct psv *psv, const char *name, pid_t pid, struct err *err)
+int cgroup_enter_v1(const struct psv *psv, const char *name, struct err *err)
 {
 	struct cgroup_layout l;
-	char text[16];
 	int r;
 
 	r = cgroup_layout(&l, err);
 	if (r < 0)
 		return r;
-	(void)str_format(text, sizeof(text), "%d", pid);
 	for (size_t i = 0; i < CGROUP_CONTROLLERS; i++) {
 		_cleanup_close_ int fd = -1;
 
 		if (!l.v1[i][0])
 			continue;
 		fd = cgroup_tree_open(l.v1[i], psv->tag, name);
-		r = fd < 0 ? fd : file_write_at(fd, "cgroup.procs", text);
+		r = fd < 0 ? fd : file_write_at(fd, "tasks", "0");
 		if (r < 0)
-			return err_set(err, r, "cannot put process %d into %s/%s/%s: %m", pid, l.v1[i], psv->tag, name);
+			return err_set(err, r, "cannot go into %s/%s/%s", l.v1[i], psv->tag, name);
 	}
 	return 0;
 }

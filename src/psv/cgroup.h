@@ -40,8 +40,10 @@ struct cgroup_usage {
 
 /* cgroup_up: makes them and sets the limits (again: sets the limits).  Returns a descriptor of the v2 folder. */
 int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits *limits, struct err *err);
-/* cgroup_enter_v1: moves one process (PID 1, before it has children) into the v1 ones.  With v2 alone nothing happens. */
-int cgroup_enter_v1(const struct psv *psv, const char *name, pid_t pid, struct err *err);
+/* cgroup_enter_v1: the caller, a process of one thread, goes into the v1 ones.  With v2 alone nothing happens.  By itself, since
+ * moving another process makes the kernel wait for all processors (10 to 30 ms: cgroup_threadgroup_rwsem).  The words of its
+ * error say what, not why, which follows when they are handed on. */
+int cgroup_enter_v1(const struct psv *psv, const char *name, struct err *err);
 /* cgroup_kill: kills every process in it and waits until it is empty.  Accepts "never came up".  -ETIME: not empty yet. */
 int cgroup_kill(const struct psv *psv, const char *name, int timeout_ms, struct err *err);
 /* cgroup_down: removes them, and TAG with the last Vsv's; -EBUSY: somebody is in it. */

@@ -22,8 +22,10 @@ struct inside_spawn {
 	uint64_t bounding;      /* the most that services and commands get; all that exec and shell have */
 	uint32_t nofile;        /* RLIMIT_NOFILE for all inside */
 	const int *net_fd;      /* private stack: its network namespace (netns_new()); NULL: the caller's */
-	/* before_go: called with the pid while the child waits and has run nothing of the tenant's yet (v1 cgroups, state
-	 * file).  A negative return ends it. */
+	/* enter: called in the child first of all, while it is still at home on the Psv (v1 cgroups).  before_go: called with
+	 * the pid while the child waits and has run nothing of the tenant's yet (state file).  A negative return ends it.
+	 * Each can be NULL. */
+	int (*enter)(void *arg, struct err *err);
 	int (*before_go)(pid_t pid, void *arg, struct err *err);
 	void *arg;
 };

@@ -166,6 +166,25 @@ static void wait_for_go(int boot)
 		_exit(1); /* the parent is gone or will not have us */
 }
 
+/* schedule_as_others: what the starter is to the scheduler is nothing to a Vsv.  (A real-time process could not go into a
+ * control group of v1's cpu controller either.) */
+static void schedule_as_others(int boot)
+{
+	static const struct sched_param none = { 0 };
+
+	if (sched_getscheduler(0) != SCHED_OTHER && sched_setscheduler(0, SCHED_OTHER, &none) < 0)
+		fail(boot, -errno, "cannot leave the starter's scheduling policy");
+}
+
+static void enter(const struct inside_spawn *s, int boot)
+{
+	struct err err = { 0 };
+	int r = s->enter ? s->enter(s->arg, &err) : 0;
+
+	if (r < 0)
+		fail(boot, r, "%s", err.text);
+}
+
 static void child(const struct inside_spawn *s, int boot) __attribute__((noreturn));
 static void child(const struct inside_spawn *s, int boot)
 {
@@ -182,6 +201,8 @@ static void child(const struct inside_spawn *s, int boot)
 	(void)umask(022);
 	if (setsid() < 0)
 		fail(boot, -errno, "cannot make a session");
+	schedule_as_others(boot);
+	enter(s, boot);
 	if (s->net_fd && setns(*s->net_fd, CLONE_NEWNET) < 0)
 		fail(boot, -errno, "cannot enter the network namespace");
 	enter_root(boot, s->root);

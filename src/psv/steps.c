@@ -265,13 +265,17 @@ static void init_describe(const struct walk *w, struct strlist *ret)
 	strlist_addf(ret, "init: PID 1 in new pid, mount, ipc, uts and cgroup namespaces, host name %s", w->conf.hostname);
 }
 
+static int init_enter(void *arg, struct err *err)
+{
+	const struct walk *w = arg;
+
+	return cgroup_enter_v1(w->psv, w->name, err);
+}
+
 static int init_before_go(pid_t pid, void *arg, struct err *err)
 {
 	struct walk *w = arg;
-	int r = cgroup_enter_v1(w->psv, w->name, pid, err);
 
-	if (r < 0)
-		return r;
 	w->st.init_pid = pid;
 	if (pid_start_time(pid, &w->st.init_start) < 0)
 		return err_set(err, -ESRCH, "PID 1 ended at once");
@@ -299,6 +303,7 @@ static int init_up(struct walk *w, struct err *err)
 		.nofile = cgroup_limits(&w->conf.limits).files,
 		.bounding = walk_bounding(&w->conf),
 		.net_fd = w->net_fd >= 0 ? &w->net_fd : NULL,
+		.enter = init_enter,
 		.before_go = init_before_go,
 		.arg = w,
 	};

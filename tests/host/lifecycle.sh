@@ -50,6 +50,11 @@ check_eq "its root volume keeps what was written" "$(vnas exec a -- cat /root/ke
 check_eq "its data volume keeps what was written" "$(vnas exec a -- cat /srv/data/kept)" data
 check "reload" vnas reload a
 
+# What the starter is to the scheduler is nothing to a Vsv, and keeps it from nothing (v1's cpu controller takes no such process).
+check "stop" vnas stop a
+check "a start from a real-time process" chrt --fifo 1 "$VNAS" start --no-probe a
+check_eq "PID 1 is none" "$(chrt --pid "$(server_json a .init_pid)" | sed -n 's/.*policy: //p')" SCHED_OTHER
+
 check_status "destroy of a running one is refused" 5 'a: ' vnas destroy a --purge
 check "stop" vnas stop a
 check_eq "it is stopped" "$(server_json a .state)" stopped

@@ -61,18 +61,28 @@ static bool exists(const struct psv *psv, const char *name)
 	return there;
 }
 
-/* A process in the group that waits to be killed. */
-static pid_t spawn_into(int fd)
+/* A process that waits to be killed, in the group, and with psv in the v1 ones of "a". */
+static pid_t spawn_into(const struct psv *psv, int fd)
 {
 	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)fd };
-	pid_t pid = sys_clone3(&args);
+	struct err e = { 0 };
+	char entered = 0;
+	int pair[2];
+	pid_t pid;
 
+	OK(pipe(pair));
+	pid = sys_clone3(&args);
 	CHECK(pid >= 0);
 	if (pid == 0) {
 		(void)alarm(60);
+		if (!psv || cgroup_enter_v1(psv, "a", &e) == 0)
+			(void)!write(pair[1], "y", 1);
 		for (;;)
 			(void)pause();
 	}
+	(void)close(pair[1]);
+	CHECK(read(pair[0], &entered, 1) == 1 && entered == 'y');
+	(void)close(pair[0]);
 	return pid;
 }
 
@@ -137,8 +147,7 @@ TEST(cgroup_comes_and_goes)
 	CHECK(!u.memory_real && u.tasks == 0);
 	OK(fd = cgroup_up(&psv, "a", &some, &e));
 	CHECK(exists(&psv, "a"));
-	pid = spawn_into(fd);
-	OK(cgroup_enter_v1(&psv, "a", pid, &e));
+	pid = spawn_into(&psv, fd);
 	CHECK_INT(cgroup_down(&psv, "a", &e), -EBUSY);
 	OK(cgroup_usage(&psv, "a", &u, &e));
 	if (u.tasks_real)
@@ -215,7 +224,7 @@ TEST(cgroup_tasks_are_limited)
 	if (pid == 0) {
 		int made = 0;
 
-		if (cgroup_enter_v1(&psv, "a", getpid(), &e) < 0)
+		if (cgroup_enter_v1(&psv, "a", &e) < 0)
 			_exit(100);
 		while (made < 20 && fork() > 0)
 			made++;
@@ -267,7 +276,7 @@ TEST(cgroup_of_a_supervisor_is_emptied_and_goes)
 	OK(fd = cgroup_supervisor_up(&psv, "a", &e));
 	OK(cgroup_supervisor_up(&psv, "b", &e));
 	CHECK(!exists(&psv, ""));
-	pid = spawn_into(fd);
+	pid = spawn_into(NULL, fd);
 	OK(cgroup_supervisor_down(&psv, "a", &e));
 	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	CHECK(access(path, F_OK) == 0);
