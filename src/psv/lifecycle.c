@@ -30,13 +30,33 @@ static bool must_fail(const char *step)
 	return want && getenv("VNAS_PREFIX") && strcmp(want, step) == 0;
 }
 
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* For benchmarks, likewise: VNAS_STEP_TIMES=FILE gets a line of each step and the microseconds that its up took. */
+static void note_time(const char *step, int64_t us)
+{
+	const char *path = getenv("VNAS_STEP_TIMES");
+	_cleanup_fclose_ FILE *f = path && getenv("VNAS_PREFIX") ? fopen(path, "ae") : NULL;
+
+	if (f)
+		(void)fprintf(f, "%s %lld\n", step, (long long)us);
+}
+
 static int walk_up(struct walk *w, size_t *ret_reached, struct err *err)
 {
 	for (size_t i = 0; i < n_steps; i++) {
+		int64_t begin = now_us();
 		int r;
 
 		*ret_reached = i;
 		r = steps[i].up(w, err);
+		note_time(steps[i].name, now_us() - begin);
 		if (r == 0 && must_fail(steps[i].name))
 			r = err_set(err, -EIO, "made to fail by VNAS_FAIL_STEP");
 		if (r < 0)
