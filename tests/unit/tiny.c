@@ -81,6 +81,7 @@ void tiny_root(struct root *root)
 	CHECK_INT(symlinkat("/run/log", fd, "dev/log"), 0);
 	copy_file(BUSYBOX, fd, "usr/bin/busybox");
 	copy_file(TEST_VNAS_INIT, fd, "usr/lib/vnas/vnas-init");
+	copy_file(TEST_ALLCALLS, fd, "usr/bin/allcalls");
 	copy_file(TEST_CALLS, fd, "usr/bin/calls");
 	copy_file(TEST_COUNTED, fd, "usr/bin/counted");
 	for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++) {
