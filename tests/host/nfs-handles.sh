@@ -7,9 +7,8 @@
 
 client=$(dirname "$PROBE")/../nfs/nfsclient
 nc() {
-	on c1 "$client" "$@"
+	on c1 "$client" "$1" "$NET4.11" "${@:2}"
 }
-A=$NET4.11
 
 host_add c1 101
 plain_vsv s1 11 --volume data=64M
@@ -26,15 +25,15 @@ number_of() {
 
 declare -A handle root number
 for share in docs wide; do
-	root[$share]=$(nc mount $A 20048 "/$share")
-	handle[$share]=$(nc lookup $A "${root[$share]}" f)
+	root[$share]=$(nc mount 20048 "/$share")
+	handle[$share]=$(nc lookup "${root[$share]}" f)
 done
 for volume in data big; do
-	number[$volume]=$(number_of $volume)
+	number[$volume]=$(number_of "$volume")
 done
-check_eq "a handle of ext4 opens its file" "$(nc read $A "${handle[docs]}")" "in ext4"
-check_eq "a handle of XFS opens its file" "$(nc read $A "${handle[wide]}")" "in xfs"
-fsid_docs=$(nc getattr $A "${handle[docs]}") fsid_wide=$(nc getattr $A "${handle[wide]}")
+check_eq "a handle of ext4 opens its file" "$(nc read "${handle[docs]}")" "in ext4"
+check_eq "a handle of XFS opens its file" "$(nc read "${handle[wide]}")" "in xfs"
+fsid_docs=$(nc getattr "${handle[docs]}") fsid_wide=$(nc getattr "${handle[wide]}")
 refute "two shares are two file systems to a client" test "${fsid_docs% *}" = "${fsid_wide% *}"
 
 # Other loop devices take the numbers while it is away.
@@ -45,67 +44,67 @@ for i in 1 2; do
 done
 vnas start s1
 for volume in data big; do
-	refute "volume $volume has another device now" test "$(number_of $volume)" = "${number[$volume]}"
+	refute "volume $volume has another device now" test "$(number_of "$volume")" = "${number[$volume]}"
 done
-check_eq "the handle of ext4 is the same" "$(nc lookup $A "$(nc mount $A 20048 /docs)" f)" "${handle[docs]}"
-check_eq "the handle of XFS is the same" "$(nc lookup $A "$(nc mount $A 20048 /wide)" f)" "${handle[wide]}"
-check_eq "an old handle of ext4 opens its file" "$(nc read $A "${handle[docs]}")" "in ext4"
-check_eq "an old handle of XFS opens its file" "$(nc read $A "${handle[wide]}")" "in xfs"
-check_eq "clients see the same file system" "$(nc getattr $A "${handle[wide]}")" "$fsid_wide"
+check_eq "the handle of ext4 is the same" "$(nc lookup "$(nc mount 20048 /docs)" f)" "${handle[docs]}"
+check_eq "the handle of XFS is the same" "$(nc lookup "$(nc mount 20048 /wide)" f)" "${handle[wide]}"
+check_eq "an old handle of ext4 opens its file" "$(nc read "${handle[docs]}")" "in ext4"
+check_eq "an old handle of XFS opens its file" "$(nc read "${handle[wide]}")" "in xfs"
+check_eq "clients see the same file system" "$(nc getattr "${handle[wide]}")" "$fsid_wide"
 losetup -j "$T/stray1" -O NAME -n | xargs -r losetup -d
 losetup -j "$T/stray2" -O NAME -n | xargs -r losetup -d
 
 # A share that was removed is closed to who has a handle of it, and open again with the same handle.
 vnas share remove s1 wide
-check_eq "a handle of a removed share is stale" "$(nc getattr $A "${handle[wide]}")" "error 70"
+check_eq "a handle of a removed share is stale" "$(nc getattr "${handle[wide]}")" "error 70"
 vnas share add s1 wide --nfs --path /srv/big/wide --squash none
-check_eq "and good again when the share is back" "$(nc read $A "${handle[wide]}")" "in xfs"
+check_eq "and good again when the share is back" "$(nc read "${handle[wide]}")" "in xfs"
 
 # A volume that came while it ran has handles as good.
 check "volume add, running" vnas volume add s1 late --size 310M --fs xfs
 check "a share on it" vnas share add s1 late --nfs --path /srv/late/d --squash none
 vnas exec s1 -- sh -c 'echo late >/srv/late/d/f'
-late=$(nc lookup $A "$(nc mount $A 20048 /late)" f)
+late=$(nc lookup "$(nc mount 20048 /late)" f)
 vnas restart s1
-check_eq "its handle outlives a restart" "$(nc read $A "$late")" late
+check_eq "its handle outlives a restart" "$(nc read "$late")" late
 
 # Killed: PID 1 starts it again, clients go on.
 pid=$(server_json s1 '.services[] | select(.name == "ganesha").pid')
 kill -KILL "$pid"
-check "killed with -9, it serves again" eventually 20 nc read $A "${handle[docs]}"
+check "killed with -9, it serves again" eventually 20 nc read "${handle[docs]}"
 for name in rpcbind statd; do
 	pid=$(server_json s1 ".services[] | select(.name == \"$name\").pid")
 	kill -KILL "$pid"
 done
 
 # Locks of NFS 3 through the lock manager and statd.
-check "a lock, with statd just restarted" eventually 20 nc lock $A 32803 "${handle[docs]}" 0 10
+check "a lock, with statd just restarted" eventually 20 nc lock 32803 "${handle[docs]}" 0 10
 check "the client is in statd's records" eventually 5 vnas exec s1 -- test -e "/var/lib/nfs/sm/$NET4.101"
 vnas stop s1
 vnas start s1
-check_eq "after a restart nobody takes what was locked" "$(nc lock $A 32803 "${handle[docs]}" 0 10)" grace
-check_eq "who had it gets it back" "$(nc lock $A 32803 "${handle[docs]}" 0 10 reclaim)" granted
-check "the grace period ends" eventually 40 nc lock $A 32803 "${handle[docs]}" 100 10
-check "unlock" nc unlock $A 32803 "${handle[docs]}" 0 10
-check "unlock" nc unlock $A 32803 "${handle[docs]}" 100 10
+check_eq "after a restart nobody takes what was locked" "$(nc lock 32803 "${handle[docs]}" 0 10)" grace
+check_eq "who had it gets it back" "$(nc lock 32803 "${handle[docs]}" 0 10 reclaim)" granted
+check "the grace period ends" eventually 40 nc lock 32803 "${handle[docs]}" 100 10
+check "unlock" nc unlock 32803 "${handle[docs]}" 0 10
+check "unlock" nc unlock 32803 "${handle[docs]}" 100 10
 
 # Version 4 alone: none of the helpers, and the grace period ends with the last one who reclaims.
 vnas stop s1
 sed -i 's/^grace = 12/grace = 90\nversions = 4/' "$ETC/s1.conf"
 vnas start s1
 check_eq "only Ganesha runs" "$(server_json s1 '[.services[].name] | join(" ")')" ganesha
-refute "nobody answers for NFS 3" nc mount $A 20048 /docs
+refute "nobody answers for NFS 3" nc mount 20048 /docs
 vnas exec s1 -- rm -rf /var/lib/nfs/ganesha/v4recov /var/lib/nfs/ganesha/v4old
 vnas restart s1
-check_eq "no client, no grace period: an open succeeds at once" "$(nc open41 $A docs f)" ok
+check_eq "no client, no grace period: an open succeeds at once" "$(nc open41 docs f)" ok
 vnas restart s1
 check_eq "the client was remembered: a grace period, which ends with it" \
-	"$(eventually 20 nc open41 $A docs f && echo ended)" ended
+	"$(eventually 20 nc open41 docs f && echo ended)" ended
 
 # What Samba keeps in an attribute is not for NFS to write.
 vnas exec s1 -- setfattr -n user.NTACL -v genuine /srv/data/docs/f
-refute "setxattr by NFS 4.2" nc setxattr $A docs f NTACL forged
-refute "… of another name" nc setxattr $A docs f other x
+refute "setxattr by NFS 4.2" nc setxattr docs f NTACL forged
+refute "… of another name" nc setxattr docs f other x
 check_eq "the attribute is as it was" "$(vnas exec s1 -- getfattr --only-values --absolute-names -n user.NTACL /srv/data/docs/f)" \
 	genuine
 hosts_remove
