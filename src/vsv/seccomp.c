@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -90,6 +91,12 @@ static void emit_load_arg(struct program *p, unsigned arg)
 {
 	emit_load(p, offsetof(struct seccomp_data, args) + arg * sizeof(uint64_t) +
 			     (__BYTE_ORDER == __LITTLE_ENDIAN ? 0 : sizeof(uint32_t)));
+}
+
+static void emit_load_arg_high(struct program *p, unsigned arg)
+{
+	emit_load(p, offsetof(struct seccomp_data, args) + arg * sizeof(uint64_t) +
+			     (__BYTE_ORDER == __LITTLE_ENDIAN ? sizeof(uint32_t) : 0));
 }
 
 /* return_if: ends with that answer when the loaded value is k (or has a bit of k). */
@@ -198,6 +205,29 @@ static void emit_namespaces(struct program *p)
 	end(p, call);
 }
 
+/* emit_core_limit: RLIMIT_CORE stays 1, for with another one a crash would be fed to a program of the Psv's where
+ * core_pattern is a pipe, as its root, outside (core(5)).  Who sets it is told that it is done, because programs end when it
+ * fails; who asks for the old one at the same time, that it may not.  Falls through for all others. */
+static void emit_core_limit(struct program *p, unsigned resource, unsigned new, int old)
+{
+	unsigned core;
+
+	emit_load_arg(p, resource);
+	core = begin(p, RLIMIT_CORE);
+	emit_load_arg(p, new);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
+	emit_load_arg_high(p, new);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
+	emit_return(p, 0); /* it only asks */
+	if (old >= 0) {
+		emit_load_arg(p, (unsigned)old);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+		emit_return(p, EPERM);
+	}
+	emit(p, BPF_RET | BPF_K, SECCOMP_RET_ERRNO, 0, 0); /* of no error */
+	end(p, core);
+}
+
 static void emit_others(struct program *p)
 {
 	enum { TIOC_LINUX = 0x541c, TIOC_STI = 0x5412, TIOC_SETD = 0x5423 };
@@ -212,9 +242,17 @@ static void emit_others(struct program *p)
 	/* Limits of others: PID 1 has the same user, and with no descriptor to take it answers nobody any more. */
 	call = begin(p, SYS_prlimit64);
 	emit_load_arg(p, 0);
-	return_if(p, 0, 0);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
 	emit_return(p, EPERM);
+	emit_core_limit(p, 1, 2, 3);
+	emit_return(p, 0);
 	end(p, call);
+#ifdef SYS_setrlimit
+	call = begin(p, SYS_setrlimit);
+	emit_core_limit(p, 0, 1, -1);
+	emit_return(p, 0);
+	end(p, call);
+#endif
 	call = begin(p, SYS_personality);
 	emit_load_arg(p, 0);
 	return_if(p, 0, 0);

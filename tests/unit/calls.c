@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -118,8 +119,36 @@ static long foreign(void)
 }
 #endif
 
-int main(void)
+/* limits: who sets the limit of cores, and what it is then; and that another one can be set. */
+static void say_limit(const char *what, long r, int resource)
 {
+	struct rlimit64 l = { 7, 7 };
+	long got = syscall(SYS_prlimit64, 0, resource, 0, &l);
+
+	(void)printf("%s %d %lld %lld\n", what, r < 0 || got < 0 ? errno : 0, (long long)l.rlim_cur, (long long)l.rlim_max);
+}
+
+static int limits(void)
+{
+	struct rlimit64 none = { 0, 0 }, old, nine = { 9, 9 };
+
+	say_limit("prlimit64", syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, 0), RLIMIT_CORE);
+#ifdef SYS_setrlimit
+	say_limit("setrlimit", syscall(SYS_setrlimit, RLIMIT_CORE, &none), RLIMIT_CORE);
+#else
+	say_limit("setrlimit", 0, RLIMIT_CORE);
+#endif
+	say_limit("with old", syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, &old), RLIMIT_CORE);
+	say_limit("asks", syscall(SYS_prlimit64, 0, RLIMIT_CORE, 0, &old), RLIMIT_CORE);
+	say_limit("other", syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &nine, 0), RLIMIT_NOFILE);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	(void)argv;
+	if (argc > 1)
+		return limits();
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
 		const long *a = calls[i].args;
 		long r = syscall(calls[i].nr, a[0], a[1], a[2], a[3], a[4], a[5]);

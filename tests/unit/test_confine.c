@@ -209,6 +209,20 @@ TEST(confine_open_files)
 	tiny_stop(&t);
 }
 
+/* A crash must never reach the Psv's crash handler, which runs as its root: with any other limit it could (core(5)). */
+TEST(confine_core_limit)
+{
+	_cleanup_strbuf_ struct strbuf out = { 0 };
+	struct tiny t;
+
+	tiny_start(&t, FILE_CAPS);
+	CHECK_INT(tiny_sh(&t, "calls limits", &out), 0);
+	CHECK_STR(strbuf_str(&out), "prlimit64 0 1 1\nsetrlimit 0 1 1\nwith old 1 1 1\nasks 0 1 1\nother 0 9 9\n");
+	out.len = 0;
+	CHECK_INT(tiny_sh(&t, "ulimit -c 0; ulimit -Sc 0; ulimit -c; ulimit -Hc", &out), 0);
+	tiny_stop(&t);
+}
+
 TEST(confine_service_capabilities)
 {
 	struct inside_service s = { .name = "s", .capabilities = CAP(CAP_KILL) | CAP(CAP_SYS_ADMIN), .stop_signal = SIGTERM };

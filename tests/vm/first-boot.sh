@@ -17,6 +17,12 @@ minutes
 host_add client1 101
 machine_state | sort >"$T/machine.begin"
 
+status=0
+vnas doctor --json >"$T/doctor" || status=$?
+check_eq "doctor: this kernel cannot enforce all rows" $status 7
+check_eq "but all but this one" "$(jq -r '[.probes[] | select(.interference and .probe != "see-network" and .state != "enforceable") |
+	"\(.probe) \(.state)"] | join(", ")' "$T/doctor")" "abstract private"
+
 check "template build" vnas template build
 minutes
 
@@ -115,6 +121,11 @@ if [[ -x $PROBE ]]; then
 	check_eq "every attempt was made" "$(wc -l <"$T/inside")" "$(wc -w <<<"$attempts")"
 	check "the Psv's process lives" kill $victim
 	wait
+	# The pid is the Vsv's, which can be told here: this machine's first pid namespace is the Psv's.
+	check_json "its refusals were noted" '[.events[] | select(.event == "refused" and .process == "probe")] |
+		any(.kind == "bind" and .answer == "EADDRNOTAVAIL" and .psv_pid > 0) and any(.call == "mount" and .pid > 1 and .answer == "EPERM")' \
+		vnas events a --json
+	check "the journal has them too" eventually 60 bash -c "journalctl -q -t vnas | grep -q 'a: refused: mount by probe'"
 	check "stop" vnas stop a
 	minutes
 fi
