@@ -149,6 +149,15 @@ static __always_inline bool may_reach(__u32 sender, __u32 owner, bool hidden)
 	return owner ? gate_has_peer(v, owner) : v->flags & GATE_F_PEER_PSV;
 }
 
+/* Which Vsv sends: one of a private stack by where it comes in, or one of the shared stack; 0: nobody's. */
+static __always_inline __u32 sender_of(const struct gate_addr *from, __u32 ingress_ifindex)
+{
+	struct gate_guest key = { .addr = *from, .ifindex = ingress_ifindex };
+	__u32 *guest = bpf_map_lookup_elem(&guests, &key);
+
+	return guest ? *guest : owner_of(from);
+}
+
 SEC("sk_lookup")
 int gate_lookup(struct bpf_sk_lookup *ctx)
 {
@@ -168,7 +177,7 @@ int gate_lookup(struct bpf_sk_lookup *ctx)
 			return SK_PASS;
 	}
 	owner = owner_of(&to);
-	sender = owner_of(&from);
+	sender = sender_of(&from, ctx->ingress_ifindex);
 	if (in_hidden_net(&to) && (!owner || sender != owner || ctx->ingress_ifindex != LOOPBACK_IFINDEX))
 		return drop(ctx, sender, &to);
 	if (!may_reach(sender, owner, in_hidden_net(&from)))

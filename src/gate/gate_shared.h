@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 enum {
-	GATE_LAYOUT = 4,
+	GATE_LAYOUT = 5,
 	GATE_NETS = 64,             /* addresses of a Vsv */
 	GATE_PEERS = 64,
 	GATE_DEVICES = 64,
@@ -57,6 +57,13 @@ struct gate_vsv {
 	__u32 broadcasts[GATE_NETS]; /* IPv4 of its subnets, each once, network order */
 	__u32 peers[GATE_PEERS];
 	__u32 devices[GATE_DEVICES]; /* major << 20 | minor */
+};
+
+/* An address of a private stack, as the Psv meets it: on the interface through which it reaches its network.  Another one, and the
+ * Psv, may have the same address elsewhere. */
+struct gate_guest {
+	struct gate_addr addr;
+	__u32 ifindex;
 };
 
 /* Every address that an id may still have in `addresses`: written before the first is added and after the last is taken

@@ -353,7 +353,6 @@ int link_down(const struct psv *psv, const char *name, const struct state_link *
 
 	if (r < 0 || *handed)
 		return r;
-	err_clear(err);
 	r = delete_inside(net_fd, err);
 	if (r == 0 && *plan->host)
 		r = link_delete(plan->host, "veth", err);

@@ -47,7 +47,7 @@ int link_up(const struct psv *psv, const struct conf *c, const struct state_link
 	    struct err *err);
 /* link_down: takes away what is left of it: in the namespace net_fd (-1: nobody's any more), in the pinned one, and on the Psv's
  * side.  Accepts "never came up".  plan may have kind AUTO if the state is not known: then c, which may have no interface either, says
- * what was handed over. */
+ * what was handed over.  1: an interface that was handed over is back, but by another name, since somebody took its own; down. */
 int link_down(const struct psv *psv, const char *name, const struct state_link *plan, const struct conf *c, int net_fd,
 	      struct err *err);
 /* link_carrier: whether it works, in the namespace net_fd.  1: it does; 0: it does not; -errno. */

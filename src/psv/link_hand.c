@@ -85,29 +85,27 @@ int link_hand_over(const struct psv *psv, const char *name, const struct link_in
 	return r < 0 ? err_wrap(err, r, "cannot hand interface %s over", parent->name) : 0;
 }
 
-/* bring_home: from the namespace that the caller visits. */
-static int bring_home(int home, const char *interface, struct err *err)
+/* bring_home: out of that namespace.  1: done; 0: it is not there. */
+static int bring_home(int pinned, const char *name, struct err *err)
 {
+	struct netns_visit visit _cleanup_netns_ = NETNS_HOME;
 	struct link_info l;
-	int r = link_get(LINK_INSIDE, &l, err);
+	int r = netns_enter(pinned, &visit, err);
 
+	if (r == 0)
+		r = link_get(LINK_INSIDE, &l, err);
 	if (r == -ENODEV) { /* it never came, or is back */
 		err_clear(err);
-		return 1;
+		return 0;
 	}
-	if (r < 0)
-		return r;
-	r = move(l.ifindex, home, interface, err);
-	if (r != -EEXIST)
-		return r;
-	/* Somebody took its name meanwhile. */
-	err_clear(err);
-	return move(l.ifindex, home, "vnas%d", err);
+	r = r < 0 ? r : move(l.ifindex, visit.home, name, err);
+	return r < 0 ? r : 1;
 }
 
 int link_take_back(const struct psv *psv, const char *name, const char *interface, bool was_up, struct err *err)
 {
 	_cleanup_close_ int pinned = -1;
+	bool name_taken = false;
 	struct link_info l;
 	char path[PATH_MAX];
 	int r = 0;
@@ -115,15 +113,14 @@ int link_take_back(const struct psv *psv, const char *name, const char *interfac
 	pin_path(psv, name, path);
 	pinned = pin_open(path);
 	if (pinned >= 0 && *interface) {
-		struct netns_visit visit _cleanup_netns_ = NETNS_HOME;
-
-		r = netns_enter(pinned, &visit, err);
-		if (r == 0)
-			r = bring_home(visit.home, interface, err);
+		name_taken = link_get(interface, &l, NULL) == 0;
+		r = bring_home(pinned, name_taken ? "vnas%d" : interface, err);
+		if (r < 0)
+			return err_wrap(err, r, "cannot take interface %s back", interface);
+		name_taken &= r > 0; /* else it came back before, and somebody was killed just after that */
 	}
-	if (r < 0)
-		return err_wrap(err, r, "cannot take interface %s back", interface);
-	if (was_up && *interface && link_get(interface, &l, NULL) == 0 && !l.up && link_set_up(l.ifindex, err) < 0)
+	if (was_up && !name_taken && *interface && link_get(interface, &l, NULL) == 0 && !l.up && link_set_up(l.ifindex, err) < 0)
 		return err_wrap(err, -EIO, "interface %s is back, but cannot be set up", interface);
-	return unpin(path, err);
+	r = unpin(path, err);
+	return r < 0 ? r : name_taken;
 }

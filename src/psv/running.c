@@ -17,6 +17,8 @@
 #include "psv/cgroup.h"
 #include "psv/directory_inside.h"
 #include "psv/inside.h"
+#include "psv/lifecycle.h"
+#include "psv/link.h"
 #include "psv/template.h"
 #include "psv/volume.h"
 #include "psv/walk.h"
@@ -102,7 +104,9 @@ static json_t *basic(const struct psv *psv, const char *name, struct conf *conf,
 	json_object_set_new(o, "addresses", addresses);
 	json_object_set_new(o, "hostname", conf->hostname ? json_string(conf->hostname) : json_null());
 	json_object_set_new(o, "stack", bad < 0 ? json_null()
-						: json_string(conf->stack == CONF_STACK_SHARED ? "shared" : "private"));
+						: json_string(conf_stack_name(conf->stack)));
+	if (conf->interface)
+		json_object_set_new(o, "interface", json_string(conf->interface));
 	return o;
 }
 
@@ -313,6 +317,30 @@ static void add_supervisor(const struct state *st, json_t *o, json_t *warnings)
 		json_array_append_new(warnings, json_string("it has no supervisor: `vnas start` gives it a new one"));
 }
 
+/* add_link: how a private stack is joined to its network, and whether that works. */
+static void add_link(const struct psv *psv, const char *name, const struct state *st, json_t *o, json_t *degraded)
+{
+	struct start_opts opts = { 0 };
+	struct walk w;
+	int works = -1;
+
+	if (st->link.kind == CONF_LINK_AUTO)
+		return;
+	json_object_set_new(o, "link", json_string(conf_link_name(st->link.kind)));
+	if (*st->link.host)
+		json_object_set_new(o, "host_interface", json_string(st->link.host));
+	walk_init(&w, psv, name, &opts);
+	w.st.link = st->link;
+	w.st.init_pid = st->init_pid;
+	w.st.init_start = st->init_start;
+	if (walk_net(&w, NULL) == 0)
+		works = link_carrier(w.net_fd, NULL);
+	walk_end(&w);
+	if (works <= 0)
+		json_array_append_new(degraded, json_sprintf("its interface %s: see `ip link show %s`",
+							     works < 0 ? "is gone" : "has no carrier", st->link.interface));
+}
+
 /* A running server that does less than it should is degraded, and says why. */
 static void set_degraded(json_t *o, json_t *degraded)
 {
@@ -374,6 +402,7 @@ int status_full(const struct psv *psv, const char *name, json_t **ret, struct er
 		add_refusals(psv, st.id, o);
 		add_template(psv, &conf, &st, o, warnings);
 		add_supervisor(&st, o, warnings);
+		add_link(psv, name, &st, o, degraded);
 		add_directory(&conf, &st, o, degraded, warnings);
 		add_udp_limit(&conf, warnings);
 		set_degraded(o, json_incref(degraded));

@@ -55,7 +55,10 @@ int network_down(struct walk *w, struct err *err)
 
 	cleanup_close(&w->net_fd);
 	w->net_fd = -1;
-	return r;
+	if (r > 0)
+		event_log(w->psv, w->name, "interface-renamed", "%s is back by another name: somebody took its own",
+			  w->st.link.interface);
+	return r < 0 ? r : 0;
 }
 
 /* probe */

@@ -92,7 +92,8 @@ static int add_denies(const struct conf *conf, struct gate_config *ret, struct e
 int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err)
 {
 	*ret = (struct gate_config){ .id = w->st.id, .discovery = w->conf.discovery,
-				      .own_stack = w->st.link.kind != CONF_LINK_AUTO };
+				      .own_stack = w->st.link.kind != CONF_LINK_AUTO,
+				      .ifindex = w->st.link.kind != CONF_LINK_AUTO ? if_nametoindex(w->st.link.interface) : 0 };
 	if (w->conf.n_addresses > GATE_MAX_ADDRESSES)
 		return err_set(err, -E2BIG, "it has %zu addresses: at most %d", w->conf.n_addresses, GATE_MAX_ADDRESSES);
 	if (w->st.n_volumes > GATE_MAX_DEVICES)

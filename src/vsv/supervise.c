@@ -42,6 +42,7 @@ struct supervisor {
 	pid_t init_pid;
 	uint64_t init_start;
 	int lock, pidfd, conn, net;
+	bool private;                /* the network that net listens to is the server's own */
 	bool bye;                    /* PID 1 said that it ends in order */
 	int64_t attach_ms;           /* try again to attach; -1: attached */
 	int64_t health_ms;           /* when the volumes are looked at next */
@@ -195,6 +196,19 @@ static int connect_init(void)
 	return 0;
 }
 
+/* listen_inside: in the network of the PID 1 that there is now, if it has one of its own. */
+static int listen_inside(void)
+{
+	bool private = net_is_private(sup.run_dir, sup.name);
+
+	if (!private && !sup.private && sup.net >= 0)
+		return 0;
+	cleanup_close(&sup.net);
+	sup.net = net_open(sup.run_dir, sup.name, private ? sup.pidfd : -1);
+	sup.private = private;
+	return sup.net < 0 ? sup.net : 0;
+}
+
 /* attach: 0; -ESRCH: PID 1 is gone; -errno: try again. */
 static int attach(void)
 {
@@ -209,6 +223,9 @@ static int attach(void)
 		return -ESRCH; /* its number is somebody else's */
 	}
 	r = connect_init();
+	if (r < 0)
+		return r;
+	r = listen_inside();
 	if (r < 0)
 		return r;
 	sup.bye = false;
@@ -331,7 +348,7 @@ static int64_t tick(void)
 		sup.rest_ms = -1;
 	due = verbs_run_due(&sup.verbs, now);
 	if (sup.attach_ms < 0 && !sup.verbs.recovering && sup.health_ms <= now) {
-		health_watch(&sup.files, sup.run_dir, sup.init_pid);
+		health_watch(&sup.files, sup.run_dir, sup.init_pid, sup.private ? sup.net : -1);
 		sup.health_ms = clock_ms() + HEALTH_MS;
 		sup.fetch_ms = now; /* in step, so that an idle server wakes nobody up for it */
 	}
@@ -444,7 +461,7 @@ static void open_folder(void)
 
 int main(int argc, char **argv)
 {
-	int ready, r;
+	int ready, r = 0;
 
 	sup.lock = sup.pidfd = sup.conn = sup.net = -1;
 	sup.attach_ms = sup.rest_ms = -1;
@@ -453,9 +470,10 @@ int main(int argc, char **argv)
 	set_signals();
 	take_lock();
 	open_folder();
-	sup.net = net_open(sup.run_dir, sup.name);
-	if (sup.net < 0)
-		die("cannot listen to the network", sup.net);
+	if (!net_is_private(sup.run_dir, sup.name))
+		r = sup.net = net_open(sup.run_dir, sup.name, -1);
+	if (r < 0)
+		die("cannot listen to the network", r);
 	r = attach();
 	if (r == -ESRCH)
 		init_is_gone();

@@ -53,6 +53,7 @@ int state_open(const char *run_dir, const char *server, struct state_view *ret);
 void state_close(struct state_view *v);
 /* state_number: the first number of that key.  0 or -ENOENT. */
 int state_number(const struct state_view *v, const char *key, uint64_t *ret);
+bool state_has(const struct state_view *v, const char *key);
 bool state_is(const struct state_view *v, const char *key, const char *value);
 /* state_runs: the server is meant to run; a stop writes its intention first. */
 bool state_runs(const char *run_dir, const char *server);
@@ -97,9 +98,13 @@ bool verbs_reap(struct verbs *v);
 
 /* What a message can mean for this server. */
 enum { NET_GONE = 1 /* something of its own may be gone */, NET_NEW = 2 /* an address was put on: its rule came */ };
+/* net_is_private: the server has a network of its own. */
+bool net_is_private(const char *run_dir, const char *server);
+/* net_carrier: the interface of a private network works, in which net_open made that socket. */
+bool net_carrier(int fd);
 /* net_open: a socket that hears of addresses, routes and rules (of this server's table) that go, of links that come, and of
- * its rules that come.  -errno. */
-int net_open(const char *run_dir, const char *server);
+ * its rules that come; in the network of the process pidfd, or -1: in our own.  -errno. */
+int net_open(const char *run_dir, const char *server, int pidfd);
 /* net_read: what was heard since the last time, as bits. */
 unsigned net_read(int fd, const char *run_dir, const char *server);
 /* net_message_concerns: the same for one message, which the fuzzer calls. */
@@ -107,7 +112,8 @@ unsigned net_message_concerns(const void *msg, size_t len, const struct state_vi
 
 /* ---- what becomes of its volumes (supervise_health.c) ---- */
 
-/* health_watch: looks at the file systems in the mount namespace of that PID 1.  What is wrong since the last look, or is
+/* health_watch: looks at the file systems in the mount namespace of that PID 1, and at the interface if net_fd is of a private
+ * network (-1: it has none).  What is wrong since the last look, or is
  * not any more, becomes an event; all that is wrong now stands in RUN/NAME/degraded, a line each, which is not there
  * while nothing is. */
-void health_watch(struct log_files *f, const char *run_dir, pid_t init_pid);
+void health_watch(struct log_files *f, const char *run_dir, pid_t init_pid, int net_fd);

@@ -15,6 +15,7 @@ enum { ROWS_MAX = 16 };
 static struct {
 	struct health_row rows[ROWS_MAX];
 	size_t n;
+	bool no_carrier;
 	bool known; /* what stands in the file is ours: another supervisor's may be there at first */
 } last;
 
@@ -49,10 +50,19 @@ static size_t say(struct log_files *f, const char *event, const struct health_ro
 	return said;
 }
 
-static void write_down(const char *run_dir, const char *server, const struct health_row *rows, size_t n)
+static size_t say_carrier(struct log_files *f, bool no_carrier)
+{
+	if (no_carrier == last.no_carrier)
+		return 0;
+	keep_own(f, PROTO_EVENT, no_carrier ? "interface-degraded its interface has no carrier"
+					    : "interface-recovered its interface has a carrier again");
+	return 1;
+}
+
+static void write_down(const char *run_dir, const char *server, const struct health_row *rows, size_t n, bool no_carrier)
 {
 	_cleanup_close_ int folder = -1;
-	char path[4096], buf[ROWS_MAX * 256];
+	char path[4096], buf[ROWS_MAX * 256 + 64];
 	struct text p = TEXT(path), t = TEXT(buf);
 
 	text_add(&p, run_dir);
@@ -67,14 +77,17 @@ static void write_down(const char *run_dir, const char *server, const struct hea
 		text_add(&t, health_words(rows[i].what));
 		text_add(&t, "\n");
 	}
-	if (n)
+	if (no_carrier)
+		text_add(&t, "interface: no carrier\n");
+	if (t.len)
 		(void)file_write_atomic_at(folder, "degraded", buf, t.len, 0600);
 	else
 		(void)unlinkat(folder, "degraded", 0);
 }
 
-void health_watch(struct log_files *f, const char *run_dir, pid_t init_pid)
+void health_watch(struct log_files *f, const char *run_dir, pid_t init_pid, int net_fd)
 {
+	bool no_carrier = net_fd >= 0 && !net_carrier(net_fd);
 	struct health_row rows[ROWS_MAX];
 	int n = health_read(init_pid, rows, ROWS_MAX);
 	size_t news;
@@ -83,10 +96,12 @@ void health_watch(struct log_files *f, const char *run_dir, pid_t init_pid)
 		return;
 	news = say(f, "volume-degraded", rows, (size_t)n, last.rows, last.n);
 	news += say(f, "volume-recovered", last.rows, last.n, rows, (size_t)n);
+	news += say_carrier(f, no_carrier);
 	if (news == 0 && last.known)
 		return;
+	last.no_carrier = no_carrier;
 	last.known = true;
-	write_down(run_dir, f->server, rows, (size_t)n);
+	write_down(run_dir, f->server, rows, (size_t)n, no_carrier);
 	memcpy(last.rows, rows, sizeof(*rows) * (size_t)n);
 	last.n = (size_t)n;
 }

@@ -5,14 +5,17 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fib_rules.h>
 #include <linux/filter.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -72,16 +75,62 @@ static uint32_t table_of(const char *run_dir, const char *server)
 	return id ? (uint32_t)(TABLE_BASE + id) : 0;
 }
 
-int net_open(const char *run_dir, const char *server)
+bool net_is_private(const char *run_dir, const char *server)
+{
+	struct state_view v = { .text = NULL };
+	bool private;
+
+	if (state_open(run_dir, server, &v) < 0)
+		return false;
+	private = state_has(&v, "host_interface");
+	state_close(&v);
+	return private;
+}
+
+bool net_carrier(int fd)
+{
+	struct ifreq r = { .ifr_name = "eth0" /* LINK_INSIDE of psv/link.h */ };
+
+	/* Any socket tells of the network that it was made in. */
+	return ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+}
+
+static int rtnl_socket(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Made over there, used here. */
+static int socket_in(int pidfd)
+{
+	_cleanup_close_ int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int fd;
+
+	if (home < 0 || setns(pidfd, CLONE_NEWNET) < 0)
+		return -errno;
+	fd = rtnl_socket();
+	/* What this process starts would act on the wrong network.  It is missed by nobody but who starts a new one. */
+	if (setns(home, CLONE_NEWNET) < 0)
+		_exit(1);
+	return fd;
+}
+
+int net_open(const char *run_dir, const char *server, int pidfd)
 {
 	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
 				      RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE };
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	_cleanup_close_ int fd = pidfd < 0 ? rtnl_socket() : socket_in(pidfd);
 	struct sockaddr_nl any = { .nl_family = AF_NETLINK };
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0)
+	if (fd < 0)
+		return fd;
+	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0)
 		return -errno;
-	filter(fd, table_of(run_dir, server));
+	/* In a network of its own all is its own. */
+	if (pidfd < 0)
+		filter(fd, table_of(run_dir, server));
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
 		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
 			return -errno;

@@ -92,6 +92,11 @@ int state_number(const struct state_view *v, const char *key, uint64_t *ret)
 	return p && copy_value(v, p, buf, sizeof(buf)) && decimal(buf, UINT64_MAX, ret) == 0 ? 0 : -ENOENT;
 }
 
+bool state_has(const struct state_view *v, const char *key)
+{
+	return value_of(v, key, v->text) != NULL;
+}
+
 bool state_is(const struct state_view *v, const char *key, const char *value)
 {
 	const char *p = value_of(v, key, v->text);

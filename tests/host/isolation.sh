@@ -1,12 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A hostile root user in a Vsv tries every row of the table in docs/architecture.md. The same program runs on the Psv first,
-# where it succeeds: so a refusal inside is the Vsv's, and not the test's mistake.
+# where it succeeds: so a refusal inside is the Vsv's, and not the test's mistake. With STACK=private (isolation-private.sh)
+# both have a private stack on the Psv's bridge, and c stands in the shared one beside them.
 . "$(dirname "$0")/../lib.sh"
 
+stack=${STACK:-shared}
+options=(--volume data=32M)
+[[ $stack == shared ]] || options+=(--stack private --interface lan)
 host_add client1 101
-plain_vsv a 11 --volume data=32M
-plain_vsv b 12 --volume data=32M
+plain_vsv a 11 "${options[@]}"
+plain_vsv b 12 "${options[@]}"
 vnas start a b
 
 # The test's own services: a client that says who called, the Psv on all its addresses, the neighbour on its own.
@@ -35,10 +39,13 @@ parameters=(psv4="$NET4.1" psv6="$NET6:1" other4="$NET4.12" other6="$NET6:12" ab
 	abstract=vnas-test-psv shm_key="$shm_key" queue=/vnas-test psv_pid="$psv_process")
 
 # --- the controls, on the Psv ---
+# A private stack's addresses are not there; but whoever may, binds them all the same.
+others=(bind-other4 bind-other6 udp-pktinfo4-other)
+[[ $stack == shared ]] || others=(bind-other4-freebind bind-other6-freebind)
 "$PROBE" own4="$NET4.1" own6="$NET6:1" own_device="$(device_of a)" other_device="$(device_of b)" "${parameters[@]}" \
-	bind-own4 bind-psv4 bind-other4 bind-other6 bind-absent4-freebind bind-other4-transparent bind-broadcast4 bind-mdns4 \
+	bind-own4 bind-psv4 "${others[@]}" bind-absent4-freebind bind-other4-transparent bind-broadcast4 bind-mdns4 \
 	socket-raw4 socket-packet socket-netfilter connect-client4 connect-psv4 connect-loopback4 udp-client4 \
-	udp-pktinfo4-other device-other-read signal-psv pidfd-psv abstract-psv shm-psv unshare-user \
+	device-other-read signal-psv pidfd-psv abstract-psv shm-psv unshare-user \
 	open-by-handle key-add kernel-log fanotify-plain one-inotify one-epoll >"$T/control" || true
 unshare -m "$PROBE" mount-tmpfs >>"$T/control"
 while read -r name result; do
