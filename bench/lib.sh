@@ -8,7 +8,7 @@ set -eu
 
 : "${VNAS:?the program}" "${BENCH:?the folder of the built benchmarks}" "${BENCH_SAMPLES:?the file for the samples}"
 
-. "$(dirname "${BASH_SOURCE[0]}")/../tests/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../tests/${bench_base:-lib.sh}"
 
 # Samba's client library reads the user's settings, which are none of ours.
 mkdir -p "$T/home/.smb"
@@ -84,6 +84,35 @@ hand_smb_conf() {
 			s|= /run/samba|= $dir/run|; s|^\tlogging = .*|&\n\tlog file = $dir/log/smbd|" >"$HAND/$1.smb.conf"
 }
 
+# hand_nfs_conf NAME VSV IPV4: the same for its Ganesha.
+hand_nfs_conf() {
+	local dir=$HAND/$1-nfs
+
+	mkdir -p "$dir"/recovery/{v4recov,v4old}
+	vnas exec "$2" cat /run/vnas/ganesha/idmapd.conf >"$dir/idmapd.conf"
+	vnas exec "$2" cat /run/vnas/ganesha/graceless.conf |
+		sed -E "s|^(\tPath =).*|\1 \"$HAND/$1/share\";|; s|^(\tRecoveryRoot =).*|\1 \"$dir/recovery\";|
+			s|^(\tIdmapConf =).*|\1 \"$dir/idmapd.conf\";|; s|^\tNFS_Port.*|&\n\tBind_addr = $3;|" \
+			>"$HAND/$1.ganesha.conf"
+	# It wants an rpcbind, which both know by a socket in /run.
+	cat >"$dir/run" <<-END
+		#!/bin/bash
+		mount -t tmpfs vnas-test /run
+		rpcbind -f -h $3 &
+		until [[ -S /run/rpcbind.sock ]]; do sleep 0.01; done
+		exec ganesha.nfsd -F -L STDERR -N NIV_EVENT -p $dir/pid -f $HAND/$1.ganesha.conf
+	END
+	chmod +x "$dir/run"
+}
+
+# hand_ganesha NAME [PREFIX…]: as hand_smbd.
+hand_ganesha() {
+	local name=$1
+
+	shift
+	"$@" setsid unshare --mount "$HAND/$name-nfs/run" </dev/null >"$HAND/$name.ganesha.log" 2>&1 &
+}
+
 # hand_smbd NAME [PREFIX…]: starts it; PREFIX runs it elsewhere (nsenter …).
 hand_smbd() {
 	local name=$1
@@ -95,8 +124,8 @@ hand_smbd() {
 
 # --- load ---------------------------------------------------------------------------------------------------------------------
 
-# load_begin HOST CLIENTS MIB TARGET…: bench-load on that client host (psv: on none), connected to all targets.
-load_begin() {
+# streams_begin HOST CLIENTS MIB TARGET…: bench-load on that client host (psv: on none), connected to all targets.
+streams_begin() {
 	local ready at=()
 
 	[[ $1 == psv ]] || at=(on "$1")
@@ -135,7 +164,7 @@ compare() {
 	done
 }
 
-load_end() {
+streams_end() {
 	eval "exec ${LOAD[1]}>&-"
 	wait "$load_pid"
 }

@@ -27,7 +27,10 @@ static void *nfs_open_file(void *c, const char *name, int flags)
 
 	(void)snprintf(path, sizeof(path), "/%s", name);
 	r = flags & O_CREAT ? nfs_create(c, path, flags, 0600, &file) : nfs_open(c, path, flags, &file);
-	return r < 0 ? NULL : file;
+	if (r >= 0)
+		return file;
+	(void)fprintf(stderr, "bench-load: %s: %s\n", path, nfs_get_error(c));
+	return NULL;
 }
 
 static ssize_t nfs_read_file(void *c, void *file, void *buf, size_t n, uint64_t at)
