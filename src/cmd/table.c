@@ -188,6 +188,10 @@ static const struct cmd_option directory_test_options[] = {
 };
 
 static const struct cmd_option verify_options[] = {
+	{ "report", "FILE", "write a signed report" },
+	{ "public-key", NULL, "say where the key is by which reports can be checked" },
+	{ "check", "FILE", "check a report's signature" },
+	{ "key", "PUB", "with the public key in this file" },
 	{ "dry-run", NULL, "list the probes, try nothing" },
 	{ 0 }
 };
@@ -250,7 +254,7 @@ const struct cmd cmd_table[] = {
 	{ "destroy", NULL, "NAME [--purge]", "forget it; --purge deletes its data", destroy_options,
 	  CMD_NAME | CMD_ANY_NAME, 0, 0, cmd_destroy },
 	{ "doctor", NULL, "", "what this machine can enforce, and what it lacks", NULL, CMD_JSON, 0, 0, cmd_doctor },
-	{ "verify", NULL, "[NAME…]", "prove that they are separated: try everything from inside", verify_options, CMD_JSON, 0, ~0U,
+	{ "verify", NULL, "[NAME…]", "prove that they are separated: try everything from inside", verify_options, CMD_JSON | CMD_USER, 0, ~0U,
 	  cmd_verify },
 	{ "template", "build", "", "make a template of the packages as they are", template_options, CMD_JSON, 0, 0,
 	  cmd_template_build },

@@ -53,7 +53,7 @@ struct listener {
 /* The Psv, or a Vsv that runs. */
 struct victim {
 	char name[VSV_NAME_MAX + 1]; /* "psv" */
-	bool is_psv;
+	bool is_psv, is_private;
 	struct ipaddr addresses[64];
 	size_t n_addresses;
 	struct listener tcp[TARGET_ADDRESSES], udp[TARGET_ADDRESSES], loop[2], wild_tcp, wild_udp;
@@ -137,6 +137,12 @@ void victim_text(const struct victim *t, struct strbuf *out);
 void victim_arrived(struct verify *v);
 /* victim_connect: 0: connected; -errno.  The Psv itself as a client. */
 int victim_connect(const struct ipaddr *a, uint16_t port);
+
+/* is_private: it has a stack of its own. */
+static inline bool is_private(const struct server *s)
+{
+	return s->has_conf && s->conf.stack == CONF_STACK_PRIVATE;
+}
 
 /* ---- running it (run.c) ---- */
 

@@ -273,9 +273,7 @@ static enum verdict compare_namespaces(const struct verify *v, const struct serv
 
 enum verdict look_namespaces(struct verify *v, struct server *s, const struct server *other, char *answer, size_t size)
 {
-	bool private_net = s->has_conf && s->conf.stack == CONF_STACK_PRIVATE;
-
-	return compare_namespaces(v, s, other, 0, private_net ? NAMESPACES : NAMESPACE_NET, answer, size);
+	return compare_namespaces(v, s, other, 0, is_private(s) ? NAMESPACES : NAMESPACE_NET, answer, size);
 }
 
 enum verdict look_ipc(struct verify *v, struct server *s, const struct server *other, char *answer, size_t size)

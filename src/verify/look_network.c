@@ -23,11 +23,6 @@ enum { NO_INTERFACE = 0x7fffffff, ARRIVE_MS = 30 };
 /* A TCP socket that is bound at most stands nowhere yet; a datagram socket has no other state. */
 enum { STATES_TCP = 0xffff & ~(1 << 7 | 1 << 13), STATES_UDP = 0xffff };
 
-static bool is_private(const struct server *s)
-{
-	return s->has_conf && s->conf.stack == CONF_STACK_PRIVATE;
-}
-
 /* ---- the gate ---- */
 
 enum verdict look_gate_programs(struct verify *v, struct server *s, char *answer, size_t size)
@@ -76,6 +71,11 @@ enum verdict look_gate_addresses(struct verify *v, struct server *s, char *answe
 {
 	char text[IPADDR_STR_MAX];
 
+	/* Other networks may have the same ones, so what others look into does not have them. */
+	if (is_private(s)) {
+		(void)str_copy(answer, size, "it has a stack of its own");
+		return VERDICT_REFUSED;
+	}
 	for (size_t i = 0; i < s->as_victim.n_addresses; i++) {
 		uint32_t id = 0;
 

@@ -357,13 +357,15 @@ static int contains(const char *path, const char *text)
 	return r;
 }
 
-static void add_hex(struct text *t, uint32_t word)
+static void add_digits(struct text *t, uint32_t word, int shift)
 {
 	static const char digits[] = "0123456789ABCDEF";
 
-	for (int shift = 28; shift >= 0; shift -= 4)
+	for (; shift >= 0; shift -= 4)
 		text_add_n(t, &digits[word >> shift & 0xf], 1);
 }
+static void add_hex(struct text *t, uint32_t word) { add_digits(t, word, 28); }
+static void add_hex_port(struct text *t, uint16_t port) { add_digits(t, port, 12); }
 
 /* A listener of the Psv's, by the way in which /proc writes its address. */
 int see_sockets(const struct target *t)
@@ -372,7 +374,7 @@ int see_sockets(const struct target *t)
 
 	for (unsigned i = 0; i < t->tcp.n && r != 0; i++) {
 		const union address *a = &t->tcp.v[i];
-		char text[64];
+		char text[128];
 		struct text hex = TEXT(text);
 		uint32_t words[4];
 
@@ -381,6 +383,9 @@ int see_sockets(const struct target *t)
 		for (unsigned k = 0; k < (address_is4(a) ? 1u : 4u); k++)
 			add_hex(&hex, words[k]);
 		text_add(&hex, ":");
+		add_hex_port(&hex, ntohs(address_is4(a) ? a->in4.sin_port : a->in6.sin6_port));
+		/* Nobody at the other end, and the state of a listener. */
+		text_add(&hex, address_is4(a) ? " 00000000:0000 0A" : " 00000000000000000000000000000000:0000 0A");
 		r = worse(r, contains(address_is4(a) ? "/proc/self/net/tcp" : "/proc/self/net/tcp6", text));
 	}
 	return r;

@@ -285,13 +285,17 @@ static int on_wildcard(const struct addresses *list, int (*judge)(const struct a
 int wildcard_own(const struct target *t) { return on_wildcard(&t->own, every); }
 int wildcard_peer(const struct target *t) { return on_wildcard(&t->own, each); }
 
-/* listen() without bind(): nobody may reach what then stands on the wildcard address of the machine. */
+/* listen() without bind(): nobody may reach what then stands on the wildcard address of the machine.  In a stack of its own
+ * it is the Vsv's. */
 int listen_unbound(const struct target *t)
 {
 	union address any = wildcard(AF_INET), here = loopback(AF_INET, 1);
 	socklen_t len = sizeof(any);
-	int fd = new_socket(&any, SOCK_STREAM), r;
+	int fd, r;
 
+	if (t->private)
+		return ANSWER_NOTHING;
+	fd = new_socket(&any, SOCK_STREAM);
 	if (fd < 0)
 		return fd;
 	r = outcome(listen(fd, 4));

@@ -265,6 +265,8 @@ static bool fact(struct target *t, const char *word, const char *a, const char *
 		copy_str(t->hostname, sizeof(t->hostname), a);
 	} else if (strcmp(word, "discovery") == 0) {
 		t->discovery = true;
+	} else if (strcmp(word, "private") == 0) {
+		t->private = true;
 	} else if (strcmp(word, "token") == 0) {
 		copy_str(t->token, sizeof(t->token), a);
 	} else {

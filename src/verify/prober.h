@@ -9,7 +9,7 @@
  *   target psv|NAME                   what follows is that one's, up to "go"
  *   address A; tcp A PORT; udp A PORT; loopback PORT; wild PORT; deny A; broadcast A; absent A; pid N;
  *   device MAJOR MINOR; handle TYPE:DEV:INODE HEX; abstract NAME; file DEV INODE; link MAC; shm KEY; capabilities HEX;
- *   hostname NAME; discovery; token WORD
+ *   hostname NAME; discovery; private (it has a stack of its own); token WORD
  *   go                                tries
  * Standard output: "PROBE INDEX ANSWER" a line (probes.h; INDEX counts the targets from 1, 0 is self), "end" at the end. */
 #pragma once
@@ -62,7 +62,7 @@ struct target {
 	unsigned n_shm;
 	uint64_t capabilities;
 	char hostname[256];
-	bool discovery;
+	bool discovery, private;
 	char token[40];
 };
 

@@ -90,6 +90,8 @@ static void self_text(const struct verify *v, const struct server *s, struct str
 	strbuf_addf(out, "hostname %s\ntoken %s\n", s->has_conf ? s->conf.hostname : "", s->token);
 	if (s->has_conf && s->conf.discovery)
 		strbuf_addstr(out, "discovery\n");
+	if (is_private(s))
+		strbuf_addstr(out, "private\n");
 	strbuf_addstr(out, "go\n");
 	victim_text(&v->host, out);
 	for (size_t i = 0; i < v->n_servers; i++)

@@ -177,13 +177,30 @@ static enum control control_of(const struct verify *v, const struct server *s, c
 	return passed(answers_get(own, (unsigned)control, 0) == 0);
 }
 
+/* reaches: it asks whether the other can be reached at all. */
+static bool reaches(const struct probe *p)
+{
+	static const char *const also[] = { "gate-connect", "gate-connect-psv", "gate-send", "wildcard-peer" };
+
+	for (size_t i = 0; i < sizeof(also) / sizeof(*also); i++)
+		if (strcmp(p->name, also[i]) == 0)
+			return true;
+	return p->row == ROW_REACH;
+}
+
 /* is_peer: what the configuration opens on purpose is no attempt. */
 static bool is_peer(const struct server *s, const struct probe *p, const struct victim *t)
 {
-	bool reaches = p->row == ROW_REACH || strcmp(p->name, "gate-connect") == 0 || strcmp(p->name, "gate-connect-psv") == 0 ||
-		       strcmp(p->name, "gate-send") == 0 || strcmp(p->name, "wildcard-peer") == 0;
+	return reaches(p) && s->has_conf && strlist_has(&s->conf.peers, t->name);
+}
 
-	return reaches && s->has_conf && strlist_has(&s->conf.peers, t->name);
+/* by_network: one of the two has a stack of its own, and so they meet on the network as any two hosts. */
+static bool by_network(const struct server *s, const struct probe *p, const struct victim *t, int32_t answer)
+{
+	bool met = answer == 0 || answer == ANSWER_SENT || answer == -ECONNREFUSED || answer == -EHOSTUNREACH || answer == -ENETUNREACH ||
+		   answer == -ETIMEDOUT;
+
+	return p->kind != KIND_CONTROL && reaches(p) && met && (is_private(s) || t->is_private);
 }
 
 static const char *expected_of(const struct probe *p)
@@ -215,6 +232,12 @@ static void judge_one(struct verify *v, const struct server *s, unsigned number,
 	if (is_peer(s, p, t) && answer != ANSWER_NOTHING && answer != NO_ANSWER) {
 		answer_text(answer, text, sizeof(text));
 		add(v, p->name, p->row, s->name, t->name, "allowed by peer", text, VERDICT_CONTROL);
+		return;
+	}
+	if (by_network(s, p, t, answer)) {
+		answer_text(answer, words, sizeof(words));
+		(void)str_format(text, sizeof(text), "%s: they meet on the network, as any hosts; deny closes it", words);
+		add(v, p->name, p->row, s->name, t->name, expected_of(p), text, VERDICT_OPEN);
 		return;
 	}
 	if (!judge(p, answer, control_of(v, s, p, number, t), &verdict, &note))

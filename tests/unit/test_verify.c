@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "test.h"
+#include "verify/internal.h"
+#include "verify/report.h"
+
+static int parse(struct answers *a, const char *text)
+{
+	answers_init(a, 2);
+	return answers_parse(a, text, strlen(text));
+}
+
+TEST(verify_answers)
+{
+	unsigned own = (unsigned)probe_find("bind-own"), tcp = (unsigned)probe_find("bind-tcp");
+	static const char *const bad[] = {
+		"bind-own\nend\n", "bind-own 0\nend\n", "bind-own 0 x\nend\n", "bind-own 3 0\nend\n", "bind-own -1 0\nend\n",
+		"bind-own 0 0 0\nend\n", "bind-own 0 -0\nend\n", "bind-own 0 4\nend\n", "bind-own 0 -4096\nend\n", "none 0 0\nend\n",
+		"bind-own 0 0\nbind-own 0 -1\nend\n", "end\nend\n", " bind-own 0 0\nend\n", "\nend\n",
+	};
+	struct answers a;
+
+	CHECK_INT(parse(&a, "bind-own 0 0\nbind-tcp 1 -99\nbind-tcp 2 3\nend\n"), 0);
+	CHECK_INT(answers_get(&a, own, 0), 0);
+	CHECK_INT(answers_get(&a, tcp, 1), -99);
+	CHECK_INT(answers_get(&a, tcp, 2), ANSWER_KILLED);
+	CHECK_INT(answers_get(&a, tcp, 0), NO_ANSWER);
+	CHECK_INT(answers_get(&a, tcp, 3), NO_ANSWER);
+	answers_free(&a);
+	CHECK_INT(parse(&a, "bind-own 0 0\n"), -ENODATA);
+	answers_free(&a);
+	CHECK_INT(parse(&a, ""), -ENODATA);
+	answers_free(&a);
+	answers_init(&a, 2);
+	CHECK_INT(answers_parse(&a, "bind-own 0 0\0\nend\n", 18), -EBADMSG);
+	answers_free(&a);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		CHECK_INT(parse(&a, bad[i]), -EBADMSG);
+		answers_free(&a);
+	}
+}
+
+TEST(verify_judges)
+{
+	static const struct {
+		const char *probe;
+		int32_t answer;
+		enum control control;
+		int verdict; /* -1: nothing to report */
+	} cases[] = {
+		{ "bind-tcp", -EADDRNOTAVAIL, CONTROL_PASSED, VERDICT_REFUSED },
+		{ "bind-tcp", -EADDRNOTAVAIL, CONTROL_FAILED, VERDICT_OPEN },
+		{ "bind-tcp", -EADDRNOTAVAIL, CONTROL_NONE, VERDICT_OPEN },
+		{ "bind-tcp", 0, CONTROL_PASSED, VERDICT_THROUGH },
+		{ "bind-tcp", 0, CONTROL_FAILED, VERDICT_THROUGH },
+		{ "bind-tcp", -EMFILE, CONTROL_PASSED, VERDICT_OPEN },
+		{ "bind-tcp", -EPERM, CONTROL_PASSED, VERDICT_OPEN },
+		{ "bind-tcp", NO_ANSWER, CONTROL_PASSED, VERDICT_OPEN },
+		{ "bind-tcp", ANSWER_KILLED, CONTROL_PASSED, VERDICT_OPEN },
+		{ "bind-tcp", ANSWER_NOTHING, CONTROL_PASSED, -1 },
+		{ "bind-tcp", ANSWER_SENT, CONTROL_PASSED, VERDICT_OPEN },
+		{ "bind-own", 0, CONTROL_NONE, VERDICT_CONTROL },
+		{ "bind-own", -EADDRNOTAVAIL, CONTROL_NONE, VERDICT_OPEN },
+		{ "see-addresses", 0, CONTROL_PASSED, VERDICT_VISIBLE },
+		{ "see-addresses", -ENOENT, CONTROL_PASSED, VERDICT_REFUSED },
+		{ "see-addresses", -ENOENT, CONTROL_FAILED, VERDICT_OPEN },
+		{ "abstract-squat", 0, CONTROL_PASSED, VERDICT_OPEN },
+		{ "send-psv", ANSWER_SENT, CONTROL_PASSED, VERDICT_REFUSED },
+		{ "send-psv", ANSWER_SENT, CONTROL_FAILED, VERDICT_OPEN },
+		{ "send-psv", 0, CONTROL_PASSED, VERDICT_THROUGH },
+		{ "clone3", -ENOSYS, CONTROL_PASSED, VERDICT_REFUSED },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int p = probe_find(cases[i].probe);
+		enum verdict verdict;
+		const char *note;
+
+		CHECK(p >= 0);
+		if (!judge(&probes[p], cases[i].answer, cases[i].control, &verdict, &note))
+			CHECK_INT(cases[i].verdict, -1);
+		else
+			CHECK_INT(verdict, cases[i].verdict);
+	}
+}
+
+/* Each probe has a control that there is, of its own kind of place, and each row has a probe or a look. */
+TEST(verify_table)
+{
+	bool tried[VERIFY_ROWS] = { false };
+
+	for (unsigned i = 0; i < n_probes; i++) {
+		const struct probe *p = &probes[i];
+		int control = probe_find(p->control);
+
+		tried[p->row] = true;
+		CHECK_INT(probe_find(p->name), i);
+		if (p->kind == KIND_CONTROL) {
+			CHECK(!*p->control && !*p->answers);
+			continue;
+		}
+		CHECK(*p->answers);
+		if (*p->control == '@')
+			continue;
+		CHECK(control >= 0 && probes[control].kind == KIND_CONTROL);
+		CHECK((probes[control].when == WHEN_GATE_OWN) == (p->when >= WHEN_GATE_OWN));
+	}
+	for (size_t i = 0; i < n_looks; i++)
+		tried[looks[i].row] = true;
+	for (size_t i = 0; i < VERIFY_ROWS; i++) {
+		CHECK(verify_rows[i].name && verify_rows[i].needs);
+		CHECK(tried[i]);
+	}
+}
+
+TEST(verify_exit_status)
+{
+	struct verify_sum sum = { .n = { [VERDICT_REFUSED] = 9, [VERDICT_CONTROL] = 2, [VERDICT_VISIBLE] = 3 } };
+
+	CHECK_INT(verify_exit(&sum), 0);
+	sum.n[VERDICT_OPEN] = 1;
+	CHECK_INT(verify_exit(&sum), 7);
+	sum.n[VERDICT_THROUGH] = 1;
+	CHECK_INT(verify_exit(&sum), 1);
+}
+
+static int checked(const char *text, size_t len, const char *path, const char *key)
+{
+	struct err err = { 0 };
+	json_t *report = NULL;
+	int r;
+
+	CHECK_INT(file_write_atomic_at(AT_FDCWD, path, text, len, 0644), 0);
+	r = report_check(path, key, &report, &err);
+	json_decref(report);
+	return r;
+}
+
+/* Every region of it: whatever byte is changed, taken out or added. */
+TEST(verify_report_is_sealed)
+{
+	struct verify_sum sum = { .n = { [VERDICT_REFUSED] = 1 } };
+	struct psv psv = { 0 }, other = { 0 };
+	char *first = NULL, *second = NULL, *copy;
+	char key[PATH_MAX], foreign[PATH_MAX];
+	json_t *list = json_pack("[{s:s, s:s, s:s}]", "probe", "x", "server", "a", "against", "psv");
+	struct err err = { 0 };
+	struct stat st;
+	size_t len, second_len, step;
+
+	CHECK_INT(chdir(test_dir()), 0);
+	(void)str_format(psv.lib, sizeof(psv.lib), "%s/lib", test_dir());
+	(void)str_format(psv.etc, sizeof(psv.etc), "%s/etc", test_dir());
+	(void)str_format(psv.run, sizeof(psv.run), "%s/run", test_dir());
+	other = psv;
+	(void)str_format(other.lib, sizeof(other.lib), "%s/other", test_dir());
+	if (access("/usr/bin/openssl", X_OK) < 0)
+		SKIP("no openssl");
+	CHECK_INT(report_write(&psv, "r1", "1", list, &sum, &err), 0);
+	CHECK_INT(report_write(&psv, "r2", "1", list, &sum, &err), 0);
+	CHECK_INT(report_key(&psv, key, sizeof(key), &err), 0);
+	CHECK_INT(report_key(&other, foreign, sizeof(foreign), &err), 0);
+	CHECK_INT(stat("lib/verify/key.pem", &st), 0);
+	CHECK_INT(st.st_mode & 07777, 0600);
+	CHECK_INT(file_read_at(AT_FDCWD, "r1", REPORT_MAX_BYTES, &first, &len), 0);
+	CHECK_INT(file_read_at(AT_FDCWD, "r2", REPORT_MAX_BYTES, &second, &second_len), 0);
+	CHECK_INT(checked(first, len, "x", key), 0);
+	CHECK_INT(checked(second, second_len, "x", key), 0);
+	CHECK_INT(checked(first, len, "x", foreign), -EBADMSG);
+	copy = xmalloc(len + 1);
+	step = len / 60 + 1;
+	for (size_t i = 0; i < len; i += step) {
+		memcpy(copy, first, len);
+		copy[i] ^= 1;
+		CHECK_INT(checked(copy, len, "x", key), -EBADMSG);
+	}
+	CHECK_INT(checked(first, len - 1, "x", key), -EBADMSG);
+	CHECK_INT(checked(first, 0, "x", key), -EBADMSG);
+	memcpy(copy, first, len);
+	copy[len] = '\n';
+	CHECK_INT(checked(copy, len + 1, "x", key), -EBADMSG);
+	/* Another report's signature under this one's text. */
+	memcpy(copy, first, len);
+	memcpy(copy + len - 132, second + second_len - 132, 132);
+	CHECK_INT(checked(copy, len, "x", key), -EBADMSG);
+	CHECK(strstr(second, "\"number\": 2") && !strstr(second, "\"previous_sha256\": \"\""));
+	/* Whoever else can read the key could sign. */
+	CHECK_INT(chmod("lib/verify/key.pem", 0640), 0);
+	CHECK_INT(report_write(&psv, "r3", "1", list, &sum, &err), -EPERM);
+	free(copy);
+	free(first);
+	free(second);
+	json_decref(list);
+}
