@@ -82,6 +82,11 @@ skip() {
 	note "reason: $2"
 }
 
+# going_well: nothing has failed so far.
+going_well() {
+	((failed == 0))
+}
+
 # check NAME COMMAND…: the command succeeds.  refute NAME COMMAND…: it fails.
 check() {
 	local name=$1 out status=0

@@ -3,6 +3,18 @@
 # What is checked of every protocol and stack, with the guests c1 and c2, which have the same share mounted at the same folder.
 # VSV is its server, INSIDE the share's folder there, and PROTOCOL one of smb, nfs3, nfs4.0, nfs4.1, nfs4.2.
 
+# stack_vsv STACK NAME NUMBER [OPTION…]: as vsv, in that stack.
+stack_vsv() {
+	local stack=$1
+
+	shift
+	if [[ $stack == private ]]; then
+		vsv "$@" --stack private --interface lan
+	else
+		vsv "$@"
+	fi
+}
+
 # inside COMMAND…
 inside() {
 	vnas exec "$VSV" -- "$@"

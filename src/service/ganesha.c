@@ -120,7 +120,9 @@ const struct service ganesha_service = {
 	.argv = argv,
 	.generate = generate,
 	.ready = ready,
-	.stop_signal = SIGTERM,
+	/* Ended in order it would give the locks of NFS 3 up, and wait for answers to that which it no longer hears. What must last is
+	 * on the disk at any time. */
+	.stop_signal = SIGKILL,
 	.reload_signal = SIGHUP,
 	.file_handles = true,
 	.no_xattrs = true,

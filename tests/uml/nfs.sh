@@ -4,14 +4,13 @@
 . "$(dirname "$0")/../uml.sh"
 . "$(dirname "$0")/../uml-checks.sh"
 
-stack=${STACK:-shared}
 VSV=v SERVER=$NET4.11 INSIDE=/srv/data/docs
 guest_add c1 101
 guest_add c2 102
 guest_session c1 s
 guest_session c2 s
 
-check "create" vsv "$VSV" 11 --volume data=256M --hostname files1.sales.example --stack "$stack"
+check "create" stack_vsv "${STACK:-shared}" "$VSV" 11 --volume data=256M --hostname files1.sales.example
 conf_add "$VSV" $'[smb]\nenabled = no\n[nfs]\nlease = 5\ngrace = 5'
 check "share add" vnas share add "$VSV" docs --path "$INSIDE" --nfs
 check "start" vnas start "$VSV"
@@ -20,11 +19,12 @@ inside chmod 1777 "$INSIDE"
 check "a user" inside useradd --uid 4711 --no-create-home alice
 
 for version in ${VERSIONS:-3 4.0 4.1 4.2}; do
+	# shellcheck disable=SC2034 # uml-checks.sh reads it
 	PROTOCOL=nfs$version DIR=/mnt/$version
 	for c in c1 c2; do
 		check "$version: mount on $c" guest $c nfs "$version" "$SERVER:/docs" "$DIR"
 	done
-	((failed == 0)) || break
+	going_well || break
 	check "$version: it is that version" guest c1 grep -E " $DIR nfs4? .*vers=$version," /proc/mounts
 	check_files "$version"
 	check_open "$version"

@@ -6,7 +6,6 @@
 
 # shellcheck disable=SC2034 # uml-checks.sh reads it
 PROTOCOL=smb
-stacks=(shared)
 guest_add c1 101
 guest_add c2 102
 guest_session c1 s
@@ -18,9 +17,9 @@ mounted() {
 }
 
 number=11
-for stack in "${stacks[@]}"; do
+for stack in shared private; do
 	VSV=$stack SERVER=$NET4.$number INSIDE=/srv/data/docs DIR=/mnt/$stack
-	check "$stack: create" vsv "$VSV" "$number" --volume data=256M --hostname "files-$stack" --stack "$stack"
+	check "$stack: create" stack_vsv "$stack" "$VSV" "$number" --volume data=256M --hostname "files-$stack"
 	check "$stack: start" vnas start "$VSV"
 	vnas user add "$VSV" alice --uid 4711 --password-stdin <<<secret
 	vnas user add "$VSV" bob --uid 4712 --password-stdin <<<secret
