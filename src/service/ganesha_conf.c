@@ -25,11 +25,26 @@ const char ganesha_netconfig[] =
 
 /* With NFS 3 Ganesha sits out the whole grace period after every start, whoever was there before.  So it is told when nobody
  * was: no client of NFS 4 in its recovery directories, and no client of NFS 3 with locks in statd's.  Those of NFS 3 are told
- * of the start, whether statd or Ganesha ended: Ganesha itself forgets them when it starts. */
+ * of the start, whether statd or Ganesha ended.  Ganesha has statd forget them when it starts, so they are put aside before; and
+ * they are told when the lock manager answers, because a client that finds nobody at once gives its locks up. */
 const char ganesha_start[] =
 	"for record in /var/lib/nfs/ganesha/v4recov/* /var/lib/nfs/ganesha/v4old/* /var/lib/nfs/sm/* /var/lib/nfs/sm.bak/*; do\n"
 	"\tif [ -e \"$record\" ]; then\n"
-	"\t\t[ ! -S /run/rpcbind.sock ] || /usr/sbin/sm-notify -f\n"
+	"\t\tfor client in /var/lib/nfs/sm/*; do\n"
+	"\t\t\t[ ! -e \"$client\" ] || mv \"$client\" /var/lib/nfs/sm.bak/\n"
+	"\t\tdone\n"
+	"\t\tfor client in /var/lib/nfs/sm.bak/*; do\n"
+	"\t\t\t[ -e \"$client\" ] || break\n"
+	"\t\t\t( (\n"
+	"\t\t\t\ttries=0\n"
+	"\t\t\t\tuntil /usr/bin/rpcinfo -T tcp 127.0.0.1 nlockmgr 4 >/dev/null 2>&1 || [ $tries -ge 100 ]; do\n"
+	"\t\t\t\t\ttries=$((tries + 1))\n"
+	"\t\t\t\t\tsleep 0.1\n"
+	"\t\t\t\tdone\n"
+	"\t\t\t\texec /usr/sbin/sm-notify -f\n"
+	"\t\t\t) & )\n"
+	"\t\t\tbreak\n"
+	"\t\tdone\n"
 	"\t\texec /usr/bin/ganesha.nfsd \"$@\" -f " GANESHA_CONF_INSIDE "\n"
 	"\tfi\n"
 	"done\n"

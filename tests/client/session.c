@@ -3,7 +3,7 @@
  * One process that does what it is told with up to 26 files, named by a letter:
  *
  *	open F PATH [WORD…]     w, rw (else for reading), create, excl, truncate, direct
- *	read F OFFSET LENGTH    answers with the bytes, which are text
+ *	read F OFFSET LENGTH    answers with the bytes, which are text, up to the end of the line
  *	write F OFFSET TEXT     and an fsync
  *	lock F r|w START LENGTH           a byte range: at once or "error EAGAIN"; wait-lock waits; length 0: to the end
  *	unlock F START LENGTH
@@ -72,15 +72,15 @@ static int do_close(struct command *c)
 
 static int do_read(struct command *c)
 {
-	char text[4096];
+	char text[4096] = { 0 };
 	ssize_t n;
 
 	if (c->count != 2)
 		return -1;
-	n = pread(c->fd, text, (size_t)strtol(c->words[1], NULL, 10) % sizeof(text), strtol(c->words[0], NULL, 10));
+	n = pread(c->fd, text, (size_t)strtol(c->words[1], NULL, 10) % (sizeof(text) - 1), strtol(c->words[0], NULL, 10));
 	if (n < 0)
 		return answer(-1);
-	printf("ok %.*s\n", (int)n, text);
+	printf("ok %.*s\n", (int)strcspn(text, "\n"), text);
 	return 0;
 }
 
