@@ -64,6 +64,7 @@ check_eq "and good again when the share is back" "$(nc read "${handle[wide]}")" 
 check "volume add, running" vnas volume add s1 late --size 310M --fs xfs
 check "a share on it" vnas share add s1 late --nfs --path /srv/late/d --squash none
 vnas exec s1 -- sh -c 'echo late >/srv/late/d/f'
+eventually 10 nc mount 20048 /late || true # Ganesha is told of it, and nobody knows when it has heard
 late=$(nc lookup "$(nc mount 20048 /late)" f)
 vnas restart s1
 check_eq "its handle outlives a restart" "$(nc read "$late")" late

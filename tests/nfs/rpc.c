@@ -104,7 +104,7 @@ size_t get_opaque(struct xdr *x, void *p, size_t max)
 	return n;
 }
 
-/* Servers may ask for a port of root's. */
+/* Servers may ask for a port of root's. One that was in use a moment ago is not taken again: the connection would be refused. */
 static void bind_low(int fd, int family)
 {
 	for (int port = 1023; port > 600; port--) {
@@ -122,7 +122,7 @@ int rpc_connect(const char *address, int port)
 	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *a;
 	const struct timeval limit = { .tv_sec = 20 };
 	char service[16];
-	int fd, one = 1;
+	int fd;
 
 	(void)snprintf(service, sizeof(service), "%d", port);
 	if (getaddrinfo(address, service, &hints, &a) != 0)
@@ -130,7 +130,6 @@ int rpc_connect(const char *address, int port)
 	fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		die("socket: %s", strerror(errno));
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	bind_low(fd, a->ai_family);
 	if (connect(fd, a->ai_addr, a->ai_addrlen) < 0)
