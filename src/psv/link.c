@@ -239,6 +239,9 @@ static int join_bridge(struct netlink *nl, const struct making *m, struct err *e
 		r = set_port(nl, host.ifindex, is_apart(m), err);
 	if (r == 0 && m->c->vlan)
 		r = set_port_vlan(nl, host.ifindex, RTM_SETLINK, m->c->vlan, err);
+	/* Of the one that the bridge gave it, it would go on to hear. */
+	if (r == 0 && m->c->vlan && m->parent.default_vlan && m->parent.default_vlan != m->c->vlan)
+		r = set_port_vlan(nl, host.ifindex, RTM_DELLINK, m->parent.default_vlan, err);
 	if (r == 0)
 		r = set_host_end(nl, host.ifindex, m->c->name, err);
 	return r < 0 ? r : link_set_up(host.ifindex, err);

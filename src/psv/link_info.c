@@ -25,14 +25,16 @@ static uint32_t number(const struct nlattr *a)
 
 static void read_kind(const struct nlattr *in, struct link_info *ret)
 {
-	const struct nlattr *info[IFLA_INFO_MAX + 1], *data[IFLA_BR_VLAN_FILTERING + 1];
+	const struct nlattr *info[IFLA_INFO_MAX + 1], *data[IFLA_BR_VLAN_DEFAULT_PVID + 1];
 
 	netlink_nested(in, info, IFLA_INFO_MAX);
 	copy_text(info[IFLA_INFO_KIND], ret->kind, sizeof(ret->kind));
 	if (strcmp(ret->kind, "bridge") != 0 || !info[IFLA_INFO_DATA])
 		return;
-	netlink_nested(info[IFLA_INFO_DATA], data, IFLA_BR_VLAN_FILTERING);
+	netlink_nested(info[IFLA_INFO_DATA], data, IFLA_BR_VLAN_DEFAULT_PVID);
 	ret->vlan_filtering = data[IFLA_BR_VLAN_FILTERING] && mnl_attr_get_u8(data[IFLA_BR_VLAN_FILTERING]);
+	if (data[IFLA_BR_VLAN_DEFAULT_PVID])
+		ret->default_vlan = mnl_attr_get_u16(data[IFLA_BR_VLAN_DEFAULT_PVID]);
 }
 
 static int on_link(const struct nlmsghdr *h, void *arg)

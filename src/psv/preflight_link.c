@@ -123,7 +123,7 @@ static int check_parent(struct preflight_run *run, const struct link_info *l, st
 			       "link = veth");
 	if (kind != CONF_LINK_INTERFACE && !l->up)
 		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "interface %s is down", l->name), "ip link set %s up", l->name);
-	else if (kind != CONF_LINK_INTERFACE && !l->carrier)
+	else if (kind != CONF_LINK_INTERFACE && kind != CONF_LINK_VETH && !l->carrier)
 		preflight_hint(preflight_warning(run, "interface %s has no carrier", l->name), "see whether its cable is plugged in");
 	if (run->conf->mtu > l->mtu && kind != CONF_LINK_INTERFACE)
 		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "mtu %u is larger than that of %s, %u", run->conf->mtu, l->name,

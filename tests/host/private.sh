@@ -170,6 +170,14 @@ if type nft >/dev/null 2>&1; then
 		"connect-client4 SIGNAL 14"
 	check "and lets through what it does not name" smb client1 "$NET4.11" docs alice pw-a ls
 	nft delete table netdev vnas-test
+	nft -f - <<-END
+		table bridge vnas-test {
+			chain forward { type filter hook forward priority 0; iifname "vnas-a" ip daddr $NET4.102 drop; }
+		}
+	END
+	check_eq "and one on the bridge" "$(vnas exec a -- /root/probe client4="$NET4.102" client_port=4001 connect-client4)" \
+		"connect-client4 SIGNAL 14"
+	nft delete table bridge vnas-test
 	check_eq "without it, all" "$(vnas exec a -- /root/probe client4="$NET4.102" client_port=4001 connect-client4)" "connect-client4 ok"
 	kill $listener
 else
