@@ -91,6 +91,9 @@ static int on_upper(const struct nlmsghdr *h, void *arg)
 	struct upper *u = arg;
 
 	(void)on_link(h, &l);
+	/* The other end of a pair calls it its lower one, too. */
+	if (strcmp(l.kind, "veth") == 0)
+		l.lower = 0;
 	u->found |= l.ifindex != u->of && (l.lower == u->of || l.master == u->of);
 	return 0;
 }
