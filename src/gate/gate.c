@@ -53,8 +53,14 @@ const struct gate_program gate_programs[] = {
 	{ "gate_getpeername6", BPF_CGROUP_INET6_GETPEERNAME },
 	{ "gate_sock_ops", BPF_CGROUP_SOCK_OPS },
 	{ "gate_device", BPF_CGROUP_DEVICE },
+	{ "gate_egress", BPF_CGROUP_INET_EGRESS },
 };
 const size_t gate_n_programs = sizeof(gate_programs) / sizeof(gate_programs[0]);
+
+bool gate_program_wanted(const struct gate_program *p, const struct gate_vsv *v)
+{
+	return p->attach != BPF_CGROUP_INET_EGRESS || (v->flags & GATE_F_DISCOVERY && !(v->flags & GATE_F_OWN_STACK));
+}
 
 int gate_map_path(const char *bpf_dir, const char *map, char buf[GATE_PATH_MAX])
 {
@@ -134,6 +140,15 @@ static void add_broadcast(struct gate_vsv *v, const struct ipaddr *a, uint8_t pr
 	v->broadcasts[v->n_broadcasts++] = word;
 }
 
+static void add_interface(struct gate_vsv *v, uint32_t ifindex)
+{
+	for (size_t i = 0; i < v->n_interfaces; i++)
+		if (v->interfaces[i] == ifindex)
+			return;
+	if (ifindex)
+		v->interfaces[v->n_interfaces++] = ifindex;
+}
+
 static bool prefix_fits(const struct ipaddr *a, uint8_t prefix)
 {
 	return (a->family == AF_INET && prefix <= 32) || (a->family == AF_INET6 && prefix <= 128);
@@ -150,7 +165,9 @@ static int to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *e
 				.n_peers = (uint32_t)c->n_peers,
 				.n_devices = (uint32_t)c->n_devices,
 				.n_denies = (uint32_t)c->n_denies };
-	v->flags = (c->discovery ? GATE_F_DISCOVERY : 0u) | (c->peer_psv ? GATE_F_PEER_PSV : 0u) |
+	v->flags = (c->discovery & GATE_DISCOVERY_BROADCAST ? GATE_F_BROADCAST : 0u) |
+		   (c->discovery & GATE_DISCOVERY_WSD ? GATE_F_WSD : 0u) |
+		   (c->discovery & GATE_DISCOVERY_MDNS ? GATE_F_MDNS : 0u) | (c->peer_psv ? GATE_F_PEER_PSV : 0u) |
 		   (c->own_stack ? GATE_F_OWN_STACK : 0u);
 	for (size_t i = 0; i < c->n_addresses; i++) {
 		const struct ipaddr *a = &c->addresses[i].addr;
@@ -160,6 +177,7 @@ static int to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *e
 			return err_set(err, -EINVAL, "address %zu cannot be a Vsv's own", i + 1);
 		v->nets[i] = to_net(a, c->addresses[i].prefix);
 		add_broadcast(v, a, c->addresses[i].prefix);
+		add_interface(v, c->addresses[i].ifindex);
 		if (v->flags & has)
 			continue;
 		v->flags |= has;
@@ -565,8 +583,9 @@ static int attach_one(const char *bpf_dir, const struct gate_program *p, int cgr
 
 int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err)
 {
-	_cleanup_close_ int identity = -1, stats = -1, taken = -1;
+	_cleanup_close_ int identity = -1, stats = -1, taken = -1, vsv = -1;
 	struct gate_identity me = { 0 };
+	struct gate_vsv v = { 0 };
 	struct gate_stats zero = { 0 };
 	uint64_t number = 0;
 	int r;
@@ -580,6 +599,8 @@ int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err
 		r = stats = open_map(bpf_dir, "stats", err);
 	if (r >= 0)
 		r = taken = open_map(bpf_dir, "taken", err);
+	if (r >= 0)
+		r = vsv = open_map(bpf_dir, "vsv", err);
 	if (r < 0)
 		return r;
 	/* The number is written last, so where it stands everything is attached. */
@@ -588,7 +609,10 @@ int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err
 			return 0;
 		return err_set(err, -EBUSY, "the cgroup's gate serves the Vsv with number %u", me.id);
 	}
+	(void)gate_map_lookup(vsv, &id, &v); /* that there is none is said below */
 	for (size_t i = 0; i < gate_n_programs; i++) {
+		if (!gate_program_wanted(&gate_programs[i], &v))
+			continue;
 		r = attach_one(bpf_dir, &gate_programs[i], cgroup_fd, err);
 		if (r < 0)
 			return r;

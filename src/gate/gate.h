@@ -28,15 +28,19 @@ struct err;
 
 enum { GATE_MAX_ADDRESSES = 64, GATE_MAX_DEVICES = 64, GATE_MAX_PEERS = 64, GATE_MAX_DENIES = 16, GATE_MAX_VSV = 4096 };
 
+/* The broadcast addresses of its subnets; 239.255.255.250 and ff02::c; 224.0.0.251 and ff02::fb. */
+enum gate_discovery { GATE_DISCOVERY_BROADCAST = 1, GATE_DISCOVERY_WSD = 2, GATE_DISCOVERY_MDNS = 4, GATE_DISCOVERY_ALL = 7 };
+
 /* What one Vsv is assigned. */
 struct gate_config {
 	uint32_t id;                                      /* 1…65535 */
 	struct {
 		struct ipaddr addr;
 		uint8_t prefix;                           /* for the subnet's broadcast address */
+		uint32_t ifindex;                         /* that it stands on; 0: on none that groups are used on */
 	} addresses[GATE_MAX_ADDRESSES];                  /* the first of each family is the primary one */
 	size_t n_addresses;
-	bool discovery;                                   /* broadcast and the discovery groups are allowed */
+	unsigned discovery;                               /* enum gate_discovery: what of broadcast and groups is allowed */
 	bool peer_psv;                                    /* may reach the Psv's own addresses */
 	bool own_stack;                                   /* private stack: wildcard and loopback stay as they are */
 	uint32_t ifindex;                                 /* … the Psv's interface that it is joined to; 0: none */

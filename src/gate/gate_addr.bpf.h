@@ -57,12 +57,14 @@ static __always_inline bool is_group(const struct gate_addr *a)
 	return (a->w[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
 }
 
-static __always_inline bool is_discovery_group(const struct gate_addr *a)
+/* What a Vsv must be allowed for that group; 0: it is for nobody. */
+static __always_inline __u32 group_flag(const struct gate_addr *a)
 {
 	if (is_mapped(a))
-		return a->w[3] == bpf_htonl(0xe00000fb) || a->w[3] == bpf_htonl(0xeffffffa);
-	return a->w[0] == bpf_htonl(0xff020000) && !a->w[1] && !a->w[2] &&
-	       (a->w[3] == bpf_htonl(0xfb) || a->w[3] == bpf_htonl(0xc));
+		return a->w[3] == bpf_htonl(0xe00000fb) ? GATE_F_MDNS : a->w[3] == bpf_htonl(0xeffffffa) ? GATE_F_WSD : 0;
+	if (a->w[0] != bpf_htonl(0xff020000) || a->w[1] || a->w[2])
+		return 0;
+	return a->w[3] == bpf_htonl(0xfb) ? GATE_F_MDNS : a->w[3] == bpf_htonl(0xc) ? GATE_F_WSD : 0;
 }
 
 static __always_inline struct gate_addr hidden4(__u32 id)

@@ -59,9 +59,9 @@ static __always_inline bool judge_bind(const struct asker *me, struct gate_addr 
 	if (!udp || !(v->flags & GATE_F_DISCOVERY))
 		return false;
 	*group = true;
-	if (is_discovery_group(a))
+	if (v->flags & group_flag(a))
 		return true;
-	return gate_place(v, a, &from) & PLACE_BROADCAST;
+	return v->flags & GATE_F_BROADCAST && gate_place(v, a, &from) & PLACE_BROADCAST;
 }
 
 /* Whether a listener of the Psv stands on that port of the wildcard address.  Asked by way of addresses that nobody has,

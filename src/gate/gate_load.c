@@ -148,6 +148,7 @@ static const struct {
 	const char *name, *since;
 } needed_programs[] = {
 	{ BPF_PROG_TYPE_CGROUP_SOCK, "cgroup/sock", "4.10" },
+	{ BPF_PROG_TYPE_CGROUP_SKB, "cgroup_skb", "4.10" },
 	{ BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "cgroup/bind4 and its kin", "4.17" },
 	{ BPF_PROG_TYPE_CGROUP_SOCKOPT, "cgroup/setsockopt", "5.3" },
 	{ BPF_PROG_TYPE_CGROUP_DEVICE, "cgroup/dev", "4.15" },

@@ -63,11 +63,13 @@ static bool is_pinned_one(const char *bpf_dir, const char *name, const struct bp
 	return fd >= 0 && gate_info(fd, &pinned, sizeof(pinned)) == 0 && pinned.id == attached->id;
 }
 
-static void look_at_programs(const char *bpf_dir, int cgroup_fd, struct gate_look *ret)
+static void look_at_programs(const char *bpf_dir, int cgroup_fd, const struct gate_vsv *assigned, struct gate_look *ret)
 {
 	for (size_t i = 0; i < gate_n_programs; i++) {
 		struct bpf_prog_info info;
 
+		if (!gate_program_wanted(&gate_programs[i], assigned))
+			continue;
 		if (!find_attached(cgroup_fd, gate_programs[i].attach, gate_programs[i].name, &info)) {
 			if (!ret->missing)
 				ret->missing = gate_programs[i].name;
@@ -112,17 +114,13 @@ static int open_table(const char *bpf_dir, const char *map, struct err *err)
 	return err_set(err, fd, "cannot open the gate's table %s: %m", map);
 }
 
-int gate_look(const char *bpf_dir, int cgroup_fd, struct gate_look *ret, struct err *err)
+static int look_at_assignment(const char *bpf_dir, int cgroup_fd, struct gate_vsv *assigned, struct gate_look *ret, struct err *err)
 {
 	_cleanup_close_ int identity = open_table(bpf_dir, "identity", err), vsv = -1;
 	struct gate_identity me = { 0 };
-	static struct gate_vsv assigned;
 	uint64_t number;
 	int r;
 
-	*ret = (struct gate_look){ 0 };
-	look_at_programs(bpf_dir, cgroup_fd, ret);
-	look_at_link(bpf_dir, ret);
 	if (identity < 0)
 		return identity;
 	vsv = open_table(bpf_dir, "vsv", err);
@@ -133,8 +131,20 @@ int gate_look(const char *bpf_dir, int cgroup_fd, struct gate_look *ret, struct 
 		return r;
 	if (gate_map_lookup(identity, &number, &me) == 0)
 		ret->id = me.id;
-	ret->assigned = ret->id && gate_map_lookup(vsv, &ret->id, &assigned) == 0;
+	ret->assigned = ret->id && gate_map_lookup(vsv, &ret->id, assigned) == 0;
 	return 0;
+}
+
+int gate_look(const char *bpf_dir, int cgroup_fd, struct gate_look *ret, struct err *err)
+{
+	struct gate_vsv assigned = { 0 };
+	int r;
+
+	*ret = (struct gate_look){ 0 };
+	r = look_at_assignment(bpf_dir, cgroup_fd, &assigned, ret, err);
+	look_at_programs(bpf_dir, cgroup_fd, &assigned, ret);
+	look_at_link(bpf_dir, ret);
+	return r;
 }
 
 int gate_address_owner(const char *bpf_dir, const struct ipaddr *a, uint32_t *ret_id, struct err *err)

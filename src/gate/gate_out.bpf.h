@@ -24,7 +24,7 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 	} else if (in_loopback_net(to) && owner_of(to) != me->id) {
 		return EPERM;
 	}
-	if (is_group(to) && !(v->flags & GATE_F_DISCOVERY && is_discovery_group(to)))
+	if (is_group(to) && !(v->flags & group_flag(to)))
 		return EPERM;
 	/* In a private stack an address says nothing about who has it on that network. */
 	if (!(v->flags & GATE_F_OWN_STACK)) {
@@ -33,7 +33,7 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 			return EPERM;
 	}
 	place = gate_place(v, to, &near);
-	if (place & PLACE_DENIED || (place & PLACE_BROADCAST && !(v->flags & GATE_F_DISCOVERY)))
+	if (place & PLACE_DENIED || (place & PLACE_BROADCAST && !(v->flags & GATE_F_BROADCAST)))
 		return EPERM;
 	if (v->flags & GATE_F_OWN_STACK)
 		return 0;

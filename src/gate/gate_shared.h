@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 enum {
-	GATE_LAYOUT = 5,
+	GATE_LAYOUT = 6,
 	GATE_NETS = 64,             /* addresses of a Vsv */
 	GATE_PEERS = 64,
 	GATE_DEVICES = 64,
@@ -39,22 +39,26 @@ struct gate_net {
 };
 
 enum gate_flags {
-	GATE_F_DISCOVERY = 1u << 0,
+	GATE_F_BROADCAST = 1u << 0, /* its subnets' broadcast addresses */
 	GATE_F_PEER_PSV = 1u << 1,
 	GATE_F_OWN_STACK = 1u << 2,
 	GATE_F_HAS4 = 1u << 3,
 	GATE_F_HAS6 = 1u << 4,
+	GATE_F_WSD = 1u << 5,       /* 239.255.255.250 and ff02::c */
+	GATE_F_MDNS = 1u << 6,      /* 224.0.0.251 and ff02::fb */
+	GATE_F_DISCOVERY = GATE_F_BROADCAST | GATE_F_WSD | GATE_F_MDNS,
 };
 
 /* What a Vsv is assigned.  Replaced as a whole, so that a program sees one configuration or the other. */
 struct gate_vsv {
 	__u32 flags;
-	__u32 n_nets, n_broadcasts, n_peers, n_devices, n_denies;
-	__u32 pad[2];
+	__u32 n_nets, n_broadcasts, n_peers, n_devices, n_denies, n_interfaces;
+	__u32 pad;
 	struct gate_addr primary4, primary6;
 	struct gate_net nets[GATE_NETS];
 	struct gate_net denies[GATE_DENIES];
 	__u32 broadcasts[GATE_NETS]; /* IPv4 of its subnets, each once, network order */
+	__u32 interfaces[GATE_NETS]; /* that its addresses stand on, each once */
 	__u32 peers[GATE_PEERS];
 	__u32 devices[GATE_DEVICES]; /* major << 20 | minor */
 };

@@ -2,6 +2,7 @@
 /* Making sockets, their options, and devices.  Part of gate.bpf.c. */
 #pragma once
 
+#include "gate_group.bpf.h"
 #include "gate_who.bpf.h"
 
 /* --- sockets and their options --- */
@@ -104,6 +105,14 @@ int gate_setsockopt(struct bpf_sockopt *ctx)
 	int r = ALLOW;
 
 	if (is_bypass(ctx->level, ctx->optname)) {
+		me = bpf_get_local_storage(&identity, 0);
+		gate_note(me->id, how(KIND_SOCKET, GATE_ASKED_OPTION, EPERM), NULL, ctx->level, ctx->optname);
+		return REFUSE;
+	}
+	switch (judge_membership(ctx)) {
+	case JOIN_ALLOWED:
+		return ALLOW; /* with the value as it stands now, which is short */
+	case JOIN_REFUSED:
 		me = bpf_get_local_storage(&identity, 0);
 		gate_note(me->id, how(KIND_SOCKET, GATE_ASKED_OPTION, EPERM), NULL, ctx->level, ctx->optname);
 		return REFUSE;

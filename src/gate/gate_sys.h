@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@ struct gate_program {
 };
 extern const struct gate_program gate_programs[];
 extern const size_t gate_n_programs;
+/* gate_program_wanted: gate_egress only where a Vsv may use groups, in the stack of all. */
+bool gate_program_wanted(const struct gate_program *p, const struct gate_vsv *v);
 
 /* The map `addresses` lies in bpf_dir itself, the others in a folder of their layout, the programs in one of their
  * build. Each puts "DIR/NAME" into buf; -ENAMETOOLONG. */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gate/gate.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
@@ -356,6 +357,16 @@ int lifecycle_supervisor(const struct psv *psv, const char *name, struct err *er
 	return r;
 }
 
+/* The gate knows the interfaces, too. */
+static int tell_gate(const struct walk *w, struct err *err)
+{
+	struct gate_config gate;
+	char dir[PATH_MAX];
+	int r = walk_gate_config(w, &gate, err);
+
+	return r < 0 ? r : gate_set(walk_bpf_dir(w->psv, dir, sizeof(dir)), &gate, err);
+}
+
 /* One address.  1: something was missing and is back.  An interface that was deleted and made again has another index. */
 static int reassert_one(struct walk *w, struct state_address *a, struct err *err)
 {
@@ -366,6 +377,8 @@ static int reassert_one(struct walk *w, struct state_address *a, struct err *err
 	r = net_find_interface(&a->a, &a->ifindex, err);
 	if (r == 0)
 		r = state_write(w->psv, w->name, &w->st, err);
+	if (r == 0)
+		r = tell_gate(w, err);
 	return r < 0 ? r : walk_address_up(w, a, err);
 }
 

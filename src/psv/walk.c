@@ -89,9 +89,23 @@ static int add_denies(const struct conf *conf, struct gate_config *ret, struct e
 	return 0;
 }
 
+static unsigned discovery_of(unsigned conf)
+{
+	return (conf & CONF_DISCOVERY_NETBIOS ? GATE_DISCOVERY_BROADCAST : 0u) | (conf & CONF_DISCOVERY_WSD ? GATE_DISCOVERY_WSD : 0u) |
+	       (conf & CONF_DISCOVERY_MDNS ? GATE_DISCOVERY_MDNS : 0u);
+}
+
+static uint32_t ifindex_of(const struct state *st, const struct ipaddr *a)
+{
+	for (size_t i = 0; i < st->n_addresses; i++)
+		if (ipaddr_equal(&st->addresses[i].a.addr, a))
+			return st->addresses[i].ifindex;
+	return 0;
+}
+
 int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err)
 {
-	*ret = (struct gate_config){ .id = w->st.id, .discovery = w->conf.discovery,
+	*ret = (struct gate_config){ .id = w->st.id, .discovery = discovery_of(w->conf.discovery),
 				      .own_stack = w->st.link.kind != CONF_LINK_AUTO,
 				      .ifindex = w->st.link.kind != CONF_LINK_AUTO ? if_nametoindex(w->st.link.interface) : 0 };
 	if (w->conf.n_addresses > GATE_MAX_ADDRESSES)
@@ -101,6 +115,7 @@ int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *
 	for (size_t i = 0; i < w->conf.n_addresses; i++) {
 		ret->addresses[i].addr = w->conf.addresses[i].addr;
 		ret->addresses[i].prefix = w->conf.addresses[i].prefix;
+		ret->addresses[i].ifindex = ifindex_of(&w->st, &w->conf.addresses[i].addr);
 	}
 	ret->n_addresses = w->conf.n_addresses;
 	for (size_t i = 0; i < w->st.n_volumes; i++)

@@ -3,7 +3,7 @@
  *
  *     client 192.0.2.100, 2001:db8::100
  *       |
- *     Psv    192.0.2.1,   2001:db8::1
+ *     Psv    192.0.2.1,   2001:db8::1, and another interface, other0, to the client's far0
  *       Vsv A (1)  192.0.2.11 192.0.2.12  2001:db8::11 2001:db8::12
  *       Vsv B (2)  192.0.2.21             2001:db8::21
  *
@@ -25,6 +25,8 @@ struct machine {
 	int client_netns;
 	struct gate_config config[PLACES];
 };
+
+extern unsigned machine_discovery; /* of both Vsv, before the machine is made; enum gate_discovery */
 
 /* machine_test: makes the machine, runs the test in a process of its own and takes everything away again. */
 void machine_test(void (*body)(struct machine *m));

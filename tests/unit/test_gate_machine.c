@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -71,6 +72,8 @@ static void make_client(struct machine *m)
 	CHECK(m->client_netns >= 0);
 	(void)snprintf(path, sizeof(path), "link add psv0 type veth peer name c0 netns %d", pid);
 	ip(path);
+	(void)snprintf(path, sizeof(path), "link add other0 type veth peer name far0 netns %d", pid);
+	ip(path);
 	(void)kill(pid, SIGKILL);
 	CHECK(waitpid(pid, &r, 0) == pid);
 	(void)close(ready[0]);
@@ -83,14 +86,20 @@ static int client_up(const void *arg)
 	ip("link set lo up");
 	ip("link set c0 up");
 	ip("address add 192.0.2.100/24 dev c0");
+	ip("link set far0 up");
+	ip("address add 198.51.100.100/24 dev far0");
 	ip("address add 2001:db8::100/64 dev c0 nodad");
 	return 0;
 }
+
+unsigned machine_discovery;
 
 static void add_address(struct gate_config *c, const char *text)
 {
 	CHECK_INT(ipaddr_parse_prefix(text, &c->addresses[c->n_addresses].addr,
 				      &c->addresses[c->n_addresses].prefix), 0);
+	c->addresses[c->n_addresses].ifindex = if_nametoindex("psv0");
+	c->discovery = machine_discovery;
 	c->n_addresses++;
 }
 
@@ -99,6 +108,8 @@ static void make_network(struct machine *m)
 	static const char *const lines[] = {
 		"link set lo up",
 		"link set psv0 up",
+		"link set other0 up",
+		"address add 198.51.100.1/24 dev other0",
 		"address add 192.0.2.1/24 brd 192.0.2.255 dev psv0",
 		"address add 2001:db8::1/64 dev psv0 nodad",
 		"address add 192.0.2.11/32 dev psv0",

@@ -326,7 +326,7 @@ static void discovery_body(struct machine *m)
 	int b, first = -1;
 
 	for (int on = 0; on <= 1; on++) {
-		c.discovery = on;
+		c.discovery = on ? GATE_DISCOVERY_ALL : 0;
 		CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
 		for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
 			int family = strchr(groups[i], ':') ? AF_INET6 : AF_INET;
@@ -355,7 +355,7 @@ static void discovery_body(struct machine *m)
 	}
 	/* The broadcast address is every Vsv's of that subnet: the first keeps it from nobody, and both hear it. */
 	c = m->config[VSV_B];
-	c.discovery = true;
+	c.discovery = GATE_DISCOVERY_ALL;
 	CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
 	CHECK_INT(set_option(first, SOL_SOCKET, SO_REUSEADDR, 0), 0);
 	b = udp_bound(m, VSV_B, "192.0.2.255", PORT);
