@@ -94,7 +94,7 @@ hand_nfs_conf() {
 		sed -E "s|^(\tPath =).*|\1 \"$HAND/$1/share\";|; s|^(\tRecoveryRoot =).*|\1 \"$dir/recovery\";|
 			s|^(\tIdmapConf =).*|\1 \"$dir/idmapd.conf\";|; s|^\tNFS_Port.*|&\n\tBind_addr = $3;|" \
 			>"$HAND/$1.ganesha.conf"
-	# It wants an rpcbind, which both know by a socket in /run.
+	# NFS 3 wants an rpcbind, which both know by a socket in /run.
 	cat >"$dir/run" <<-END
 		#!/bin/bash
 		mount -t tmpfs vnas-test /run
