@@ -84,6 +84,26 @@ check_eq "nor a rule" "$(ip rule show | grep -cE "from $NET4\.1[2-5][0-9] " || t
 check_status "one more is refused" 2 "64" vnas address add many "$NET4.160/24" --no-probe
 vnas destroy many --purge >/dev/null
 
+# One family alone, several addresses of it: smbd, which listens on the wildcard address of both, serves all of them and no others.
+smb_answers() { on client1 smbclient --configfile="$T/smbclient.conf" -N -L "//$1" 2>/dev/null | grep -q IPC; }
+vnas create four --root-size 64M --address "$NET4.31/24" --address "$NET4.32/24"
+vnas create six --root-size 64M --address "$NET6:33/64" --address "$NET6:34/64"
+check "start, IPv4 alone and IPv6 alone" vnas start four six
+for address in "$NET4.31" "$NET4.32" "$NET6:33" "$NET6:34"; do
+	check "SMB answers at $address" smb_answers "$address"
+done
+for address in "$NET4.1" "$NET6:1" "$NET4.11" "$NET6:11"; do
+	refute "and not at $address, which is another's" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$address/445"
+done
+for address in "$NET4.35/24" "$NET6:35/64"; do
+	vnas address add four "$address"
+	vnas address add six "${address/35/36}"
+done
+for address in "$NET4.35" "$NET6:35" "$NET4.36" "$NET6:36"; do
+	check "nor is a family that came later left out: $address" eventually 10 smb_answers "$address"
+done
+vnas stop four six
+
 # What somebody else flushes comes back within a second.
 ip addr del "$NET4.11/32" dev lan
 ip -6 addr del "$NET6:11/128" dev lan

@@ -119,7 +119,13 @@ check_eq "has the same one too" "$(in_net a ip -o link show eth0 | grep -oE 'eth
 # --- two servers with the same addresses on two networks, and one in the shared stack beside them ---
 host_add other 101 lan2
 private b 11 lan2 --volume data=32M --hostname a
-check "start, the same address and name on another bridge" vnas start b
+vnas share add b export --nfs
+check "start, the same address and name on another bridge, with NFS" vnas start b
+check "a file made in it" vnas exec b -- sh -c 'echo by NFS >/srv/data/export/which'
+for v in 3 4; do
+	check_eq "NFS version $v" "$(on other nfs-cat "nfs://$NET4.11/export/which?version=$v")" "by NFS"
+done
+check "NFS over IPv6" on other rpcinfo -T tcp6 "$NET6:11" 100003 4
 check "user add" vnas user add b alice --password-stdin <<<"pw-b"
 check "share add" vnas share add b docs --path /srv/data/docs --write alice
 echo "hello from b" >"$T/b"
