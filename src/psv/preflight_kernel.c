@@ -238,8 +238,8 @@ int preflight_packages(struct preflight_run *run, struct err *err)
 
 	(void)err;
 	for (const struct service *const *s = run->services; s && *s; s++) {
-		/* A template that was chosen by name has what it has. */
-		if ((*s)->configured ? run->conf->template_name != NULL : !run->opts->build_template)
+		/* A template that was chosen by name has what it has; another one may be without what is optional. */
+		if ((*s)->configured || (*s)->optional ? run->conf->template_name != NULL : !run->opts->build_template)
 			continue;
 		for (const char *const *p = (*s)->packages; p && *p; p++)
 			if (!strlist_has(&missing, *p) && !package_installed(*p))

@@ -181,10 +181,6 @@ static int make_folder(const struct change *c, const struct conf *conf, const st
 		return share_homes_make(conf, &ref, NULL, err);
 	if (r == 0)
 		r = share_folder_check(&ref, s, err);
-	if (r == 0 && s->nfs)
-		r = share_folder_stays(&ref, s->path, err);
-	if (r == 0)
-		r = nfs_check_keys(s, &ref, err);
 	if (r == 0)
 		r = share_folder_make(&ref, s, old, err);
 	if (r == FOLDER_KEPT)
@@ -194,9 +190,22 @@ static int make_folder(const struct change *c, const struct conf *conf, const st
 	return r < 0 ? r : 0;
 }
 
-static bool folder_concerned(const struct share_edit *e)
+/* check_inside: what a share by NFS needs there. */
+static int check_inside(const struct change *c, const struct conf *conf, struct err *err)
 {
-	return e->path || e->read || e->write || e->guest >= 0 || e->read_only >= 0 || e->nfs > 0 || e->sec;
+	const struct conf_share *s = find(conf, c->name);
+	struct inside_ref ref;
+	int r = s && s->nfs ? inside_find(c->psv, c->server, &ref, err) : 1;
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = share_folder_stays(&ref, s->path, err);
+	return r < 0 ? r : nfs_check_keys(s, &ref, err);
+}
+
+static bool rights_change(const struct share_edit *e)
+{
+	return e->path || e->read || e->write || e->guest >= 0 || e->read_only >= 0;
 }
 
 /* prepare: what must be so before the new text becomes the configuration. */
@@ -208,7 +217,9 @@ static int prepare(const struct change *c, const char *new_text, const struct co
 
 	if (r == 0)
 		r = samba_conf_text(&conf, &smb_conf, err);
-	if (r == 0 && (c->add || folder_concerned(c->edit)))
+	if (r == 0)
+		r = check_inside(c, &conf, err);
+	if (r == 0 && (c->add || rights_change(c->edit)))
 		r = make_folder(c, &conf, old, err);
 	conf_free(&conf);
 	return r;

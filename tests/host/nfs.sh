@@ -125,5 +125,17 @@ check_status "a grace period that is too short" 1 "s1.conf:[0-9]+: key 'grace'" 
 cp "$T/s1.conf" "$ETC/s1.conf"
 check_json "nothing of it is there" '[.shares[].name] == ["docs"]' vnas share list s1 --json
 check "and all goes on" cat_by c1 11/docs/which 3
+
+# A Psv without the packages: said before anything is touched.
+mkdir "$T/upper" "$T/work"
+mount -t overlay overlay -o "lowerdir=/var/lib/dpkg/info,upperdir=$T/upper,workdir=$T/work" /var/lib/dpkg/info
+rm /var/lib/dpkg/info/nfs-ganesha-vfs*.list
+vsv s3 13 --volume data=64M
+check_status "a share without the package" 1 "package is missing.*nfs-ganesha-vfs|nfs-ganesha-vfs.*missing|apt-get install nfs-ganesha-vfs" \
+	vnas share add s3 docs --nfs
+conf_add s3 $'[share docs]\npath = /srv/data/docs\nprotocols = nfs'
+check_status "a start without the package" 1 "nfs-ganesha-vfs" vnas start s3
+check_eq "nothing was started" "$(server_json s3 .state)" stopped
+umount /var/lib/dpkg/info
 hosts_remove
 done_testing
