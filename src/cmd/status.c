@@ -101,6 +101,18 @@ static void print_smb(const json_t *smb)
 		     json_string_value(json_object_get(smb, "signing")), json_string_value(json_object_get(smb, "encryption")));
 }
 
+static void print_nfs(const json_t *nfs)
+{
+	json_t *version;
+	size_t i;
+
+	(void)printf("%-18s", "NFS");
+	json_array_foreach(json_object_get(nfs, "versions"), i, version)
+		(void)printf(" %s", json_string_value(version));
+	(void)printf(", lease %" JSON_INTEGER_FORMAT " s, grace %" JSON_INTEGER_FORMAT " s\n",
+		     json_integer_value(json_object_get(nfs, "lease_s")), json_integer_value(json_object_get(nfs, "grace_s")));
+}
+
 /* print_lines: "degraded: …" or "warning: …" for each of a list. */
 static void print_lines(const json_t *o, const char *key)
 {
@@ -128,6 +140,9 @@ static void print_one(json_t *o)
 	part = json_object_get(o, "smb");
 	if (part)
 		print_smb(part);
+	part = json_object_get(o, "nfs");
+	if (part)
+		print_nfs(part);
 	part = json_object_get(o, "volumes");
 	if (json_array_size(part)) {
 		(void)putchar('\n');

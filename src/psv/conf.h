@@ -257,6 +257,7 @@ const struct conf_share *conf_share_find(const struct conf *c, const char *name)
 /* conf_serves_nfs: it has a share that is served by NFS. */
 bool conf_serves_nfs(const struct conf *c);
 const char *conf_squash_name(enum conf_squash s); /* "root" */
+void conf_nfs_version_names(unsigned versions, struct strlist *ret); /* "3", "4.0" … */
 const char *conf_sec_name(unsigned bit);          /* "sys": of one CONF_SEC_… */
 /* conf_export_id: the number that stands in the file handles of a share: 1 to 65535. */
 uint32_t conf_export_id(const struct conf_share *s);

@@ -180,6 +180,13 @@ const char *conf_sec_name(unsigned bit)
 	return w->text;
 }
 
+void conf_nfs_version_names(unsigned bits, struct strlist *ret)
+{
+	for (const struct word *w = versions; w->text; w++)
+		if ((bits & w->bits) == w->bits && w->bits != CONF_NFS_4_ANY)
+			strlist_add(ret, w->text);
+}
+
 /* What follows from them. */
 
 bool conf_share_takes(const struct conf_share *s, const char *key)

@@ -382,6 +382,18 @@ static void add_security(const struct conf *conf, json_t *o, json_t *warnings)
 		json_array_append_new(warnings, json_string(weak.v[i]));
 }
 
+static void add_nfs(const struct conf *conf, json_t *o)
+{
+	_cleanup_strlist_ struct strlist names = { 0 };
+	json_t *versions = json_array();
+
+	conf_nfs_version_names(conf->nfs.versions, &names);
+	for (size_t i = 0; i < names.n; i++)
+		json_array_append_new(versions, json_string(names.v[i]));
+	json_object_set_new(o, "nfs", json_pack("{s:o, s:i, s:i}", "versions", versions, "lease_s", (int)conf->nfs.lease_s, "grace_s",
+						(int)conf->nfs.grace_s));
+}
+
 int status_full(const struct psv *psv, const char *name, json_t **ret, struct err *err)
 {
 	json_t *warnings = json_array(), *degraded = json_array(), *o;
@@ -410,6 +422,8 @@ int status_full(const struct psv *psv, const char *name, json_t **ret, struct er
 	json_decref(degraded);
 	if (conf.smb_enabled)
 		add_security(&conf, o, warnings);
+	if (conf_serves_nfs(&conf))
+		add_nfs(&conf, o);
 	if (phase == VSV_FAILED && st.failure)
 		json_array_append_new(warnings, json_sprintf("it should run and cannot: %s", st.failure));
 	else if (phase == VSV_FAILED)

@@ -51,12 +51,18 @@ check "rpcbind knows mountd's port" grep -qE "100005 +3 +tcp +20048 " <(on c1 rp
 check "… the lock manager's" grep -qE "100021 +4 +tcp +32803 " <(on c1 rpcinfo -p "$NET4.11")
 check "… statd's" grep -qE "100024 +1 +tcp +662 " <(on c1 rpcinfo -p "$NET4.11")
 refute "nobody listens on the Psv's address" on c1 nfs-ls "nfs://$NET4.1/docs?version=3"
+check "an export by IPv6" on c1 "$(dirname "$PROBE")/../nfs/nfsclient" mount "$NET6:11" 20048 /docs
+check "address add" vnas address add s1 "$NET4.13/24"
+check_eq "served there at once" "$(cat_by c1 13/docs/which 3)" "from s1"
+check "address remove" vnas address remove s1 "$NET4.13/24"
+check_json "status knows it" '.servers[0].nfs.versions == ["3", "4.0", "4.1", "4.2"]' vnas status s1 --json
 check "IPv6 answers" on c1 rpcinfo -T tcp6 "$NET6:11" 100003 4
 
 # Shares come, change and go while a client is at another one.
 check "share add, running" vnas share add s1 more --nfs --client "$NET4.101" --client "$NET6:0/64"
 check "it is served at once" ls_by c1 11/more 3
 check "… by version 4" ls_by c1 11/more 4
+check "a client of an IPv6 network gets in" on c2 "$(dirname "$PROBE")/../nfs/nfsclient" mount "$NET6:11" 20048 /more
 refute "another host does not get in" ls_by c2 11/more 3
 refute "… by version 4" ls_by c2 11/more 4
 check "share set: another client" vnas share set s1 more --client "$NET4.102"
