@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -191,7 +192,11 @@ static int dispatch(int argc, char **argv)
 		return VNAS_EXIT_OK;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
+#ifdef VNAS_WEAKEN
+		(void)puts("vnas " VNAS_VERSION " WEAKENED: a build for tests, which does not separate servers");
+#else
 		(void)puts("vnas " VNAS_VERSION);
+#endif
 		return VNAS_EXIT_OK;
 	}
 	if (argc == 3 && strcmp(argv[2], "--help") == 0) {
@@ -222,5 +227,11 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	fill_closed_streams();
+#ifdef VNAS_WEAKEN
+	if (!getenv("VNAS_PREFIX") && argc > 1 && strcmp(argv[1], "--version") != 0) {
+		say(NULL, "this build can be weakened, and is for tests below VNAS_PREFIX alone");
+		return VNAS_EXIT_NOT_PERMITTED;
+	}
+#endif
 	return close_output(dispatch(argc, argv));
 }

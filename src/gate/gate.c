@@ -18,6 +18,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/str.h"
+#include "lib/weaken.h"
 
 /* gate.h cannot include gate_shared.h, so the limits stand in both. */
 #define SAME(a, b) _Static_assert((int)(a) == (int)(b), #a " and " #b)
@@ -611,7 +612,7 @@ int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err
 	}
 	(void)gate_map_lookup(vsv, &id, &v); /* that there is none is said below */
 	for (size_t i = 0; i < gate_n_programs; i++) {
-		if (!gate_program_wanted(&gate_programs[i], &v))
+		if (!gate_program_wanted(&gate_programs[i], &v) || weakened(gate_programs[i].name))
 			continue;
 		r = attach_one(bpf_dir, &gate_programs[i], cgroup_fd, err);
 		if (r < 0)

@@ -30,6 +30,7 @@
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/sys.h"
+#include "lib/weaken.h"
 #include "psv/root.h"
 #include "vsv/proto.h"
 
@@ -74,7 +75,7 @@ static void attach_proc(int boot, int root_fd)
 {
 	_cleanup_close_ int fs = fsopen("proc", FSOPEN_CLOEXEC), mnt = -1;
 
-	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "subset", "pid", 0) < 0 ||
+	if (fs < 0 || (!weakened("proc-subset") && fsconfig(fs, FSCONFIG_SET_STRING, "subset", "pid", 0) < 0) ||
 	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		fail(boot, -errno, "cannot make a proc file system");
 	mnt = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
@@ -132,13 +133,15 @@ static void oom_reset(void)
 }
 
 /* place_fds: those of vsv/proto.h and nothing else.  Each is moved up first, so that none overwrites another. */
-static int place_fds(int boot, int conf_fd)
+static int place_fds(int boot, int conf_fd, int outside)
 {
 	int from[PROTO_FD_BOOT + 1], pair[2], null = open_null(boot);
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		fail(boot, -errno, "cannot make a socket pair");
 	from[0] = from[1] = from[2] = null;
+	if (weakened("stdout-file"))
+		from[1] = outside;
 	from[PROTO_FD_CLIENT] = pair[0];
 	from[PROTO_FD_SERVER] = pair[1];
 	from[PROTO_FD_CONF] = conf_fd >= 0 ? conf_fd : null;
@@ -152,7 +155,7 @@ static int place_fds(int boot, int conf_fd)
 	for (int i = 0; i <= PROTO_FD_BOOT; i++)
 		if (dup2(from[i], i) < 0)
 			fail(boot, -errno, "cannot place a descriptor");
-	if (sys_close_range(PROTO_FD_BOOT + 1, UINT_MAX, 0) < 0)
+	if (!weakened("descriptor") && sys_close_range(PROTO_FD_BOOT + 1, UINT_MAX, 0) < 0)
 		fail(PROTO_FD_BOOT, -errno, "cannot close the other descriptors");
 	return PROTO_FD_BOOT;
 }
@@ -185,13 +188,33 @@ static void enter(const struct inside_spawn *s, int boot)
 		fail(boot, r, "%s", err.text);
 }
 
+/* init_environment: empty, but for lib/weaken.h. */
+static char **init_environment(void)
+{
+	static char weaken[80];
+	static char *env[2];
+
+#ifdef VNAS_WEAKEN
+	const char *what = getenv("VNAS_WEAKEN");
+
+	(void)snprintf(weaken, sizeof(weaken), "VNAS_WEAKEN=%s", what ? what : "");
+	env[0] = weaken;
+#else
+	(void)weaken;
+#endif
+	return env;
+}
+
 static void child(const struct inside_spawn *s, int boot) __attribute__((noreturn));
 static void child(const struct inside_spawn *s, int boot)
 {
-	static const char *const args[] = { "vnas-init", NULL }, *const env[] = { NULL };
+	static const char *const args[] = { "vnas-init", NULL };
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	int outside = -1; /* for lib/weaken.h: a file of the Psv's that stays open */
 	sigset_t none;
 
+	if (weakened("stdout-file") || weakened("descriptor"))
+		outside = open("/etc/passwd", O_RDONLY); /* NOLINT: not close-on-exec, which is the mistake */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		fail(boot, -errno, "cannot bind to the starter's life");
 	(void)sigemptyset(&none);
@@ -211,9 +234,9 @@ static void child(const struct inside_spawn *s, int boot)
 		fail(boot, -errno, "cannot set the host name");
 	if (setdomainname(s->domainname ? s->domainname : "", s->domainname ? strlen(s->domainname) : 0) < 0)
 		fail(boot, -errno, "cannot set the domain name");
-	boot = place_fds(boot, s->root->conf_fd);
+	boot = place_fds(boot, s->root->conf_fd, outside);
 	wait_for_go(boot);
-	(void)execve(INIT_PATH, (char *const *)(uintptr_t)args, (char *const *)(uintptr_t)env);
+	(void)execve(INIT_PATH, (char *const *)(uintptr_t)args, init_environment());
 	fail(boot, -errno, "cannot execute " INIT_PATH);
 }
 
@@ -268,8 +291,15 @@ static pid_t clone_init(const struct inside_spawn *s, int *ret_pidfd, struct err
 		.exit_signal = SIGCHLD,
 		.cgroup = (uint64_t)s->cgroup_fd,
 	};
-	pid_t pid = sys_clone3(&args);
+	pid_t pid;
 
+	if (weakened("namespace-ipc"))
+		args.flags &= ~(uint64_t)CLONE_NEWIPC;
+	if (weakened("namespace-uts"))
+		args.flags &= ~(uint64_t)CLONE_NEWUTS;
+	if (weakened("namespace-cgroup"))
+		args.flags &= ~(uint64_t)CLONE_NEWCGROUP;
+	pid = sys_clone3(&args);
 	if (pid < 0)
 		return err_set(err, -errno, "cannot make the first process in its cgroup and namespaces: %m");
 	return pid;

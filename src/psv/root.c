@@ -20,6 +20,7 @@
 #include "lib/fd.h"
 #include "lib/str.h"
 #include "lib/sys.h"
+#include "lib/weaken.h"
 #include "psv/cgroup.h"
 #include "psv/root-mount.h"
 #include "psv/root-parts.h"
@@ -211,10 +212,13 @@ static int add_base(struct root *r, int overlay_fd, struct err *err)
 static int add_subtrees(struct root *r, const struct volume *root_volume, struct err *err)
 {
 	for (size_t i = 0; i < sizeof(subtrees) / sizeof(*subtrees); i++) {
-		int fd = volume_subtree(root_volume, subtrees[i], err), res = root_add(r, fd, subtrees[i], err);
+		bool psvs = weakened("bind-usr") && strcmp(subtrees[i], "home") == 0;
+		int fd = psvs ? open_tree(AT_FDCWD, "/usr", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) :
+				volume_subtree(root_volume, subtrees[i], err);
+		int res = root_add(r, fd, subtrees[i], err);
 
 		if (res == 0)
-			res = mount_attributes(fd, SAFE, 0, err);
+			res = weakened("mount-attributes") ? mount_attributes(fd, 0, SAFE, err) : mount_attributes(fd, SAFE, 0, err);
 		if (res < 0)
 			return err_wrap(err, res, "volume root");
 	}

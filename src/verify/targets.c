@@ -240,6 +240,14 @@ static bool can_open(dev_t dev)
 	return fd >= 0;
 }
 
+static bool has_device(const struct victim *t, dev_t dev)
+{
+	for (size_t i = 0; i < t->n_devices; i++)
+		if (t->devices[i] == dev)
+			return true;
+	return false;
+}
+
 static void add_device(struct victim *t, dev_t dev)
 {
 	if (t->n_devices < TARGET_DEVICES && can_open(dev))
@@ -247,30 +255,39 @@ static void add_device(struct victim *t, dev_t dev)
 	t->device_ok = t->n_devices > 0;
 }
 
-static bool is_device_of_servers(const struct verify *v, dev_t dev)
+/* host_templates: the loop devices of its templates, which are the Psv's as well. */
+static void host_templates(const struct verify *v, struct victim *t)
 {
-	for (size_t i = 0; i < v->n_servers; i++)
-		for (size_t k = 0; k < v->servers[i].st.n_volumes; k++)
-			if (v->servers[i].st.volumes[k].rdev == dev)
-				return true;
-	return false;
-}
+	_cleanup_closedir_ DIR *d = opendir("/sys/block");
+	char prefix[PATH_MAX];
+	struct dirent *e;
 
-static void host_devices(const struct verify *v, struct victim *t)
-{
-	_cleanup_fclose_ FILE *f = fopen("/proc/partitions", "re");
-	char line[256];
-	struct stat st;
-
-	/* First of all where the Psv's own data are. */
-	if (stat(v->psv->lib, &st) == 0 && major(st.st_dev) != 0)
-		add_device(t, st.st_dev);
-	while (f && t->n_devices < HOST_DEVICES && fgets(line, sizeof(line), f)) {
+	(void)str_format(prefix, sizeof(prefix), "%s/templates/", v->psv->lib);
+	while (d && t->n_devices < HOST_DEVICES && (e = readdir(d))) {
+		char path[300], file[PATH_MAX], dev[32];
 		unsigned maj, min;
 
-		if (sscanf(line, " %u %u", &maj, &min) == 2 && !is_device_of_servers(v, makedev(maj, min)))
+		if (!str_starts(e->d_name, "loop"))
+			continue;
+		(void)str_format(path, sizeof(path), "%s/loop/backing_file", e->d_name);
+		if (file_read_small(dirfd(d), path, file, sizeof(file)) < 0 || !str_starts(file, prefix))
+			continue;
+		(void)str_format(path, sizeof(path), "%s/dev", e->d_name);
+		if (file_read_small(dirfd(d), path, dev, sizeof(dev)) == 0 && sscanf(dev, "%u:%u", &maj, &min) == 2)
 			add_device(t, makedev(maj, min));
 	}
+}
+
+/* Where the Psv's own data are; a disk that sleeps is left to sleep. */
+static void host_devices(const struct verify *v, struct victim *t)
+{
+	const char *const paths[] = { v->psv->lib, v->psv->etc, "/", "/usr" };
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		if (stat(paths[i], &st) == 0 && major(st.st_dev) != 0 && !has_device(t, st.st_dev))
+			add_device(t, st.st_dev);
+	host_templates(v, t);
 }
 
 /* ---- handles ---- */

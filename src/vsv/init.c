@@ -22,6 +22,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/fd.h"
+#include "lib/weaken.h"
 #include "vsv/confine.h"
 #include "vsv/seccomp.h"
 #include "vsv/small.h"
@@ -340,7 +341,7 @@ static void boot(void)
 		boot_failed(listener_fd, step);
 	syslog_fd = init_syslog_open();
 	/* From here on PID 1 outlives its starter; a starter that is dead already shows as a failed send. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+	if (prctl(PR_SET_DUMPABLE, weakened("dumpable"), 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		boot_failed(-errno, "prctl");
 	proto_init(&done.h, PROTO_BOOT_DONE, sizeof(done));
 	if (fd_send(PROTO_FD_BOOT, &done, sizeof(done), NULL, 0) < 0)
@@ -352,7 +353,7 @@ int main(void)
 {
 	static const char not_here[] = "vnas-init: runs only as the first process of a Vsv\n";
 
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)prctl(PR_SET_DUMPABLE, weakened("dumpable"), 0, 0, 0);
 	if (getpid() != 1) {
 		(void)!write(2, not_here, sizeof(not_here) - 1);
 		return 1;

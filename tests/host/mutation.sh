@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vnas-test: long
+# vnas-test: plain
+# The test of the tests: each enforcement in turn is left out (src/lib/weaken.h), and vnas verify must find that something
+# gets through, in the server that was weakened and in no other. Several are weakened at once, each in its own way, and one
+# verify judges them all.
+. "$(dirname "$0")/../lib.sh"
+
+VNAS=${VNAS_WEAKENED:?needs a build with -Dweaken=true (tools/test mutation makes it)}
+
+check "the build says loudly what it is" grep -q 'WEAKENED' <("$VNAS" --version)
+check_status "and serves no real installation" 6 'for tests' env -u VNAS_PREFIX "$VNAS" list
+
+# All of them; each names what is left out.
+weaken=(
+	gate gate-peer-psv gate-peer gate-discovery gate-loopback gate-device gate-deny
+	gate_sock_create gate_setsockopt gate_bind4 gate_bind6 gate_connect4 gate_connect6 gate_sendmsg4 gate_sendmsg6
+	gate_post_bind4 gate_sock_ops gate_device gate_getsockname4
+	capability-sys-admin capability-net-admin capability-net-raw capability-mknod capability-sys-ptrace
+	capability-sys-time capability-sys-nice
+	seccomp seccomp-socket seccomp-option seccomp-namespace seccomp-others seccomp-io-uring seccomp-clone3
+	seccomp-mount-calls seccomp-key seccomp-fanotify seccomp-userfaultfd seccomp-aio
+	landlock dumpable proc-subset stdout-file descriptor bind-usr mount-attributes
+	namespace-ipc namespace-uts namespace-cgroup
+)
+# Kernels may have no such call, or no such feature, so that there is nothing to leave open.
+declare -A without=()
+[[ -e /proc/keys ]] || without[seccomp-key]="this kernel has no keyrings"
+uname -r | awk -F. '{ exit !($1 > 6 || ($1 == 6 && $2 >= 12)) }' || without[landlock]="Landlock scopes came with Linux 6.12"
+
+vnas template build >/dev/null
+plain_vsv whole 200
+vnas start whole
+
+# batch NAME…: one server for each, weakened in that way, and one verify.  What counts is what gets through to the Psv and to the
+# server that is whole: one that is weakened may be open itself.
+batch() {
+	local name number=10 status=0 through
+	local -A server=()
+
+	for name; do
+		number=$((number + 1))
+		server[$name]=w$number
+		plain_vsv w$number $number
+		sed -i '/^\[server\]/a deny = 198.51.100.0/24' "$ETC/w$number.conf"
+		check "starts without: $name" env VNAS_WEAKEN="$name" "$VNAS" start --no-probe w$number
+	done
+	vnas verify --json >"$T/probes" 2>"$T/stderr" || status=$?
+	check_eq "verify ends with 1" "$status" 1
+	for name; do
+		through=$(jq -r --arg s "${server[$name]}" '[.probes[] | select(.server == $s and .verdict == "through" and
+			(.against == "psv" or .against == "whole")) | .probe] | unique | join(" ")' "$T/probes")
+		if [[ $through ]]; then
+			ok "$name is found by: $through"
+		else
+			not_ok "$name is found" "$(jq -c --arg s "${server[$name]}" '.probes[] | select(.server == $s and .verdict == "open")' "$T/probes" | head -20)"
+		fi
+	done
+	check_eq "and nothing in the one that is whole" \
+		"$(jq -r '[.probes[] | select(.server == "whole" and .against == "psv" and .verdict == "through") | .probe] | join(" ")' "$T/probes")" ""
+	for name in "${server[@]}"; do
+		vnas stop "$name" >/dev/null
+		vnas destroy "$name" --purge >/dev/null
+	done
+}
+
+chosen=()
+for name in "${weaken[@]}"; do
+	if [[ ${without[$name]:-} ]]; then
+		note "$name is not tried: ${without[$name]}"
+		continue
+	fi
+	chosen+=("$name")
+done
+# A sample takes each third of them, another one each day.
+if [[ ! ${VNAS_TEST_ALL:-} && ! ${VNAS_TEST_NO_SKIP:-} ]]; then
+	some=()
+	for ((i = ${VNAS_TEST_SEED:-0} % 3; i < ${#chosen[@]}; i += 3)); do
+		some+=("${chosen[i]}")
+	done
+	chosen=("${some[@]}")
+fi
+for ((i = 0; i < ${#chosen[@]}; i += 9)); do
+	batch "${chosen[@]:i:9}"
+done
+
+# The link of gate_lookup is one for all: unpinned it falls with who made it.
+vnas stop whole
+vnas destroy whole --purge
+rm -rf "${RUN:?}"/bpf/lookup-*
+plain_vsv unpinned 20
+check "starts without: gate-pin" env VNAS_WEAKEN=gate-pin "$VNAS" start --no-probe unpinned
+status=0
+vnas verify --json >"$T/probes" || status=$?
+check_eq "gate-pin is found" "$status $(jq -r '[.probes[] | select(.verdict == "through") | .probe] | contains(["look-gate-lookup"])' "$T/probes")" "1 true"
+done_testing
