@@ -69,3 +69,24 @@ domain_stop() {
 		[[ $(stat -L -c %i "$pid/ns/net" 2>/dev/null) != "$net" ]] || kill -KILL "${pid#/proc/}" 2>/dev/null || true
 	done
 }
+
+# --- what its members are asked -------------------------------------------------------------------------------------------
+
+# join SERVER, id_of SERVER USER.
+join() {
+	vnas directory join "$1" --user Administrator --password-stdin <<<"$domain_password"
+}
+
+id_of() {
+	vnas exec "$1" -- id -u -- "$2"
+}
+
+# smb_kerberos HOST SERVER SHARE USER PASSWORD COMMANDS: a client's logon without a password on the way, in the domain $realm whose
+# controller is the host $controller.
+# shellcheck disable=SC2154
+smb_kerberos() {
+	printf '[libdefaults]\ndefault_realm = %s\ndns_lookup_kdc = true\nrdns = false\n' "$realm" >"$T/$1.krb5"
+	KRB5_CONFIG=$T/$1.krb5 KRB5CCNAME=FILE:$T/$1.cc on "$1" unshare --mount bash -c "
+		mount --bind '$T/$controller/resolv.conf' /etc/resolv.conf
+		exec smbclient --configfile='$T/smbclient.conf' --use-kerberos=required -U '$4@$realm%$5' '//$2/$3' -c '$6'"
+}

@@ -76,6 +76,23 @@ session_ask() {
 	esac
 }
 
+# domain_run DIR: a domain controller (tests/domain.sh), whose folder was copied to the box as "domain"; DIR is where it was made.
+domain_run() {
+	local f
+
+	for f in resolv.conf hosts; do
+		mount --bind "/run/box/domain/$f" "/etc/$f"
+	done
+	for f in lib log cache; do
+		mount -t tmpfs none "/var/$f/samba"
+	done
+	mkdir -p "$1" /run/samba
+	[[ -d $1/dc ]] || cp -a /run/box/domain/. "$1"
+	# Without what speaks with other controllers; and the guest has one processor.
+	exec samba --configfile="$1/dc/etc/smb.conf" --foreground --no-process-group --debug-stdout \
+		--option="server services=s3fs rpc nbt ldap cldap kdc winbindd dns" --option="prefork children=1"
+}
+
 [[ $$ -eq 1 ]] || return 0 2>/dev/null || exit 1
 
 # --- PID 1 ------------------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ guest_add() {
 	exec {fd}<>"$T/guests/$name.in"
 	guest_fd[$name]=$fd
 	# Its memory is a file in TMPDIR, which has no name any more once it runs.
-	TMPDIR=$T exec_guest "$GUEST_LIMIT_S" "$GUEST_KERNEL" mem=256M "umid=$name" "uml_dir=$T/guests/uml" \
+	TMPDIR=$T exec_guest "$GUEST_LIMIT_S" "$GUEST_KERNEL" "mem=${GUEST_MEMORY:-256M}" "umid=$name" "uml_dir=$T/guests/uml" \
 		root=/dev/root rootfstype=hostfs rootflags=/ ro quiet panic=-1 noreboot "init=$uml_guest" \
 		con=null con0=fd:0,fd:1 "vec0:transport=tap,ifname=t-$name,depth=64,gro=1,mac=52:54:00:00:$(printf '%02x:%02x' $((number / 256)) $((number % 256)))" \
 		"GUEST_NAME=$name" "GUEST_BOX=$box" "GUEST_MODULES=$GUEST_MODULES" \

@@ -14,6 +14,7 @@
 #include "lib/printable.h"
 #include "lib/str.h"
 #include "psv/conf.h"
+#include "service/samba.h"
 
 enum { PORT_LDAP = 389, PORT_LDAPS = 636, DAY_SECONDS = 86400 };
 
@@ -121,6 +122,30 @@ int ldap_ask_bind(const struct conf *conf, const char *uri, const struct inside_
 	(void)add_client(conf, "ldapwhoami", uri, argv + 2);
 	r = ask(ref, argv, NULL, &said, ret_why);
 	return r <= 0 ? r : ldap_failed(&said, uri, ret_why);
+}
+
+int ad_ask_info(const struct inside_ref *ref, struct strbuf *said, struct err *err)
+{
+	static const char *const argv[] = { "timeout", "14", "net", "ads", "info", "--configfile=" SAMBA_CONF_INSIDE, NULL };
+
+	return ask(ref, argv, NULL, said, err);
+}
+
+bool ad_clock(const char *info, long *ret_seconds)
+{
+	static const char key[] = "Server time offset: ";
+	const char *p = strstr(info, key);
+	char *end;
+	long seconds;
+
+	if (!p)
+		return false;
+	p += strlen(key);
+	seconds = strtol(p, &end, 10);
+	if (end == p)
+		return false;
+	*ret_seconds = seconds;
+	return true;
 }
 
 int ldap_ask(const struct conf *conf, const char *filter, const char *const attributes[], const struct inside_ref *ref,

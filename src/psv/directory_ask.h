@@ -36,6 +36,13 @@ struct ldap_tls {
 int ldap_ask_tls(const struct conf *conf, const char *uri, const struct inside_ref *ref, struct ldap_tls *ret,
 		 struct err *err);
 
+/* AD_CLOCK_FAILS_SECONDS: Kerberos takes no ticket of a time that is so far off. */
+enum { AD_CLOCK_FAILS_SECONDS = 300 };
+/* ad_ask_info: what `net ads info` says of the controller that answers.  0; 1: none does (said has its words); -errno. */
+int ad_ask_info(const struct inside_ref *ref, struct strbuf *said, struct err *err);
+/* ad_clock: how far that controller's clock is ahead of this machine's.  false: it says nothing of it. */
+bool ad_clock(const char *info, long *ret_seconds);
+
 /* ldap_ask: searches below the base; one LDIF text.  server NULL: whichever answers.  0; 1: failed, with words; -errno. */
 int ldap_ask(const struct conf *conf, const char *filter, const char *const attributes[], const struct inside_ref *ref,
 	     struct strbuf *ret_ldif, struct err *ret_why);

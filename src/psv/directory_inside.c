@@ -172,6 +172,24 @@ static int nis_health(const struct inside_ref *ref, struct err *ret_why)
 	return 1;
 }
 
+/* ad_controller: a controller answers, and its time is ours.  Asked before winbindd, which with a wrong time goes on with the
+ * connections that it has, and else looks for another controller for ten seconds. */
+static int ad_controller(const struct conf *conf, const struct inside_ref *ref, struct err *ret_why)
+{
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+	int r = ad_ask_info(ref, &said, ret_why);
+	long offset;
+
+	if (r > 0)
+		(void)err_set(ret_why, -EIO, "%s: %.200s", conf->directory.realm, ask_last_line(&said, "no controller answers"));
+	if (r != 0 || !ad_clock(strbuf_str(&said), &offset) ||
+	    (offset > -AD_CLOCK_FAILS_SECONDS && offset < AD_CLOCK_FAILS_SECONDS))
+		return r;
+	(void)err_set(ret_why, -EIO, "the clock of the controller of %s is %ld seconds off, so Kerberos fails: set both by NTP",
+		      conf->directory.realm, offset);
+	return 1;
+}
+
 static int ad_health(const struct conf *conf, const struct inside_ref *ref, struct err *ret_why)
 {
 	static const char *const argv[] = { "timeout", "10", "wbinfo", "--ping-dc", NULL };
@@ -185,11 +203,13 @@ static int ad_health(const struct conf *conf, const struct inside_ref *ref, stru
 			      conf->directory.realm, conf->name);
 		return 1;
 	}
-	r = ask(ref, argv, NULL, &said, ret_why);
-	if (r <= 0)
+	r = ad_controller(conf, ref, ret_why);
+	if (r != 0)
 		return r;
-	(void)err_set(ret_why, -EIO, "%s: %.200s", conf->directory.realm, ask_last_line(&said, "no controller answers"));
-	return 1;
+	r = ask(ref, argv, NULL, &said, ret_why);
+	if (r > 0)
+		(void)err_set(ret_why, -EIO, "%s: %.200s", conf->directory.realm, ask_last_line(&said, "no controller answers"));
+	return r;
 }
 
 int directory_health(const struct conf *conf, const struct inside_ref *ref, struct err *ret_why)

@@ -16,7 +16,8 @@ int directory_prepare(const struct conf *conf, const struct inside_ref *ref, str
 int directory_wait(const struct conf *conf, const struct inside_ref *ref, struct err *err);
 /* directory_joined: 1: an Active Directory's machine account is here; 0: none; -errno. */
 int directory_joined(const struct inside_ref *ref, struct err *err);
-/* directory_health: 0: a server answers, or there is none to ask; 1: none does, and the words say why; -errno. */
+/* directory_health: 0: a server answers, or there is none to ask; 1: it is of no use, and the words say why; -errno (with
+ * words too; -ETIME: the time of ref was over). */
 int directory_health(const struct conf *conf, const struct inside_ref *ref, struct err *ret_why);
 /* directory_warning: what will go wrong soon: a certificate that ends within 30 days.  false: nothing. */
 bool directory_warning(const struct conf *conf, const struct inside_ref *ref, char *buf, size_t size);

@@ -82,6 +82,22 @@ static int take_domain(const struct psv *psv, struct conf *conf, const struct in
 	return read_conf(psv, name, conf, err);
 }
 
+/* check_clock: with Kerberos' time off the account would be made, and its names and keys would not. */
+static int check_clock(const struct conf *conf, const struct inside_ref *ref, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+	int r = ad_ask_info(ref, &said, err);
+	long offset;
+
+	if (r < 0)
+		return r;
+	if (r > 0 || !ad_clock(strbuf_str(&said), &offset) ||
+	    (offset > -AD_CLOCK_FAILS_SECONDS && offset < AD_CLOCK_FAILS_SECONDS))
+		return 0; /* who does not answer is told of next */
+	(void)err_set(err, -EIO, "cannot join %s: the controller's clock is %ld seconds off", conf->directory.realm, offset);
+	return err_hint(err, -EIO, "set both by NTP: Kerberos takes less than five minutes");
+}
+
 static int join(const struct conf *conf, const struct inside_ref *ref, const struct directory_join *j, const char *fqdn,
 		struct err *err)
 {
@@ -101,6 +117,18 @@ static int join(const struct conf *conf, const struct inside_ref *ref, const str
 	return err_hint(err, -EIO, "`vnas directory test %s` says how far it comes", conf->name);
 }
 
+/* add_name: a service's name in the domain.  One that the account has from an earlier join is refused as a doubled one. */
+static bool add_name(const struct inside_ref *ref, const char *machine, const char *spn)
+{
+	const char *const add[] = { "timeout", "30", "net", "ads", "setspn", "add", machine, spn, "-P", CONFIG, NULL };
+	const char *const list[] = { "timeout", "30", "net", "ads", "setspn", "list", machine, "-P", CONFIG, NULL };
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+
+	if (inside_must(ref, add, NULL, NULL) == 0)
+		return true;
+	return inside_run(ref, list, NULL, &said, NULL) == 0 && strcasestr(strbuf_str(&said), spn);
+}
+
 /* register_names: the services' names in the domain, their keys, and the addresses in its DNS.  A domain may not let a member
  * do that; what was joined stays so. */
 static void register_names(const struct conf *conf, const struct inside_ref *ref, const char *fqdn,
@@ -114,9 +142,8 @@ static void register_names(const struct conf *conf, const struct inside_ref *ref
 
 	for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++) {
 		_cleanup_free_ char *spn = xasprintf("%s/%s", services[i], fqdn);
-		const char *const argv[] = { "timeout", "30", "net", "ads", "setspn", "add", machine, spn, "-P", CONFIG, NULL };
 
-		if (inside_must(ref, argv, NULL, NULL) < 0)
+		if (!add_name(ref, machine, spn))
 			notice(services[i][0] == 'n' ? "the domain does not take its name as an NFS server"
 						     : "the domain does not take its name as an SMB server");
 	}
@@ -170,6 +197,8 @@ int directory_join(const struct psv *psv, const char *server, const struct direc
 		r = err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "--ou: expected a path as in Servers/Files");
 	if (r == 0)
 		r = read_conf(psv, server, &conf, err);
+	if (r == 0)
+		r = check_clock(&conf, &ref, err);
 	if (r == 0)
 		r = take_domain(psv, &conf, &ref, j->notice, err);
 	if (r == 0)

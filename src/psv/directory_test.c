@@ -20,7 +20,7 @@
 #include "psv/psv.h"
 #include "service/samba.h"
 
-enum { WARN_DAYS = 30, OWN_USERS_MAX = 200, CLOCK_WARN_SECONDS = 60, CLOCK_FAILS_SECONDS = 300 };
+enum { WARN_DAYS = 30, OWN_USERS_MAX = 200, CLOCK_WARN_SECONDS = 60 };
 
 struct run {
 	const struct conf *conf;
@@ -168,13 +168,11 @@ static bool nis_servers(struct run *t)
 /* step_clock: Kerberos takes no ticket of another time. */
 static bool step_clock(struct run *t, const char *info)
 {
-	static const char key[] = "Server time offset: ";
-	const char *p = strstr(info, key);
-	long offset = p ? strtol(p + strlen(key), NULL, 10) : 0;
+	long offset;
 
-	if (!p)
+	if (!ad_clock(info, &offset))
 		return true;
-	if (offset <= -CLOCK_FAILS_SECONDS || offset >= CLOCK_FAILS_SECONDS) {
+	if (offset <= -AD_CLOCK_FAILS_SECONDS || offset >= AD_CLOCK_FAILS_SECONDS) {
 		add(t, "clock", FAILED, xasprintf("the controller's is %ld seconds off", offset),
 		    "set both by NTP: Kerberos takes less than five minutes");
 		return false;
@@ -215,14 +213,13 @@ static bool step_joined(struct run *t)
 
 static bool ad_servers(struct run *t)
 {
-	static const char *const info[] = { "timeout", "14", "net", "ads", "info", "--configfile=" SAMBA_CONF_INSIDE, NULL };
 	static const char key[] = "LDAP server name: ";
 	_cleanup_strbuf_ struct strbuf said = { 0 };
 	const char *p;
 
 	if (!step_name(t, t->conf->directory.realm))
 		return false;
-	if (ask(t->ref, info, NULL, &said, &t->why) != 0) {
+	if (ad_ask_info(t->ref, &said, &t->why) != 0) {
 		add(t, "connection", FAILED, xasprintf("no controller of %s: %.200s", t->conf->directory.realm,
 						       ask_last_line(&said, "none answers")),
 		    "see whether 'dns' in [server] is the domain's name server, and whether a firewall stands between");

@@ -299,7 +299,8 @@ static int pump(struct relay *r, struct err *err)
 		n = poll(p, sizeof(p) / sizeof(*p), wait_time(r));
 		if (n < 0)
 			continue;
-		if (n == 0 && r->deadline_ms && now_ms() >= r->deadline_ms)
+		/* Also while something comes all the time. */
+		if (r->deadline_ms && now_ms() >= r->deadline_ms)
 			return err_set(err, -ETIME, "the command did not end in time and was killed");
 		if (n == 0)
 			return 0; /* ended, and silent since */

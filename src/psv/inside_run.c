@@ -17,7 +17,12 @@ enum { VERB_MS = 30 * 1000 };
 
 struct inside_ref inside_ref(pid_t pid, uint64_t start)
 {
-	return (struct inside_ref){ .pid = pid, .start = start, .until_ms = now_ms() + VERB_MS };
+	return inside_ref_within(pid, start, VERB_MS);
+}
+
+struct inside_ref inside_ref_within(pid_t pid, uint64_t start, int time_ms)
+{
+	return (struct inside_ref){ .pid = pid, .start = start, .until_ms = now_ms() + time_ms };
 }
 
 int inside_find(const struct psv *psv, const char *name, struct inside_ref *ret, struct err *err)
@@ -59,7 +64,7 @@ int inside_run(const struct inside_ref *ref, const char *const argv[], const cha
 	int r;
 
 	if (left_ms <= 0)
-		return err_set(err, -ETIME, "%s was not run: the programs before it took %d s", argv[0], VERB_MS / 1000);
+		return err_set(err, -ETIME, "%s was not run: the programs before it took all the time", argv[0]);
 	e.timeout_ms = (int)left_ms;
 	conn = inside_connect(ref->pid, ref->start, err);
 	if (conn < 0)

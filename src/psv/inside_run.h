@@ -18,8 +18,9 @@ struct inside_ref {
 	int64_t until_ms;
 };
 
-/* inside_ref: with the time that a verb has, from now on. */
+/* inside_ref: with the time that a verb has, half a minute from now on.  inside_ref_within: with as much as is given. */
 struct inside_ref inside_ref(pid_t pid, uint64_t start);
+struct inside_ref inside_ref_within(pid_t pid, uint64_t start, int time_ms);
 
 /* inside_find: the PID 1 of a running Vsv.  0; 1: it does not run; -errno. */
 int inside_find(const struct psv *psv, const char *name, struct inside_ref *ret, struct err *err);

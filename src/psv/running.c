@@ -26,6 +26,9 @@
 #include "service/service.h"
 #include "vsv/health.h"
 
+/* What the programs inside may take of the time of `status`: they can be made to take all. */
+enum { DIRECTORY_MS = 5000 };
+
 int running_state(const struct psv *psv, const char *name, struct state *ret, struct err *err)
 {
 	struct state st = { 0 };
@@ -351,17 +354,22 @@ static void set_degraded(json_t *o, json_t *degraded)
 /* What the services of files hang on besides themselves.  A Vsv whose directory is away serves on with what it knows. */
 static void add_directory(const struct conf *conf, const struct state *st, json_t *o, json_t *degraded, json_t *warnings)
 {
-	const struct inside_ref ref = inside_ref(st->init_pid, st->init_start);
+	const struct inside_ref ref = inside_ref_within(st->init_pid, st->init_start, DIRECTORY_MS);
 	json_t *directory = json_pack("{s:s}", "type", conf_directory_name(conf->directory.type));
 	struct err why = { 0 };
 	char soon[256];
+	int r;
 
 	json_object_set_new(o, "directory", directory);
-	if (directory_health(conf, &ref, &why) != 0) {
+	r = directory_health(conf, &ref, &why);
+	if (r == -ETIME)
+		(void)err_set(&why, r, "no answer within %d s: `vnas directory test %s` says how far it comes", DIRECTORY_MS / 1000,
+			      conf->name);
+	if (r != 0) {
 		printable_clean(why.text); /* words of the inside's, which may be cut; json_string() takes UTF-8 alone */
 		json_object_set_new(directory, "state", json_string("degraded"));
 		json_object_set_new(directory, "why", json_string(why.text));
-		json_array_append_new(degraded, json_sprintf("its directory does not answer: %s", why.text));
+		json_array_append_new(degraded, json_sprintf("its directory: %s", why.text));
 		return;
 	}
 	json_object_set_new(directory, "state", json_string("ok"));

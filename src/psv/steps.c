@@ -377,7 +377,7 @@ static int directory_up(struct walk *w, const struct inside_ref *ref, struct err
 		walk_notice(w, "its directory service is not ready yet");
 	if (r >= 0 && directory_health(&w->conf, ref, &why) != 0) {
 		w->degraded = true;
-		walk_notice(w, "degraded: its directory does not answer: %s", why.text);
+		walk_notice(w, "degraded: its directory: %s", why.text);
 	}
 	return r < 0 ? r : 0;
 }

@@ -6,14 +6,6 @@
 . "$(dirname "$0")/../directory.sh"
 . "$(dirname "$0")/../domain.sh"
 
-# shellcheck disable=SC2154 # of domain.sh
-join() { vnas directory join "$1" --user Administrator --password-stdin <<<"$domain_password"; }
-id_of() { vnas exec "$1" -- id -u -- "$2"; }
-smb_kerberos() { # HOST NAME SHARE USER PASSWORD COMMANDS
-	printf '[libdefaults]\ndefault_realm = %s\ndns_lookup_kdc = true\nrdns = false\n' "$realm" >"$T/$1.krb5"
-	KRB5_CONFIG=$T/$1.krb5 KRB5CCNAME=FILE:$T/$1.cc on "$1" unshare --mount bash -c "mount --bind '$T/$controller/resolv.conf' /etc/resolv.conf
-		exec smbclient --configfile='$T/smbclient.conf' --use-kerberos=required -U '$4@$realm%$5' '//$2/$3' -c '$6'"
-}
 
 host_add client1 101
 host_add dc1 21

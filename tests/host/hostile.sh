@@ -58,6 +58,28 @@ timed "smbd stopped: share add" 45 "$VNAS" share add a more --path /srv/data/mor
 timed "smbd stopped: restart" 45 "$VNAS" restart a --no-probe
 check "  and it serves" eventually 5 serves
 
+# Programs that vnas runs inside to ask the directory, each stopped by a hostile root as soon as it is there.
+vsv b 12
+printf '[directory]\ntype = ldap\nuri = ldap://%s\nbase = dc=sales,dc=example\nstarttls = no\n' "$NET4.101" >>"$ETC/b.conf"
+vnas start b 2>/dev/null
+"$VNAS" exec b -- bash -c 'while :; do
+	for p in /proc/[0-9]*; do
+		read -r name 2>/dev/null <"$p/comm" || continue
+		case $name in timeout | env | ldapwhoami) kill -STOP "${p#/proc/}" ;; esac
+	done
+done' >/dev/null 2>&1 </dev/null &
+stopper=$!
+sleep 0.5
+timed "directory's programs stopped: status" 10 "$VNAS" status b
+check_json "  says so" '.servers[0].degraded | any(test("its directory: no answer within 5 s: `vnas directory test b`"))' \
+	vnas status b --json
+timed "directory's programs stopped: status of all" 15 "$VNAS" status
+timed "directory's programs stopped: directory test" 45 "$VNAS" directory test b
+kill $stopper
+wait $stopper 2>/dev/null || true
+timed "directory's programs stopped: stop" 45 "$VNAS" stop b
+vnas destroy b --purge
+
 # Everything inside that it can kill: PID 1 stays, and services come back.
 init=$(state_value a init_pid)
 vnas exec a -- sh -c 'kill -9 -1' >/dev/null 2>&1 || true
