@@ -50,8 +50,9 @@ domain_start() {
 		>"$T/$host/log" 2>&1 </dev/null &
 	echo $! >"$T/$host/pid"
 	for ((i = 0; i < 300; i++)); do
-		in_domain "$host" bash -c 'exec 3<>/dev/tcp/$(hostname)/389 4<>/dev/tcp/$(hostname)/88 5<>/dev/tcp/$(hostname)/53' \
-			2>/dev/null && return
+		# Its ports are open some time before it knows its own zone.
+		in_domain "$host" bash -c 'exec 3<>/dev/tcp/$(hostname)/389 4<>/dev/tcp/$(hostname)/88 5<>/dev/tcp/$(hostname)/53 &&
+			timeout 5 getent ahosts "$(sed -n "s/^search //p" /etc/resolv.conf)"' >/dev/null 2>&1 && return
 		sleep 0.1
 	done
 	tail -n 5 "$T/$host/log"

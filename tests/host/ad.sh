@@ -21,6 +21,7 @@ done
 samba_tool dc1 user create hanako pw-hanako >/dev/null
 domain_start dc1
 domain_start dc2
+deaf_to_psv dc1
 
 # What is wrong is said before anything is changed.
 vsv a 11 --volume data=64M --hostname filesrv1
@@ -80,6 +81,7 @@ check_json "all of whom have an SMB account" 'all(.users[] | select(.source == "
 check_json "group list" '.groups[] | select(.name == "sales people") | .gid >= 100000' vnas group list a --json
 check_status "a domain's password is set there" 1 "user of the domain" bash -c "'$VNAS' user passwd a taro --password-stdin <<<x"
 refute "the Psv does not know them" getent passwd taro
+check "nothing of it was asked with the Psv's own address" psv_is_deaf "$NET4.21" 389
 (cat /etc/passwd && echo 'psvuser:x:4444:4444::/:/bin/sh') >"$T/psv-passwd"
 mount --bind "$T/psv-passwd" /etc/passwd
 check "the Psv has a user of its own" getent passwd psvuser
@@ -104,7 +106,7 @@ refute "who is not in it does not" smb client1 "$NET4.11" team 'SALES\hanako' pw
 refute "a wrong password" smb client1 "$NET4.11" team 'SALES\taro' pw-dc2 ls
 check "the same name in the other domain" smb client1 "$NET4.13" team 'DEV\taro' pw-dc2 "put $T/one one"
 refute "  is another person" smb client1 "$NET4.13" team 'SALES\taro' pw-dc1 ls
-realm=SALES.EXAMPLE controller=dc1
+export realm=SALES.EXAMPLE controller=dc1
 check "its name is in the domain's DNS" eventually 5 in_domain dc1 getent ahostsv4 filesrv1.sales.example
 check "a logon by Kerberos" smb_kerberos client1 filesrv1.sales.example team taro pw-dc1 "get one $T/back"
 check "  brings what was written" cmp "$T/one" "$T/back"
@@ -132,6 +134,7 @@ check "  its own users are served" eventually 30 smb client1 "$NET4.11" docs 'FI
 domain_start dc1
 check "it comes back by itself" eventually 60 smb client1 "$NET4.11" team 'SALES\taro' pw-dc1 ls
 
+# shellcheck disable=SC2154 # of domain.sh
 check "no secret is shown" bash -c "! { '$VNAS' show a; '$VNAS' show a --json; '$VNAS' directory show a --json; '$VNAS' logs a; } |
 	grep -F -e '$domain_password' -e pw-dc1"
 

@@ -13,6 +13,7 @@ host_add client1 101
 host_add nis1 41
 host_add nis2 42
 host_add nis3 43
+deaf_to_psv nis1
 N1=$NET4.41 N2=$NET4.42 N3=$NET4.43
 cat >"$T/passwd" <<'END'
 tanaka:$1$salt$hash:7001:8001:Tanaka:/home/tanaka:/bin/sh
@@ -50,6 +51,7 @@ check_json "group list" '.groups[] | select(.name == "boss") | .gid == 8002 and 
 	vnas group list s1 --json
 refute "the Psv does not know them" getent passwd tanaka
 step_is s1 "directory test" "SMB account" warning "has no SMB password" --user tanaka
+check "nothing of it was asked with the Psv's own address" psv_is_deaf "$N1" 111
 check "user passwd" vnas user passwd s1 tanaka --password-stdin <<<"pw-1"
 check "user passwd in the other" vnas user passwd s2 tanaka --password-stdin <<<"pw-2"
 vnas share add s1 docs --write @boss

@@ -41,6 +41,7 @@ check "a share" vnas share add a docs --path /srv/data/docs
 
 step_is a "directory test: the clock" clock failed "controller's is -(59|60|61)[0-9] seconds off"
 check_json "  with what to do" '.steps[] | select(.step == "clock") | .hint | test("NTP")' bash -c "'$VNAS' directory test a --json || true"
+# shellcheck disable=SC2154 # of domain.sh
 check_status "join is refused" 1 "clock is -[0-9]+ seconds off" \
 	bash -c "'$VNAS' directory join a --user Administrator --password-stdin <<<'$domain_password'"
 check_json "  and changes nothing: it has not joined" '.servers[0].degraded | any(test("not joined"))' vnas status a --json
