@@ -150,17 +150,34 @@ static void of_bind(const struct learner *l, const struct ipaddr *a, struct prop
 	}
 }
 
+/* is_denied: by a line of the configuration, whatever else would open it. */
+static bool is_denied(const struct learner *l, const struct ipaddr *a)
+{
+	for (size_t i = 0; i < l->conf.denies.n; i++) {
+		const char *text = l->conf.denies.v[i];
+		struct ipaddr net;
+		uint8_t prefix;
+
+		if (ipaddr_parse_prefix(text, &net, &prefix) == 0 ? ipaddr_in(a, &net, prefix) :
+								     ipaddr_parse(text, &net) == 0 && ipaddr_equal(a, &net))
+			return true;
+	}
+	return false;
+}
+
 static void of_destination(const struct learner *l, const struct ipaddr *a, struct proposal *p)
 {
 	const struct owned *o = owner_of(l, a);
 
 	if (o && o->owner && strcmp(o->owner, l->name) == 0) {
 		p->why = "it is its own";
+	} else if (is_denied(l, a)) {
+		p->why = "a line with deny says so";
 	} else if (o) {
 		p->key = "peer";
 		(void)str_copy(p->value, sizeof(p->value), o->owner ? o->owner : "psv");
 	} else {
-		p->why = ipaddr_is_host(a) ? "it has no address of that family, or may not reach that network" : "nobody may";
+		p->why = ipaddr_is_host(a) ? "it has no address of that family" : "nobody may";
 	}
 }
 

@@ -201,6 +201,11 @@ done
 check "with how often and why" grep -qE "^# [0-9]+ times: connect $NET4.11:[0-9]+ tcp by bash$" "$T/learned"
 check "and what nothing allows" grep -qE '^# [0-9]+ times?: mount by probe$' "$T/learned"
 check "another's address is not its own" grep -qE "^# 1 time: bind $NET4.1:0 tcp by probe: it is the physical server's$" "$T/learned"
+sed -i '/^\[server\]/a deny = 198.51.100.0/24' "$ETC/b.conf"
+vnas reload b
+reach b 198.51.100.1 445
+check "what a line denies needs no other" grep -qx "# 1 time: connect 198.51.100.1:445 tcp by bash: a line with deny says so" \
+	<(vnas events b --learn)
 check "it can stand in the configuration" bash -c "sed -n '/^\[server\]/,/^# No setting/p' '$T/learned' | grep -v '^\[server\]' >>'$ETC/c.part'"
 cp "$ETC/b.conf" "$T/b.conf"
 sed -i "/^\[server\]/r $ETC/c.part" "$ETC/b.conf"
