@@ -178,7 +178,7 @@ static int to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *e
 			return err_set(err, -EINVAL, "address %zu cannot be a Vsv's own", i + 1);
 		v->nets[i] = to_net(a, c->addresses[i].prefix);
 		add_broadcast(v, a, c->addresses[i].prefix);
-		add_interface(v, c->addresses[i].ifindex);
+		add_interface(v, c->own_stack ? c->ifindex : c->addresses[i].ifindex);
 		if (v->flags & has)
 			continue;
 		v->flags |= has;

@@ -43,7 +43,8 @@ struct gate_config {
 	unsigned discovery;                               /* enum gate_discovery: what of broadcast and groups is allowed */
 	bool peer_psv;                                    /* may reach the Psv's own addresses */
 	bool own_stack;                                   /* private stack: wildcard and loopback stay as they are */
-	uint32_t ifindex;                                 /* … the Psv's interface that it is joined to; 0: none */
+	uint32_t ifindex;                                 /* … the Psv's interface that it is joined to, in place of those of the
+	                                                   * addresses; 0: none */
 	uint32_t peers[GATE_MAX_PEERS];                   /* ids of Vsv that it may reach */
 	size_t n_peers;
 	struct {

@@ -2,7 +2,37 @@
 /* Going out: connections and datagrams.  Part of gate.bpf.c. */
 #pragma once
 
+#include "gate_group.bpf.h"
 #include "gate_who.bpf.h"
+
+/* Which Vsv of a private stack has an address on a network that v is on too, told by the Psv's interface; 0: none. */
+__noinline int gate_guest_of(const struct gate_vsv *v, const struct gate_addr *a)
+{
+	if (!v || !a)
+		return 0;
+	for (__u32 i = 0; i < GATE_NETS && i < v->n_interfaces; i++) {
+		struct gate_guest key = { .addr = *a, .ifindex = v->interfaces[i] };
+		__u32 *id = bpf_map_lookup_elem(&guests, &key);
+
+		if (id)
+			return *id;
+	}
+	return 0;
+}
+
+/* A neighbour in an own subnet, on the same interface of the Psv: whose it is; 0: nobody's that is known here. */
+static __always_inline __u32 neighbour(const struct gate_vsv *v, const struct gate_addr *a)
+{
+	__u32 owner = gate_guest_of(v, a);
+	const struct gate_vsv *other;
+
+	if (owner || !(v->flags & GATE_F_OWN_STACK))
+		return owner;
+	/* Of the shared stack, seen from a private one. */
+	owner = owner_of(a);
+	other = owner ? bpf_map_lookup_elem(&vsv, &owner) : NULL;
+	return other && gate_has_interface(other, v->interfaces[0]) ? owner : 0;
+}
 
 /* Judges a destination and puts the hidden address for the own loopback.  Chooses the source for it: the own address in
  * the same subnet, else the primary one.  0, or the errno to refuse with. */
@@ -26,7 +56,7 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 	}
 	if (is_group(to) && !(v->flags & group_flag(to)))
 		return EPERM;
-	/* In a private stack an address says nothing about who has it on that network. */
+	/* In a private stack an address alone says nothing about who has it on that network. */
 	if (!(v->flags & GATE_F_OWN_STACK)) {
 		owner = owner_of(to);
 		if (owner != me->id && (owner ? !gate_has_peer(v, owner) : in_hidden_net(to)))
@@ -35,6 +65,11 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 	place = gate_place(v, to, &near);
 	if (place & PLACE_DENIED || (place & PLACE_BROADCAST && !(v->flags & GATE_F_BROADCAST)))
 		return EPERM;
+	if (place & PLACE_NEAR) {
+		owner = neighbour(v, to);
+		if (owner && owner != me->id && !gate_has_peer(v, owner))
+			return EPERM;
+	}
 	if (v->flags & GATE_F_OWN_STACK)
 		return 0;
 	if (in_hidden_net(to))

@@ -320,6 +320,13 @@ static void add_supervisor(const struct state *st, json_t *o, json_t *warnings)
 		json_array_append_new(warnings, json_string("it has no supervisor: `vnas start` gives it a new one"));
 }
 
+static bool is_port(const char *name, const char *bridge)
+{
+	struct link_info port, b;
+
+	return link_get(name, &port, NULL) == 0 && link_get(bridge, &b, NULL) == 0 && port.master == b.ifindex;
+}
+
 /* add_link: how a private stack is joined to its network, and whether that works. */
 static void add_link(const struct psv *psv, const char *name, const struct state *st, json_t *o, json_t *degraded)
 {
@@ -339,9 +346,14 @@ static void add_link(const struct psv *psv, const char *name, const struct state
 	if (walk_net(&w, NULL) == 0)
 		works = link_carrier(w.net_fd, NULL);
 	walk_end(&w);
-	if (works <= 0)
-		json_array_append_new(degraded, json_sprintf("its interface %s: see `ip link show %s`",
-							     works < 0 ? "is gone" : "has no carrier", st->link.interface));
+	if (works < 0)
+		json_array_append_new(degraded, json_sprintf("its interface is gone: `vnas restart %s` makes another one", name));
+	else if (works == 0)
+		json_array_append_new(degraded, json_sprintf("its interface has no carrier: see `ip link show %s`",
+							     *st->link.host ? st->link.host : st->link.interface));
+	else if (*st->link.host && !is_port(st->link.host, st->link.interface))
+		json_array_append_new(degraded, json_sprintf("%s is no port of %s any more: ip link set %s master %s", st->link.host,
+							     st->link.interface, st->link.host, st->link.interface));
 }
 
 /* A running server that does less than it should is degraded, and says why. */

@@ -36,6 +36,8 @@ int probe_find(const char *name);
 void answer_text(int32_t answer, char *buf, size_t size);
 
 enum control { CONTROL_PASSED, CONTROL_FAILED, CONTROL_NONE };
+/* judge_listed: the answer is among those that the words name. */
+bool judge_listed(const char *answers, int32_t answer);
 /* judge: the verdict on an answer; *ret_note is added to the answer's text, or NULL.  false: there is nothing to report (it
  * could not be tried for want of something to try it on). */
 bool judge(const struct probe *p, int32_t answer, enum control control, enum verdict *ret, const char **ret_note);

@@ -124,7 +124,7 @@ void answer_text(int32_t answer, char *buf, size_t size)
 		(void)str_format(buf, size, "error %d", -answer);
 }
 
-static bool is_listed(const char *answers, int32_t answer)
+bool judge_listed(const char *answers, int32_t answer)
 {
 	const char *name = answer < 0 && answer != NO_ANSWER ? strerrorname_np(-answer) : NULL;
 	size_t len = name ? strlen(name) : 0;
@@ -172,7 +172,7 @@ bool judge(const struct probe *p, int32_t answer, enum control control, enum ver
 		*ret_note = control == CONTROL_PASSED ? "and did not arrive" : "its control failed";
 		return true;
 	}
-	if (!is_listed(p->answers, answer)) {
+	if (!judge_listed(p->answers, answer)) {
 		*ret_note = "no refusal";
 		return true;
 	}

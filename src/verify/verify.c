@@ -195,12 +195,15 @@ static bool is_peer(const struct server *s, const struct probe *p, const struct 
 	return reaches(p) && s->has_conf && strlist_has(&s->conf.peers, t->name);
 }
 
-/* by_network: one of the two has a stack of its own, and so they meet on the network as any two hosts. */
+/* by_network: one of the two has a stack of its own, and so they meet on the network as any two hosts, where nobody refused. */
 static bool by_network(const struct server *s, const struct probe *p, const struct victim *t, int32_t answer)
 {
 	bool met = answer == 0 || answer == ANSWER_SENT || answer == -ECONNREFUSED || answer == -EHOSTUNREACH || answer == -ENETUNREACH ||
 		   answer == -ETIMEDOUT;
+	bool lost = p->kind == KIND_DELIVER && answer == ANSWER_SENT; /* else it had arrived */
 
+	if (lost || judge_listed(p->answers, answer))
+		return false;
 	return p->kind != KIND_CONTROL && reaches(p) && met && (is_private(s) || t->is_private);
 }
 

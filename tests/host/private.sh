@@ -99,6 +99,10 @@ ip link set vnas-a down
 check "without a carrier it is degraded" eventually 10 bash -c "$VNAS list --json | jq -e '.servers[] | select(.name == \"a\") | .state == \"degraded\"'"
 check_status "and says why" 0 'its interface has no carrier' vnas status a
 ip link set vnas-a up
+ip link set vnas-a nomaster
+check_status "so it is when its port is none any more" 0 'vnas-a is no port of lan any more: ip link set vnas-a master lan' vnas status a
+ip link set vnas-a master lan
+bridge link set dev vnas-a isolated on
 check "and is not when it is back" eventually 10 bash -c "$VNAS list --json | jq -e '.servers[] | select(.name == \"a\") | .state == \"running\"'"
 check_json "which is an event" '[.events[].event | select(test("interface-"))] | length == 2' vnas events a --json
 check "its supervisor is killed" kill -KILL "$(server_json a .supervisor_pid)"
@@ -152,8 +156,11 @@ reach() { vnas exec c -- /root/probe psv4="$NET4.1" psv6="$NET6:1" psv_port=5000
 check_eq "the Psv is not" "$(reach "$NET4.11" connect-psv4)" "connect-psv4 ECONNREFUSED"
 check_eq "nor over IPv6" "$(reach "$NET4.11" connect-psv6)" "connect-psv6 ECONNREFUSED"
 check_json "which is counted" '.servers[0].refused.ingress > 0' vnas status c --json
-check_eq "nor a server of the shared stack" "$(reach "$NET4.12" connect-other4)" "connect-other4 ECONNREFUSED"
-check "nor one of the private stack" test "$(reach "$NET4.11" connect-other4)" != "connect-other4 ok"
+check_eq "nor a server of the shared stack" "$(reach "$NET4.12" connect-other4)" "connect-other4 EPERM"
+check_eq "nor one of the private stack" "$(reach "$NET4.11" connect-other4)" "connect-other4 EPERM"
+put_probe s
+check_eq "nor does one of the shared stack reach it" "$(vnas exec s -- /root/probe other4="$NET4.11" other_port=445 connect-other4)" \
+	"connect-other4 EPERM"
 sed -i '/^\[server\]/a peer = psv\npeer = s\npeer = a' "$ETC/c.conf"
 vnas restart c
 check_eq "peer opens the Psv" "$(reach "$NET4.11" connect-psv4)" "connect-psv4 ok"
