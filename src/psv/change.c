@@ -26,6 +26,7 @@
 #include "psv/share.h"
 #include "psv/service_run.h"
 #include "psv/walk.h"
+#include "service/ganesha.h"
 #include "service/service.h"
 
 enum { LOCK_WAIT_MS = 120 * 1000 };
@@ -89,7 +90,7 @@ static bool nfs_differs(const struct conf *a, const struct conf *b)
 
 	return x->versions != y->versions || x->lease_s != y->lease_s || x->grace_s != y->grace_s ||
 	       x->numeric_owners != y->numeric_owners || x->mountd_port != y->mountd_port || x->lockd_port != y->lockd_port ||
-	       x->statd_port != y->statd_port || !same(conf_nfs_domain(a), conf_nfs_domain(b));
+	       x->statd_port != y->statd_port || !same(conf_nfs_domain(a), conf_nfs_domain(b)) || ganesha_uses_krb5(a) != ganesha_uses_krb5(b);
 }
 
 static void find_restarts(const struct reload *l)

@@ -23,6 +23,9 @@ extern const struct service ganesha_service, statd_service;
 /* ganesha_serves_v3: it has NFS shares, and serves them by NFS 3. */
 bool ganesha_serves_v3(const struct conf *conf);
 
+/* ganesha_uses_krb5: a share wants Kerberos, which Ganesha must know when it starts. */
+bool ganesha_uses_krb5(const struct conf *conf);
+
 /* ganesha_share_name_check: what can be a folder in the namespace of NFS 4 and stand in ganesha.conf.  0 or -EINVAL. */
 int ganesha_share_name_check(const char *name, struct err *err);
 extern const char ganesha_netconfig[]; /* netconfig(5) */

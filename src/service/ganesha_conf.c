@@ -133,7 +133,7 @@ static int add_v4(struct strbuf *sb, const struct conf *conf, bool graceless, st
 	return r;
 }
 
-static bool uses_krb5(const struct conf *conf)
+bool ganesha_uses_krb5(const struct conf *conf)
 {
 	for (size_t i = 0; i < conf->n_shares; i++)
 		if (conf->shares[i].nfs && (conf->shares[i].sec & CONF_SEC_KRB5_ANY))
@@ -143,7 +143,7 @@ static bool uses_krb5(const struct conf *conf)
 
 static void add_krb5(struct strbuf *sb, const struct conf *conf)
 {
-	bool on = uses_krb5(conf);
+	bool on = ganesha_uses_krb5(conf);
 
 	strbuf_addf(sb, "NFS_KRB5 {\n\tActive_krb5 = %s;\n", yes_no(on));
 	if (on)

@@ -76,7 +76,7 @@ static const char *const recycle[][2] = {
 
 /* A share that NFS serves too.  What one side locks and opens the other must see, and all that both know is the kernel:
  * byte ranges go there, and an oplock is a lease of the kernel's, which an open by NFS breaks.  SMB2's own leases know
- * nothing of that, and end with this. */
+ * nothing of that, and end with this.  smb.KEY may say it otherwise. */
 static const char *const with_nfs[][2] = {
 	{ "locking", "yes" },
 	{ "posix locking", "yes" },
@@ -331,6 +331,8 @@ static int add_share(struct strbuf *sb, const struct conf *conf, const struct co
 		r = ADD_ROWS(sb, audit, err);
 	if (r == 0 && s->recycle)
 		r = ADD_ROWS(sb, recycle, err);
+	if (r == 0 && s->nfs)
+		r = ADD_ROWS(sb, with_nfs, err);
 	if (r == 0)
 		r = add_params(sb, s->params, s->n_params, samba_share_owned_why, err);
 	if (r == 0)
@@ -346,8 +348,6 @@ static int add_share(struct strbuf *sb, const struct conf *conf, const struct co
 		r = samba_share_is_homes(s->name) ? 0 : add_plain(sb, "path", s->path, err);
 	if (r == 0)
 		r = add_access(sb, s, err);
-	if (r == 0 && s->nfs)
-		r = ADD_ROWS(sb, with_nfs, err);
 	if (r == 0 && samba_share_is_homes(s->name))
 		r = add_homes(sb, s, err);
 	return r < 0 ? err_wrap(err, r, "share %s", s->name) : 0;

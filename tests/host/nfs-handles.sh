@@ -56,9 +56,12 @@ losetup -j "$T/stray2" -O NAME -n | xargs -r losetup -d
 
 # A share that was removed is closed to who has a handle of it, and open again with the same handle.
 vnas share remove s1 wide
-check_eq "a handle of a removed share is stale" "$(nc getattr "${handle[wide]}")" "error 70"
+stale() {
+	[[ $(nc getattr "$1") == "error 70" ]]
+}
+check "a handle of a removed share is stale" eventually 20 stale "${handle[wide]}"
 vnas share add s1 wide --nfs --path /srv/big/wide --squash none
-check_eq "and good again when the share is back" "$(nc read "${handle[wide]}")" "in xfs"
+check "and good again when the share is back" eventually 20 nc read "${handle[wide]}"
 
 # A volume that came while it ran has handles as good.
 check "volume add, running" vnas volume add s1 late --size 310M --fs xfs

@@ -13,6 +13,21 @@ ls_by() { on "$1" nfs-ls "$(url "$2" "$3")"; }
 cat_by() { on "$1" nfs-cat "$(url "$2" "$3")"; }
 put_by() { on "$1" nfs-cp "$2" "$(url "$3" "$4")"; }
 
+# reload_of SERVER COMMAND…: what makes Ganesha read its exports again, which it does a moment later and says in the log.
+reads() {
+	vnas logs "$1" | grep -c "Reread exports complete" || true
+}
+read_again() {
+	(($(reads "$1") > $2))
+}
+reload_of() {
+	local server=$1 before
+
+	shift
+	before=$(reads "$server")
+	"$@" && eventually 20 read_again "$server" "$before"
+}
+
 host_add c1 101
 host_add c2 102
 echo "a line" >"$T/one"
@@ -59,26 +74,26 @@ check_json "status knows it" '.servers[0].nfs.versions == ["3", "4.0", "4.1", "4
 check "IPv6 answers" on c1 rpcinfo -T tcp6 "$NET6:11" 100003 4
 
 # Shares come, change and go while a client is at another one.
-check "share add, running" vnas share add s1 more --nfs --client "$NET4.101" --client "$NET6:0/64"
+check "share add, running" reload_of s1 vnas share add s1 more --nfs --client "$NET4.101" --client "$NET6:0/64"
 check "it is served at once" ls_by c1 11/more 3
 check "… by version 4" ls_by c1 11/more 4
 check "a client of an IPv6 network gets in" on c2 "$(dirname "$PROBE")/../nfs/nfsclient" mount "$NET6:11" 20048 /more
 refute "another host does not get in" ls_by c2 11/more 3
 refute "… by version 4" ls_by c2 11/more 4
-check "share set: another client" vnas share set s1 more --client "$NET4.102"
+check "share set: another client" reload_of s1 vnas share set s1 more --client "$NET4.102"
 check "the new one gets in" eventually 10 ls_by c2 11/more 4
 refute "the old one no more" ls_by c1 11/more 3
 refute "… by version 4" ls_by c1 11/more 4
-check "share set: read-only" vnas share set s1 docs --read-only
+check "share set: read-only" reload_of s1 vnas share set s1 docs --read-only
 refute "nobody writes" put_by c1 "$T/one" 11/docs/two 3
 check "reading goes on" cat_by c1 11/docs/which 3
-check "share set: squash all" vnas share set s1 docs --writable --squash all --anonymous-uid 4711 --anonymous-gid 4712
+check "share set: squash all" reload_of s1 vnas share set s1 docs --writable --squash all --anonymous-uid 4711 --anonymous-gid 4712
 check "all are one user" put_by c1 "$T/one" 11/docs/all 3
 check_eq "the user of the configuration" "$(vnas exec s1 -- stat -c %u:%g /srv/data/docs/all)" 4711:4712
-check "share set: squash none" vnas share set s1 docs --squash none
+check "share set: squash none" reload_of s1 vnas share set s1 docs --squash none
 check "root is root" put_by c1 "$T/one" 11/docs/root 3
 check_eq "who writes is root" "$(vnas exec s1 -- stat -c %u:%g /srv/data/docs/root)" 0:0
-check "share remove" vnas share remove s1 more
+check "share remove" reload_of s1 vnas share remove s1 more
 refute "it is gone" ls_by c2 11/more 3
 refute "… from the root of version 4" ls_by c2 11/more 4
 check "the other share goes on" cat_by c1 11/docs/which 4
@@ -86,7 +101,7 @@ check_eq "the service was not restarted for any of it" "$(server_json s1 '.servi
 
 # By SMB too.
 vnas user add s1 alice --password-stdin <<<"pw-alice"
-check "share set: SMB and NFS" vnas share set s1 docs --smb --nfs
+check "share set: SMB and NFS" reload_of s1 vnas share set s1 docs --smb --nfs
 smb c1 "$NET4.11" docs alice pw-alice "put $T/one by-smb" >/dev/null
 check_eq "a file by SMB is there by NFS at once" "$(cat_by c1 11/docs/by-smb 3)" "a line"
 check "its locks are the kernel's" grep -q "kernel oplocks = yes" <(vnas exec s1 -- cat /run/vnas/samba/smb.conf)

@@ -5,6 +5,11 @@
  *	lookup ADDRESS HANDLE NAME              that of a file in it
  *	read ADDRESS HANDLE                     the first bytes of a file, as text
  *	getattr ADDRESS HANDLE                  "ok FSID FILEID", or "error N" of NFS 3: 70 is a stale handle
+ *	create ADDRESS HANDLE UID NAME          as that user, whose group has the same number: the handle of a new file
+ *	write ADDRESS HANDLE UID TEXT           … "ok"
+ *	chmod ADDRESS HANDLE UID MODE           …
+ *	chown ADDRESS HANDLE UID OWNER GROUP    …
+ *	remove ADDRESS HANDLE UID NAME          …
  *	lock|unlock ADDRESS LOCKD-PORT HANDLE OFFSET LENGTH [reclaim]    a lock of NFS 3: "granted", or the status
  *	setxattr ADDRESS SHARE FILE NAME VALUE  by NFS 4.2: "ok", or the status: 10004 is not supported
  *	open41 ADDRESS SHARE FILE               by NFS 4.1, opened for reading; the client stays in the server's records
@@ -21,7 +26,7 @@
 
 enum {
 	NFS = 100003, MOUNT = 100005, NLM = 100021, NFS_PORT = 2049, HANDLE_MAX = 128,
-	NFS3_GETATTR = 1, NFS3_LOOKUP = 3, NFS3_READ = 6, MOUNT_MNT = 1, NLM4_LOCK = 2, NLM4_UNLOCK = 4,
+	NFS3_GETATTR = 1, NFS3_SETATTR = 2, NFS3_LOOKUP = 3, NFS3_READ = 6, NFS3_WRITE = 7, NFS3_CREATE = 8, NFS3_REMOVE = 12, MOUNT_MNT = 1, NLM4_LOCK = 2, NLM4_UNLOCK = 4,
 	OP_GETFH = 10, OP_LOOKUP = 15, OP_OPEN = 18, OP_PUTROOTFH = 24, OP_EXCHANGE_ID = 42, OP_CREATE_SESSION = 43,
 	OP_SEQUENCE = 53, OP_RECLAIM_COMPLETE = 58, OP_SETXATTR = 73,
 };
@@ -125,6 +130,90 @@ static int do_read(char **argv)
 	(void)get32(&ret);
 	n = get_opaque(&ret, text, sizeof(text));
 	(void)fwrite(text, 1, n, stdout);
+	return 0;
+}
+
+/* call3: NFS 3 as that user; ends the program unless it succeeds. */
+static void call3(char **argv, uint32_t procedure, const struct xdr *args, struct xdr *ret)
+{
+	rpc_call(rpc_connect(argv[0], NFS_PORT), NFS, 3, procedure, (uint32_t)strtoul(argv[2], NULL, 10), args, ret);
+	status(ret);
+}
+
+static void put_handle(struct xdr *x, const char *text)
+{
+	struct handle h = parse_handle(text);
+
+	put_opaque(x, h.data, h.len);
+}
+
+/* put_attributes: sattr3; what is negative stays as it is. */
+static void put_attributes(struct xdr *x, long mode, long uid, long gid)
+{
+	const long values[] = { mode, uid, gid };
+
+	for (int i = 0; i < 3; i++) {
+		put32(x, values[i] >= 0);
+		if (values[i] >= 0)
+			put32(x, (uint32_t)values[i]);
+	}
+	for (int i = 0; i < 3; i++) /* size, times */
+		put32(x, 0);
+}
+
+static int do_create(char **argv)
+{
+	struct xdr args = { .len = 0 }, ret;
+	struct handle h;
+
+	put_handle(&args, argv[1]);
+	put_string(&args, argv[3]);
+	put32(&args, 1); /* must not be there */
+	put_attributes(&args, 0600, -1, -1);
+	call3(argv, NFS3_CREATE, &args, &ret);
+	if (!get32(&ret))
+		die("no handle");
+	h.len = get_opaque(&ret, h.data, sizeof(h.data));
+	print_handle(&h);
+	return 0;
+}
+
+static int do_write(char **argv)
+{
+	struct xdr args = { .len = 0 }, ret;
+
+	put_handle(&args, argv[1]);
+	put64(&args, 0);
+	put32(&args, (uint32_t)strlen(argv[3]));
+	put32(&args, 2); /* on the disk */
+	put_string(&args, argv[3]);
+	call3(argv, NFS3_WRITE, &args, &ret);
+	printf("ok\n");
+	return 0;
+}
+
+static int set_attributes(char **argv, long mode, long uid, long gid)
+{
+	struct xdr args = { .len = 0 }, ret;
+
+	put_handle(&args, argv[1]);
+	put_attributes(&args, mode, uid, gid);
+	put32(&args, 0); /* whatever its time is */
+	call3(argv, NFS3_SETATTR, &args, &ret);
+	printf("ok\n");
+	return 0;
+}
+static int do_chmod(char **argv) { return set_attributes(argv, strtol(argv[3], NULL, 8), -1, -1); }
+static int do_chown(char **argv) { return set_attributes(argv, -1, strtol(argv[3], NULL, 10), strtol(argv[4], NULL, 10)); }
+
+static int do_remove(char **argv)
+{
+	struct xdr args = { .len = 0 }, ret;
+
+	put_handle(&args, argv[1]);
+	put_string(&args, argv[3]);
+	call3(argv, NFS3_REMOVE, &args, &ret);
+	printf("ok\n");
 	return 0;
 }
 
@@ -331,6 +420,8 @@ static const struct {
 	int (*run)(char **argv);
 } verbs[] = {
 	{ "mount", 3, do_mount }, { "lookup", 3, do_lookup },     { "getattr", 2, do_getattr }, { "read", 2, do_read },
+	{ "create", 4, do_create }, { "write", 4, do_write },   { "chmod", 4, do_chmod },   { "chown", 5, do_chown },
+	{ "remove", 4, do_remove },
 	{ "lock", 5, do_lock },   { "unlock", 5, do_unlock },     { "setxattr", 5, do_setxattr }, { "open41", 3, do_open41 },
 };
 
