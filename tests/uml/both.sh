@@ -88,7 +88,7 @@ ask c2 s close r
 
 # --- change notify ---
 guest c1 mkdir -m 777 /mnt/n/watched
-on client3 timeout 20 smbclient --configfile="$T/smbclient.conf" -U alice%secret "//$SERVER/docs" -c 'notify watched' >"$T/notify" 2>&1 &
+on client3 timeout 40 stdbuf -oL smbclient --configfile="$T/smbclient.conf" -U alice%secret "//$SERVER/docs" -c 'notify watched' >"$T/notify" 2>&1 &
 watcher=$!
 noticed() { # WORDS: NFS does it again until SMB says so: nobody tells when the watch has begun
 	alice "$1"

@@ -13,10 +13,45 @@ guest_session c2 s
 check "create" stack_vsv "${STACK:-shared}" "$VSV" 11 --volume data=256M --hostname files1.sales.example
 conf_add "$VSV" $'[smb]\nenabled = no\n[nfs]\nlease = 5\ngrace = 5'
 check "share add" vnas share add "$VSV" docs --path "$INSIDE" --nfs
+check "share add, to read" vnas share add "$VSV" papers --path /srv/data/papers --nfs --read-only
+check "share add, for one client" vnas share add "$VSV" mine --path /srv/data/mine --nfs --client "$NET4.102"
+check "share add, root is root" vnas share add "$VSV" admin --path /srv/data/admin --nfs --squash none
 check "start" vnas start "$VSV"
 # The same name has another number on the clients.
 inside chmod 1777 "$INSIDE"
+inside sh -c 'echo to read >/srv/data/papers/p'
 check "a user" inside useradd --uid 4711 --no-create-home alice
+
+# owned FILE OWNER: inside.
+owned() {
+	[[ $(inside stat -c %U "$1") == "$2" ]]
+}
+
+check_owners() {
+	local label=$1
+
+	check "$label: a user of the client makes a file" guest c1 as 4711:4711 touch "$DIR/of-alice"
+	check "$label: it is the same number's" owned "$INSIDE/of-alice" alice
+	check "$label: and shown so" guest c1 bash -c "[[ \$(stat -c %u $DIR/of-alice) == 4711 ]]"
+	refute "$label: another user does not write it" guest c1 as 4712:4712 bash -c "echo x >$DIR/of-alice"
+	check "$label: root is nobody" guest c1 touch "$DIR/of-root"
+	check "$label: nobody" owned "$INSIDE/of-root" nobody
+	refute "$label: and gives nothing away" guest c1 chown 4711 "$DIR/of-root"
+	refute "$label: nor reads what is another's" guest c1 bash -c "chmod 600 $DIR/of-alice"
+	check "$label: not squashed" guest c1 nfs "$version" "$SERVER:/admin" /mnt/admin
+	check "$label: root is root" guest c1 bash -c "touch /mnt/admin/f && chown 4711 /mnt/admin/f"
+	check "$label: and gave it away" owned /srv/data/admin/f alice
+	check "$label: a share to read" guest c1 nfs "$version" "$SERVER:/papers" /mnt/papers
+	check "$label: is read" guest c1 grep -q "to read" /mnt/papers/p
+	check "$label: and not written" refused "Read-only file system" guest c1 touch /mnt/papers/new
+	refute "$label: a share for another client" guest c1 nfs "$version" "$SERVER:/mine" /mnt/mine
+	check "$label: who has it" guest c2 nfs "$version" "$SERVER:/mine" /mnt/mine
+	check "$label: over IPv6" guest c1 nfs "$version" "[$NET6:11]:/docs" /mnt/six
+	check "$label: the same files" guest c1 cmp /mnt/six/data "$DIR/data"
+	guest c1 umount /mnt/admin /mnt/papers /mnt/six
+	guest c2 umount /mnt/mine
+	inside rm "$INSIDE/of-alice" "$INSIDE/of-root" /srv/data/admin/f
+}
 
 for version in ${VERSIONS:-3 4.0 4.1 4.2}; do
 	# shellcheck disable=SC2034 # uml-checks.sh reads it
@@ -30,8 +65,18 @@ for version in ${VERSIONS:-3 4.0 4.1 4.2}; do
 	check_open "$version"
 	check_locks "$version"
 	check_load "$version"
+	check_owners "$version"
 	guest c1 umount "$DIR"
 	guest c2 umount "$DIR"
 done
+# Names: alice has another number on this client. What is asked for by number (a user without a name) is answered too.
+check "a client that knows names" guest c1 names sales.example alice 5001
+check "mount" guest c1 nfs 4.2 "$SERVER:/admin" /mnt/admin
+inside sh -c 'touch /srv/data/admin/n /srv/data/admin/u; chown alice /srv/data/admin/n; chown 12345 /srv/data/admin/u'
+check_eq "the file is alice's here too" "$(guest c1 stat -c '%U %u' /mnt/admin/n)" "alice 5001"
+check "a file is given to alice" guest c1 bash -c 'touch /mnt/admin/g && chown alice /mnt/admin/g'
+check_eq "who has her own number there" "$(inside stat -c '%U %u' /srv/data/admin/g)" "alice 4711"
+check_eq "a number without a name stays one" "$(guest c1 stat -c %u /mnt/admin/u)" 12345
+
 guests_remove
 done_testing
