@@ -1,5 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # NFS 3, 4.0, 4.1 and 4.2, in the private stack.
-STACK=private
+export STACK=private
 . "$(dirname "$0")/nfs.sh"
