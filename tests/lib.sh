@@ -273,7 +273,7 @@ leak_diff() {
 }
 
 leak_filter() {
-	grep -vE "^(pin |file $RUN/locks/|file $RUN/bpf.lock|file $RUN/.index|file $LIB/ids|file $LIB/events.jsonl|file $ETC/vnas.conf)" "$1" || true
+	grep -vE "^(pin |file $RUN/locks/|file $RUN/bpf.lock|file $RUN/.index|file $LIB/ids|file $LIB/verify/|file $LIB/events.jsonl|file $ETC/vnas.conf)" "$1" || true
 }
 
 # done_testing: ends every Vsv, compares, and prints the sum.

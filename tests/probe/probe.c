@@ -103,7 +103,7 @@ static bool chosen(const char *name, char **argv, bool if_none)
 
 int main(int argc, char **argv)
 {
-	const struct attempt *const tables[] = { network_attempts, file_attempts, process_attempts, machine_attempts,
+	const struct attempt *const tables[] = { network_attempts, file_attempts,
 						 need_attempts, exhaust_attempts };
 
 	(void)argc;

@@ -15,8 +15,6 @@ struct attempt {
 /* Each file's table, ended by a row without a name. */
 extern const struct attempt network_attempts[];
 extern const struct attempt file_attempts[];
-extern const struct attempt process_attempts[];
-extern const struct attempt machine_attempts[];
 extern const struct attempt need_attempts[];
 /* Run only when named: they take, and hold. */
 extern const struct attempt exhaust_attempts[];
