@@ -8,13 +8,14 @@ FILENAME ~ /expected$/ {
 		next
 	n = split($0, word, /[ \t]+/)
 	if (n < 5) {
-		print FILENAME ": line " FNR ": expected SUITE TEST BARE VSV REASON" > "/dev/stderr"
+		print FILENAME ": line " FNR ": expected SUITE TEST[,TEST...] BARE VSV REASON" > "/dev/stderr"
 		exit 2
 	}
 	text = word[5]
 	for (i = 6; i <= n; i++)
 		text = text " " word[i]
-	reason[word[1], word[2], word[3], word[4]] = text
+	for (i = split(word[2], names, ","); i > 0; i--)
+		reason[word[1], names[i], word[3], word[4]] = text
 	next
 }
 {

@@ -86,9 +86,13 @@ done
 going_well || { cat "$CONFORMANCE_DIR/bare.log"; done_testing; }
 
 # --- the suites ---
-# results PLACE SUITE: from lines "outcome: test".
+# results PLACE SUITE: from lines "outcome: test". Each place has a file of its own, since some write at once.
 results() {
-	sed -nE "s/^(success|failure|error|skip): (.*)/$1\t$2\t\2\t\1/p" >>"$CONFORMANCE_DIR/results"
+	sed -nE "s/^(success|failure|error|skip): (.*)/$1\t$2\t\2\t\1/p" >>"$CONFORMANCE_DIR/results.$1"
+}
+
+collect() {
+	cat "${places[@]/#/$CONFORMANCE_DIR/results.}" >"$CONFORMANCE_DIR/results"
 }
 
 torture() { # PLACE SUITE [TEST]
@@ -138,7 +142,10 @@ if [[ $CONFORMANCE_PYNFS ]]; then
 fi
 
 # What differs is tried once more, alone: a moment of a busy machine is no difference.
-while IFS=$'\t' read -r stack suite test _ _ reason; do
+collect
+mapfile -t differing < <(awk -f "$conformance/differences.awk" "$CONFORMANCE_DIR/expected" "$CONFORMANCE_DIR/results")
+for line in "${differing[@]}"; do
+	IFS=$'\t' read -r stack suite test _ _ reason <<<"$line"
 	[[ -z $reason ]] || continue
 	for place in bare "$stack"; do
 		case $suite in
@@ -146,7 +153,8 @@ while IFS=$'\t' read -r stack suite test _ _ reason; do
 		*) torture "$place" "$suite" "$test" ;;
 		esac
 	done
-done < <(awk -f "$conformance/differences.awk" "$CONFORMANCE_DIR/expected" "$CONFORMANCE_DIR/results")
+done
+collect
 
 # With their children; Ganesha takes its time to end in order.
 for pid in "${daemons[@]}"; do
