@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REPEATS = 200, FILE_BYTES = 1 << 20, BLOCK = 4096, DISCARD_PORT = 9, CONNECT_TRIES = 500 };
+enum { REPEATS = 60, FILE_BYTES = 1 << 20, BLOCK = 4096, DISCARD_PORT = 9, CONNECT_TRIES = 500 };
 
 static void fail(const char *what)
 {

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The template as a Vsv's /usr.  One loop device and one EROFS superblock serve all Vsv of a template: whoever comes later
  * finds the device by the note in RUN/locks/.template-NAME and gets the same superblock from the kernel, and with it the
- * same page cache.  The device clears itself after the last mount.  It reads through the image's own page cache: what is read is kept twice while
- * a Vsv runs, once for all of them, but a start after the last one stopped reads nothing from the disk (50 MB otherwise).
+ * same page cache.  The Psv has it mounted, too, at RUN/templates/NAME, until the template is removed: else the superblock would end
+ * with the last Vsv, and with it all pages, which the next start would have to read again.  The device clears itself after the last
+ * mount.
  *
  * Each Vsv gets an overlay of its own over it: a superblock that leads nowhere by file handle. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/loop.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -144,11 +147,39 @@ static int lock_devices(int locks, struct err *err)
 	return steal_fd(&fd);
 }
 
+/* keep: mounts it for the Psv, unless it is.  What fails here costs the next start some time, and nobody anything else. */
+static void keep(const struct psv *psv, const char *name, const struct mount_option *options)
+{
+	_cleanup_close_ int at = -1, mnt = -1;
+	char path[PATH_MAX];
+	struct statfs fs;
+
+	if (!str_format(path, sizeof(path), "%s/templates/%s", psv->run, name) || dir_make_path(path, 0700) < 0)
+		return;
+	at = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (at < 0 || fstatfs(at, &fs) < 0 || fs.f_type == EROFS_SUPER_MAGIC_V1)
+		return;
+	mnt = mount_new("erofs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, NULL);
+	if (mnt >= 0)
+		(void)move_mount(mnt, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+static void unkeep(const struct psv *psv, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (!str_format(path, sizeof(path), "%s/templates/%s", psv->run, name))
+		return;
+	(void)umount2(path, UMOUNT_NOFOLLOW);
+	(void)rmdir(path);
+}
+
 static int mount_template(const struct psv *psv, const char *name, struct err *err)
 {
 	_cleanup_close_ int image = open_image(psv, name, err), locks = -1, lock = -1, loop = -1;
 	char device[32];
-	struct mount_option options[] = { { "source", device }, { "ro", NULL }, { NULL, NULL } };
+	const struct mount_option options[] = { { "source", device }, { "ro", NULL }, { NULL, NULL } };
+	int fd;
 
 	if (image < 0)
 		return image;
@@ -161,7 +192,10 @@ static int mount_template(const struct psv *psv, const char *name, struct err *e
 	loop = loop_get(locks, name, image, device, err);
 	if (loop < 0)
 		return loop;
-	return mount_new("erofs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	fd = mount_new("erofs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	if (fd >= 0)
+		keep(psv, name, options);
+	return fd;
 }
 
 int template_overlay(const struct psv *psv, const char *name, struct err *err)
@@ -180,13 +214,20 @@ int template_overlay(const struct psv *psv, const char *name, struct err *err)
 	return r < 0 ? err_wrap(err, r, "template") : r;
 }
 
-bool template_in_use(const struct psv *psv, const char *name)
+bool template_let_go(const struct psv *psv, const char *name)
 {
-	_cleanup_close_ int locks = open_locks(psv, NULL), image = open_image(psv, name, NULL), loop = -1;
+	_cleanup_close_ int locks = open_locks(psv, NULL), image = open_image(psv, name, NULL), lock = -1,
+		      loop = -1;
 	char device[32];
+	const struct mount_option options[] = { { "source", device }, { "ro", NULL }, { NULL, NULL } };
 
 	if (locks < 0 || image < 0)
-		return false;
+		return true;
+	lock = lock_devices(locks, NULL);
+	if (lock >= 0)
+		unkeep(psv, name);
 	loop = loop_noted(locks, name, image, device);
-	return loop >= 0;
+	if (loop >= 0 && lock >= 0)
+		keep(psv, name, options);
+	return loop < 0;
 }

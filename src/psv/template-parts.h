@@ -96,5 +96,5 @@ int template_sha256(const char *path, char ret[TEMPLATE_NAME_DIGITS + 1], struct
 extern const char *const template_programs[];
 int template_program_path(const char *name, char *buf, size_t size, struct err *err);
 
-/* template_in_use: a mount or a command holds its loop device. */
-bool template_in_use(const struct psv *psv, const char *name);
+/* template_let_go: ends the Psv's own mount of it.  false: a Vsv or a command holds its loop device. */
+bool template_let_go(const struct psv *psv, const char *name);

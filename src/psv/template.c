@@ -417,7 +417,7 @@ int template_remove_at(const struct psv *psv, int dir, const char *name, struct 
 		(void)err_set(err, -ENOENT, "there is no template '%s'", name);
 		return err_hint(err, -ENOENT, "see vnas template list");
 	}
-	if (template_in_use(psv, name))
+	if (!template_let_go(psv, name))
 		return err_exit(err, VNAS_EXIT_IN_USE, -EBUSY, "template %.12s is in use", name);
 	/* The description first: an image alone is swept by the next build. */
 	if (unlinkat(dir, file, 0) < 0)

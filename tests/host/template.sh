@@ -55,7 +55,10 @@ check_eq "it runs what it ran before" "$(sums t1)" "$before"
 check_status "a template in use cannot be removed" 5 '' vnas template remove "$old"
 check_status "one that is not there" 1 'no template' vnas template remove 123456
 vnas stop --all
+check "what is in memory stays there when nothing runs" mountpoint -q "$RUN/templates/$old"
 check "one that nothing runs can" vnas template remove "$old"
+refute "and its mount is gone" test -e "$RUN/templates/$old"
+check_eq "and its loop device" "$(losetup --noheadings --output BACK-FILE | grep -c "$T.*$old")" 0
 
 # A new one lets the old ones go, but for the one before it, what runs and what a configuration names.
 names() { vnas template list --json | jq -r '.templates[].name'; }
