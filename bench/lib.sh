@@ -61,11 +61,13 @@ hand_begin() {
 # hand_volume NAME NUMBER MIB: a data volume that vnas made, mounted at $HAND/NAME as it does it.  (The Vsv with that number
 # is never started.)
 hand_volume() {
-	local dev
+	local dev image=$LIB/volumes/hand-$1.data.img
 
 	mkdir -p "$HAND/$1"
 	vsv "hand-$1" "$2" --volume "data=$3M"
-	dev=$(losetup --find --show --offset 1048576 --sector-size 4096 --direct-io=on "$LIB/volumes/hand-$1.data.img")
+	# A tmpfs has no direct I/O before Linux 6.6.
+	dev=$(losetup --find --show --offset 1048576 --sector-size 4096 --direct-io=on "$image" 2>/dev/null) ||
+		dev=$(losetup --find --show --offset 1048576 "$image")
 	mount -o nosuid,nodev,errors=remount-ro "$dev" "$HAND/$1"
 	# Cleared with the mount, which goes with the host.
 	losetup --detach "$dev"

@@ -187,6 +187,15 @@ static void check_tree(int dir)
 	(void)closedir(d);
 }
 
+static int count_lines(const char *text)
+{
+	int n = 0;
+
+	for (; (text = strchr(text, '\n')); text++)
+		n++;
+	return n;
+}
+
 /* The Psv's mount table, for "nothing appears there". */
 static char *mount_table(void)
 {
@@ -240,9 +249,16 @@ TEST(template_is_built_once_and_runs_samba)
 		CHECK_STR(e.text, "");
 		CHECK(fd[i] >= 0);
 	}
+	/* The overlays are attached nowhere; the template is, once. */
 	after = mount_table();
-	CHECK_STR(after, before);
+	CHECK_INT(count_lines(after), count_lines(before) + 1);
+	CHECK(str_format(path, sizeof(path), "%s/templates/%s ", psv.run, t.name));
+	CHECK(strstr(after, path) != NULL);
+	free(after);
 	CHECK_INT(template_remove(&psv, t.name, &e), -EBUSY);
+	after = mount_table();
+	CHECK(strstr(after, path) != NULL);
+	free(after);
 	CHECK_INT(mkdirat(fd[0], "x", 0755), -1);
 	CHECK_INT(errno, EROFS);
 	CHECK_INT(mount_attributes(fd[0], 0, MOUNT_ATTR_RDONLY, &e), 0);
@@ -257,6 +273,8 @@ TEST(template_is_built_once_and_runs_samba)
 	(void)close(fd[0]);
 	(void)close(fd[1]);
 	CHECK_INT(template_remove(&psv, t.name, &e), 0);
+	after = mount_table();
+	CHECK_STR(after, before);
 	CHECK_INT(template_newest(&psv, NULL, &t, &e), 1);
 	free(before);
 	free(after);
