@@ -257,6 +257,28 @@ static bool first_went(const struct reload *l)
 	return false;
 }
 
+static bool some_went(const struct reload *l)
+{
+	for (size_t i = 0; i < l->old.n_addresses; i++)
+		if (!has_address(&l->w.conf, &l->old.addresses[i]))
+			return true;
+	return false;
+}
+
+/* reload_after: those that look only at what the kernel has, when they are told: of an address that just went they were told
+ * before. */
+static int reload_after(const struct reload *l, struct err *err)
+{
+	const struct walk *w = &l->w;
+	_cleanup_close_ int conn = inside_connect(w->st.init_pid, w->st.init_start, err);
+	int r = conn < 0 ? conn : 0;
+
+	for (size_t i = 0; r == 0 && services[i]; i++)
+		if (services[i]->looks_at_interfaces && services[i]->wanted(&w->conf) && services[i]->wanted(&l->old))
+			r = inside_service_act(conn, services[i]->name, INSIDE_RELOAD, err);
+	return r;
+}
+
 /* Services do not notice that their listeners are gone. */
 static int restart_services(const struct reload *l, struct err *err)
 {
@@ -316,6 +338,8 @@ static int reload_all(struct reload *l, struct err *err)
 		r = reload_accounts(w, err);
 	if (r == 0)
 		r = remove_addresses(l, err);
+	if (r == 0 && some_went(l))
+		r = reload_after(l, err);
 	if (r == 0 && w->st.link.kind == CONF_LINK_AUTO && first_went(l))
 		r = restart_services(l, err);
 	return r < 0 ? r : running_conf_write(w->psv, w->name, w->conf_text, err);

@@ -11,6 +11,7 @@
 #include "gate/gate.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/netns.h"
 #include "lib/printable.h"
 #include "lib/process.h"
 #include "psv/attach.h"
@@ -190,12 +191,16 @@ static json_t *last_exit_json(int status)
 	return json_sprintf("status %d", WEXITSTATUS(status));
 }
 
-/* add_ill: what runs, but does not do its work. */
-static void add_ill(const struct conf *conf, const struct inside_status *s, json_t *degraded)
+/* add_ill: what runs, but does not do its work, asked in the network that it serves. */
+static void add_ill(const struct conf *conf, const struct state *st, const struct inside_status *s, json_t *degraded)
 {
+	_cleanup_close_ int net = st->link.kind == CONF_LINK_AUTO ? -1 : pid_open_checked(st->init_pid, st->init_start);
+	struct netns_visit visit _cleanup_netns_ = NETNS_HOME;
 	const struct service *row = service_find(s->name);
 	char why[160];
 
+	if (st->link.kind != CONF_LINK_AUTO && (net < 0 || netns_enter(net, &visit, NULL) < 0))
+		return;
 	if (s->state == INSIDE_RUNNING && row && row->ill && conf->n_addresses && row->wanted(conf) &&
 	    row->ill(conf, &conf->addresses[0].addr, why, sizeof(why)))
 		json_array_append_new(degraded, json_sprintf("service %s: %s", s->name, why));
@@ -224,7 +229,7 @@ static json_t *services_json(const struct conf *conf, const struct state *st, js
 						     (int)list[i].restarts, "last_exit", last_exit_json(list[i].last_exit)));
 		if (list[i].state != INSIDE_RUNNING)
 			json_array_append_new(degraded, json_sprintf("service %s is %s", list[i].name, words[list[i].state]));
-		add_ill(conf, &list[i], degraded);
+		add_ill(conf, st, &list[i], degraded);
 	}
 	return ret;
 }

@@ -91,4 +91,5 @@ const struct service netbios_service = {
 	.ill = ill,
 	.stop_signal = SIGTERM,
 	.reload_signal = SIGHUP,
+	.looks_at_interfaces = true,
 };
