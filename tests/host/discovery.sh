@@ -23,7 +23,7 @@ discover() {
 
 # asked HOST NAME TYPE [4|6 [MODE]]: the data of all answers, sorted, on one line.
 asked() {
-	on "$1" "$MDNS" ask eth0 "${4:-4}" 700 "$2" "$3" ${5:-} | grep -F " answer $2 $3 " | cut -d' ' -f6- | sort -u | paste -sd' ' || true
+	on "$1" "$MDNS" ask eth0 "${4:-4}" 700 "$2" "$3" "${@:5:1}" | grep -F " answer $2 $3 " | cut -d' ' -f6- | sort -u | paste -sd' ' || true
 }
 # is_answer WANTED HOST NAME TYPE …
 is_answer() {
