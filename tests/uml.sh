@@ -71,6 +71,11 @@ guest_alive() {
 	kill -0 "${guest_pid[$1]}" 2>/dev/null
 }
 
+# guest_kernel NAME: the number of that process.
+guest_kernel() {
+	pgrep -P "${guest_pid[$1]}" || true
+}
+
 # guest_send NAME JOB COMMAND…: hands a job in.
 guest_send() {
 	local name=$1 job=$2 box=$T/guests/$1
@@ -167,12 +172,12 @@ guest_over() {
 }
 
 guest_kill() {
-	local pid
+	local kernel
 
-	# Its processes are a group of their own; timeout(1) stands before it.
-	if read -r pid <"$T/guests/uml/$1/pid"; then
-		kill -KILL -- "-$pid" 2>/dev/null || true
-	fi 2>/dev/null
+	# The kernel and its processes are a group of their own, once it runs; timeout(1) stands before it.
+	for kernel in $(guest_kernel "$1"); do
+		kill -KILL -- "-$kernel" 2>/dev/null || kill -KILL "$kernel" 2>/dev/null || true
+	done
 	kill -KILL "${guest_pid[$1]}" 2>/dev/null || true
 	guest_gone "$1"
 }

@@ -158,7 +158,7 @@ static int work(const char *kind, int (*one)(long round), const char *stop, int 
 {
 	long begin = now_ms(), before = begin, longest = 0, round = 0, failed = 0, now;
 
-	while (access(stop, F_OK) < 0) {
+	do {
 		errno = 0;
 		if (one(round) < 0) {
 			if (again && went_away()) {
@@ -173,7 +173,7 @@ static int work(const char *kind, int (*one)(long round), const char *stop, int 
 		if (now - before > longest)
 			longest = now - before;
 		before = now;
-	}
+	} while (access(stop, F_OK) < 0);
 	printf("%s: rounds=%ld seconds=%.1f longest_ms=%ld failed=%ld\n", kind, round, (double)(now_ms() - begin) / 1000, longest,
 	       failed);
 	return 0;
