@@ -84,6 +84,19 @@ static int set_defaults(struct err *err)
 		{ "/proc/sys/net/ipv6/conf/default/accept_redirects", "0" },
 		{ "/proc/sys/net/ipv4/conf/all/accept_redirects", "0" },
 		{ "/proc/sys/net/ipv4/conf/default/accept_redirects", "0" },
+		/* What the Psv has for itself (IPv4 begins with the machine's own settings) is not for a server. */
+		{ "/proc/sys/net/ipv4/conf/all/forwarding", "0" },
+		{ "/proc/sys/net/ipv4/conf/default/forwarding", "0" },
+		{ "/proc/sys/net/ipv4/conf/all/route_localnet", "0" },
+		{ "/proc/sys/net/ipv4/conf/default/route_localnet", "0" },
+		{ "/proc/sys/net/ipv4/conf/all/accept_local", "0" },
+		{ "/proc/sys/net/ipv4/conf/default/accept_local", "0" },
+		{ "/proc/sys/net/ipv4/conf/all/accept_source_route", "0" },
+		{ "/proc/sys/net/ipv4/conf/default/accept_source_route", "0" },
+		{ "/proc/sys/net/ipv4/conf/all/proxy_arp", "0" },
+		{ "/proc/sys/net/ipv4/conf/default/proxy_arp", "0" },
+		{ "/proc/sys/net/ipv4/conf/all/arp_ignore", "0" },
+		{ "/proc/sys/net/ipv4/conf/default/arp_ignore", "0" },
 		/* No address but those that were assigned: no link-local one either. */
 		{ "/proc/sys/net/ipv6/conf/default/addr_gen_mode", "1" },
 		/* The probe has asked for them already. */

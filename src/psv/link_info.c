@@ -143,7 +143,7 @@ enum conf_link link_kind(const struct conf *c, const struct link_info *parent)
 int link_carrier(int net_fd, struct err *err)
 {
 	struct netns_visit visit _cleanup_netns_ = NETNS_HOME;
-	struct link_info l;
+	struct link_info l = { 0 };
 	int r = netns_enter(net_fd, &visit, err);
 
 	if (r == 0)

@@ -171,6 +171,11 @@ static void detach(void)
 	cleanup_close(&sup.conn);
 	cleanup_close(&sup.pidfd);
 	sup.conn = sup.pidfd = -1;
+	/* A socket keeps its network, and with it an interface that the next PID 1 is to have. */
+	if (sup.private) {
+		cleanup_close(&sup.net);
+		sup.net = -1;
+	}
 }
 
 static int connect_init(void)

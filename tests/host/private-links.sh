@@ -103,6 +103,11 @@ sed -i "s/\.101\/24/.13\/24/" "$ETC/n.conf"
 check "another one beside it" vnas start n
 check "is reached" answers "$NET4.13"
 check "by start --dry-run" vnas start n --dry-run
+old=$(server_json m .init_pid)
+kill -KILL "$old"
+check "after the death of PID 1 it is started again" eventually 20 bash -c \
+	"[[ \$($VNAS status m --json | jq '.servers[0] | select(.state == \"running\") | .init_pid') == [0-9]* ]] && ! kill -0 $old"
+check "with the same hardware address" eventually 10 answers "$NET4.12"
 check "stop" vnas stop m n
 check_eq "nothing is left" "$(network_now | diff <(echo "$baseline") - || true)" ""
 
