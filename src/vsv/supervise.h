@@ -25,6 +25,8 @@ struct log_files {
 	uint64_t looked_bytes; /* written since it was looked at */
 	uint64_t next[2]; /* the number that is expected, by proto_kind; 0: any */
 	int stats, taken; /* the gate's maps, or -1 */
+	int64_t refused_due_ms;   /* when as many of PID 1's refusals may come at once again */
+	uint64_t refused_unnoted; /* those that came faster */
 	char out[4096];   /* lines not written yet */
 	size_t out_len;
 };

@@ -225,12 +225,25 @@ static struct refusal_log refusal_log_of(const struct log_files *f, pid_t init_p
 	return l;
 }
 
+/* A PID 1 of ours sends no more than that; one that has been taken over may send as many as it likes. */
+enum { REFUSED_BURST = 64, REFUSED_PAUSE_MS = 250 };
+
 void keep_refused(struct log_files *f, const struct proto_refused *m)
 {
-	struct refusal_log l = refusal_log_of(f, 0);
+	int64_t now = clock_ms(), from = f->refused_due_ms > now ? f->refused_due_ms : now;
+	struct proto_refused counted = *m;
+	struct refusal_log l;
 
 	count(f, PROTO_EVENT, m->seq);
-	refusals_add(&l, m);
+	counted.unnoted += f->refused_unnoted;
+	if (from - now >= REFUSED_BURST * REFUSED_PAUSE_MS) {
+		f->refused_unnoted = counted.unnoted + 1;
+		return;
+	}
+	f->refused_unnoted = 0;
+	f->refused_due_ms = from + REFUSED_PAUSE_MS;
+	l = refusal_log_of(f, 0);
+	refusals_add(&l, &counted);
 }
 
 int keep_fetch(struct log_files *f, pid_t init_pid)
