@@ -20,41 +20,41 @@
 enum { NEEDS_MAX = 8, END = -1 };
 #define NEEDS(...) { __VA_ARGS__, END }
 
-/* What each row hangs on.  `instead`: what keeps it too, in a private stack; `shared`: what the shared one never hides, and
+/* What each row hangs on.  `instead`: what keeps it too, in a private stack, plus one; `shared`: what the shared one never hides, and
  * what that means. */
 static const struct {
 	int needs[NEEDS_MAX];
 	int instead;
 	const char *shared;
 } rows[VERIFY_ROWS] = {
-	[ROW_ADDRESS] = { NEEDS(FEATURE_BPF, FEATURE_GATE, FEATURE_CGROUP2, FEATURE_CGROUP_INTO), END },
-	[ROW_SOCKET_KIND] = { NEEDS(FEATURE_BPF, FEATURE_GATE, FEATURE_SECCOMP_NOTIFY), END },
-	[ROW_WILDCARD] = { NEEDS(FEATURE_BPF, FEATURE_SK_LOOKUP, FEATURE_GATE), END },
-	[ROW_LOOPBACK] = { NEEDS(FEATURE_BPF, FEATURE_SK_LOOKUP, FEATURE_GATE), END },
-	[ROW_SOURCE] = { NEEDS(FEATURE_BPF, FEATURE_GATE), END },
-	[ROW_DISCOVERY] = { NEEDS(FEATURE_BPF, FEATURE_GATE), END },
-	[ROW_INGRESS] = { NEEDS(FEATURE_SK_LOOKUP, FEATURE_GATE), END },
-	[ROW_REACH] = { NEEDS(FEATURE_BPF, FEATURE_SK_LOOKUP, FEATURE_GATE), END },
-	[ROW_DENY] = { NEEDS(FEATURE_BPF, FEATURE_GATE), END },
-	[ROW_SEE_NETWORK] = { NEEDS(FEATURE_NETNS), END, "in the shared stack they can be seen, not touched" },
-	[ROW_PORT_SHARE] = { NEEDS(FEATURE_BPF, FEATURE_SK_LOOKUP, FEATURE_GATE), END },
-	[ROW_INTERFACES] = { NEEDS(FEATURE_SECCOMP_NOTIFY), END },
-	[ROW_GATE] = { NEEDS(FEATURE_CGROUP2, FEATURE_BPF, FEATURE_BTF, FEATURE_BPFFS, FEATURE_SK_LOOKUP, FEATURE_GATE), END },
-	[ROW_DEVICE] = { NEEDS(FEATURE_BPF, FEATURE_GATE), END },
-	[ROW_OUTSIDE_FILES] = { NEEDS(FEATURE_NAMESPACES, FEATURE_DETACHED_MOUNTS, FEATURE_OVERLAY, FEATURE_EROFS,
-				      FEATURE_SECCOMP_NOTIFY), END },
-	[ROW_MOUNT] = { NEEDS(FEATURE_SECCOMP_NOTIFY), END },
-	[ROW_SEE_DISKS] = { NEEDS(FEATURE_PROC_SUBSET), END },
-	[ROW_SETTINGS] = { NEEDS(FEATURE_NAMESPACES, FEATURE_DETACHED_MOUNTS), END },
-	[ROW_PROCESS] = { NEEDS(FEATURE_NAMESPACES, FEATURE_SECCOMP_NOTIFY, FEATURE_PIDFD), END },
-	[ROW_EXHAUST] = { NEEDS(FEATURE_MEMORY, FEATURE_PIDS, FEATURE_CPU, FEATURE_SECCOMP_NOTIFY), END },
-	[ROW_ABSTRACT] = { NEEDS(FEATURE_LANDLOCK_SCOPES), FEATURE_NETNS },
-	[ROW_IPC] = { NEEDS(FEATURE_NAMESPACES), END },
-	[ROW_KEYRING] = { NEEDS(FEATURE_SECCOMP_NOTIFY), END },
-	[ROW_PROC] = { NEEDS(FEATURE_PROC_SUBSET), END },
-	[ROW_MACHINE] = { NEEDS(FEATURE_SECCOMP_NOTIFY), END },
-	[ROW_RIGHTS] = { NEEDS(FEATURE_SECCOMP_NOTIFY), END },
-	[ROW_NAMESPACE] = { NEEDS(FEATURE_NAMESPACES, FEATURE_SECCOMP_NOTIFY), END },
+	[ROW_ADDRESS] = { .needs = NEEDS(FEATURE_BPF, FEATURE_GATE, FEATURE_CGROUP2, FEATURE_CGROUP_INTO) },
+	[ROW_SOCKET_KIND] = { .needs = NEEDS(FEATURE_BPF, FEATURE_GATE, FEATURE_SECCOMP_NOTIFY) },
+	[ROW_WILDCARD] = { .needs = NEEDS(FEATURE_BPF, FEATURE_SK_LOOKUP, FEATURE_GATE) },
+	[ROW_LOOPBACK] = { .needs = NEEDS(FEATURE_BPF, FEATURE_SK_LOOKUP, FEATURE_GATE) },
+	[ROW_SOURCE] = { .needs = NEEDS(FEATURE_BPF, FEATURE_GATE) },
+	[ROW_DISCOVERY] = { .needs = NEEDS(FEATURE_BPF, FEATURE_GATE) },
+	[ROW_INGRESS] = { .needs = NEEDS(FEATURE_SK_LOOKUP, FEATURE_GATE) },
+	[ROW_REACH] = { .needs = NEEDS(FEATURE_BPF, FEATURE_SK_LOOKUP, FEATURE_GATE) },
+	[ROW_DENY] = { .needs = NEEDS(FEATURE_BPF, FEATURE_GATE) },
+	[ROW_SEE_NETWORK] = { .needs = NEEDS(FEATURE_NETNS), .shared = "in the shared stack they can be seen, not touched" },
+	[ROW_PORT_SHARE] = { .needs = NEEDS(FEATURE_BPF, FEATURE_SK_LOOKUP, FEATURE_GATE) },
+	[ROW_INTERFACES] = { .needs = NEEDS(FEATURE_SECCOMP_NOTIFY) },
+	[ROW_GATE] = { .needs = NEEDS(FEATURE_CGROUP2, FEATURE_BPF, FEATURE_BTF, FEATURE_BPFFS, FEATURE_SK_LOOKUP, FEATURE_GATE) },
+	[ROW_DEVICE] = { .needs = NEEDS(FEATURE_BPF, FEATURE_GATE) },
+	[ROW_OUTSIDE_FILES] = { .needs = NEEDS(FEATURE_NAMESPACES, FEATURE_DETACHED_MOUNTS, FEATURE_OVERLAY, FEATURE_EROFS,
+					       FEATURE_SECCOMP_NOTIFY) },
+	[ROW_MOUNT] = { .needs = NEEDS(FEATURE_SECCOMP_NOTIFY) },
+	[ROW_SEE_DISKS] = { .needs = NEEDS(FEATURE_PROC_SUBSET) },
+	[ROW_SETTINGS] = { .needs = NEEDS(FEATURE_NAMESPACES, FEATURE_DETACHED_MOUNTS) },
+	[ROW_PROCESS] = { .needs = NEEDS(FEATURE_NAMESPACES, FEATURE_SECCOMP_NOTIFY, FEATURE_PIDFD) },
+	[ROW_EXHAUST] = { .needs = NEEDS(FEATURE_MEMORY, FEATURE_PIDS, FEATURE_CPU, FEATURE_SECCOMP_NOTIFY) },
+	[ROW_ABSTRACT] = { .needs = NEEDS(FEATURE_LANDLOCK_SCOPES), .instead = FEATURE_NETNS + 1 },
+	[ROW_IPC] = { .needs = NEEDS(FEATURE_NAMESPACES) },
+	[ROW_KEYRING] = { .needs = NEEDS(FEATURE_SECCOMP_NOTIFY) },
+	[ROW_PROC] = { .needs = NEEDS(FEATURE_PROC_SUBSET) },
+	[ROW_MACHINE] = { .needs = NEEDS(FEATURE_SECCOMP_NOTIFY) },
+	[ROW_RIGHTS] = { .needs = NEEDS(FEATURE_SECCOMP_NOTIFY) },
+	[ROW_NAMESPACE] = { .needs = NEEDS(FEATURE_NAMESPACES, FEATURE_SECCOMP_NOTIFY) },
 };
 
 /* Features that no row hangs on: what is not possible, or less good, without them. */
@@ -118,7 +118,7 @@ static void look_at_row(struct doctor *d, enum verify_row_id id)
 	bool unknown = false, lacking = false;
 	const char *state = "enforceable";
 
-	for (const int *n = rows[id].needs; *n != END; n++) {
+	for (const int *n = rows[id].needs; n < rows[id].needs + NEEDS_MAX && *n != END; n++) {
 		const struct feature *f = &features[*n];
 		int r = has(d, *n);
 
@@ -136,7 +136,7 @@ static void look_at_row(struct doctor *d, enum verify_row_id id)
 		add_words(&todo, "stack = private, where it matters");
 	}
 	if (lacking)
-		state = rows[id].instead != END && has(d, rows[id].instead) > 0 ? "private" : "open";
+		state = rows[id].instead && has(d, rows[id].instead - 1) > 0 ? "private" : "open";
 	else if (unknown)
 		state = "unknown";
 	d->open |= lacking || unknown;
