@@ -400,8 +400,12 @@ static bool is_own_device(const struct server *s, dev_t dev)
 static const char *judge_mount(const struct server *s, const struct mount_line *m)
 {
 	static const char *const kinds[] = { "tmpfs", "overlay", "proc", "devpts", "ext4", "xfs" };
-	bool known = false, on_dev = strcmp(m->point, "/dev") == 0 || strncmp(m->point, "/dev/pts", 8) == 0;
+	/* Those that hold nodes of the Psv's making, and are read-only. */
+	static const char *const with_nodes[] = { "/dev", "/dev/pts", "/dev/volumes" };
+	bool known = false, on_dev = false;
 
+	for (size_t i = 0; i < sizeof(with_nodes) / sizeof(*with_nodes); i++)
+		on_dev = on_dev || strcmp(m->point, with_nodes[i]) == 0;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		known = known || strcmp(m->type, kinds[i]) == 0;
 	if (!known)
@@ -412,6 +416,8 @@ static const char *judge_mount(const struct server *s, const struct mount_line *
 		return "honours set-uid programs";
 	if (!on_dev && !has_option(m->options, "nodev"))
 		return "honours device nodes";
+	if (on_dev && strcmp(m->type, "devpts") != 0 && !has_option(m->options, "ro"))
+		return "honours device nodes, and can be written to";
 	return NULL;
 }
 

@@ -96,10 +96,9 @@ int device_mem(const struct target *t)
 	return r;
 }
 
-/* Block nodes in /dev that can be opened and are not the Vsv's own. */
-int device_nodes(const struct target *t)
+static int strange_nodes(const struct target *t, const char *path)
 {
-	DIR *d = opendir("/dev");
+	DIR *d = opendir(path);
 	struct dirent *e;
 	int r = -ENOENT;
 
@@ -118,6 +117,12 @@ int device_nodes(const struct target *t)
 	}
 	(void)closedir(d);
 	return r;
+}
+
+/* Block nodes in /dev that are not the Vsv's own. */
+int device_nodes(const struct target *t)
+{
+	return worse(strange_nodes(t, "/dev"), strange_nodes(t, "/dev/volumes"));
 }
 
 /* gate_folder: a file system of one's own, where nodes are honoured; with the Psv's rights. */

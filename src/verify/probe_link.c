@@ -374,7 +374,7 @@ int see_sockets(const struct target *t)
 
 	for (unsigned i = 0; i < t->tcp.n && r != 0; i++) {
 		const union address *a = &t->tcp.v[i];
-		char text[128];
+		char text[128] = "";
 		struct text hex = TEXT(text);
 		uint32_t words[4];
 

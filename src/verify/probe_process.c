@@ -194,7 +194,7 @@ int abstract_psv(const struct target *t) { return t->abstract[0] ? abstract_conn
 
 int abstract_own(const struct target *t)
 {
-	char name[80];
+	char name[80] = "";
 	struct text n = TEXT(name);
 	struct sockaddr_un a;
 	socklen_t len;
