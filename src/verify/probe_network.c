@@ -471,23 +471,37 @@ int source_connected(const struct target *t) { return each(&t->own, chosen_conne
 
 /* ---- groups and broadcast ---- */
 
-static const uint8_t groups6[][16] = {
-	{ 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb }, { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0c },
+/* What each needs of the configuration; 0: it is for nobody. */
+static const struct {
+	uint8_t bytes[16];
+	unsigned needs;
+} groups6[] = {
+	{ { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb }, DISCOVERY_MDNS },
+	{ { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0c }, DISCOVERY_WSD },
+	{ { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 3 }, 0 },
 };
-static const uint32_t groups4[] = { 0xe00000fb, 0xeffffffa };
+static const struct {
+	uint32_t word;
+	unsigned needs;
+} groups4[] = { { 0xe00000fb, DISCOVERY_MDNS }, { 0xeffffffa, DISCOVERY_WSD }, { 0xef010203, 0 } };
 
-static void groups(uint16_t port, struct addresses *ret)
+/* groups: all but those that are allowed. */
+static void groups(unsigned allowed, uint16_t port, struct addresses *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < sizeof(groups4) / sizeof(*groups4); i++) {
+		if (allowed & groups4[i].needs)
+			continue;
 		ret->v[ret->n] = wildcard(AF_INET);
 		ret->v[ret->n].in4.sin_port = htons(port);
-		ret->v[ret->n++].in4.sin_addr.s_addr = htonl(groups4[i]);
+		ret->v[ret->n++].in4.sin_addr.s_addr = htonl(groups4[i].word);
 	}
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < sizeof(groups6) / sizeof(*groups6); i++) {
+		if (allowed & groups6[i].needs)
+			continue;
 		ret->v[ret->n] = wildcard(AF_INET6);
 		ret->v[ret->n].in6.sin6_port = htons(port);
-		memcpy(ret->v[ret->n++].in6.sin6_addr.s6_addr, groups6[i], 16);
+		memcpy(ret->v[ret->n++].in6.sin6_addr.s6_addr, groups6[i].bytes, 16);
 	}
 }
 
@@ -505,8 +519,8 @@ int bind_group(const struct target *t)
 {
 	struct addresses list;
 
-	groups(0, &list);
-	return t->discovery ? ANSWER_NOTHING : each(&list, free_udp);
+	groups(t->discovery, 0, &list);
+	return each(&list, free_udp);
 }
 int bind_broadcast(const struct target *t)
 {
@@ -515,15 +529,15 @@ int bind_broadcast(const struct target *t)
 
 	limited(0, &list);
 	r = each(&list, free_udp);
-	return t->discovery ? r : worse(each(&t->broadcast, free_udp), r);
+	return t->discovery & DISCOVERY_NETBIOS ? r : worse(each(&t->broadcast, free_udp), r);
 }
 int send_group(const struct target *t)
 {
 	struct addresses list;
 
 	sent_text = "";
-	groups(9, &list);
-	return t->discovery ? ANSWER_NOTHING : each(&list, send_to);
+	groups(t->discovery, 9, &list);
+	return each(&list, send_to);
 }
 int send_broadcast(const struct target *t)
 {
@@ -533,7 +547,34 @@ int send_broadcast(const struct target *t)
 	sent_text = "";
 	limited(9, &list);
 	r = each(&list, send_to);
-	return t->discovery ? r : worse(each(&t->broadcast, send_to), r);
+	return t->discovery & DISCOVERY_NETBIOS ? r : worse(each(&t->broadcast, send_to), r);
+}
+
+/* The kernel then asks for the group on that interface, and lets its packets come. */
+static int join_at(const union address *a, uint32_t ifindex)
+{
+	struct group_req req = { .gr_interface = ifindex };
+	int fd = new_socket(a, SOCK_DGRAM), r;
+
+	if (fd < 0)
+		return fd;
+	memcpy(&req.gr_group, a, address_len(a));
+	r = outcome(setsockopt(fd, a->sa.sa_family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, MCAST_JOIN_GROUP, &req, sizeof(req)));
+	(void)close(fd);
+	return r;
+}
+static int join_somewhere(const union address *a)
+{
+	enum { LOOPBACK_INDEX = 1 };
+
+	return worse(join_at(a, 0), join_at(a, LOOPBACK_INDEX));
+}
+int join_group(const struct target *t)
+{
+	struct addresses list;
+
+	groups(t->discovery, 0, &list);
+	return each(&list, join_somewhere);
 }
 
 /* Bound to a group, then connected, it would leave with the Psv's address. */
@@ -550,7 +591,7 @@ int source_group(const struct target *t)
 	if (fd < 0)
 		return fd;
 	any = with_port(&t->own.v[0], port);
-	groups(0, &list);
+	groups(0, 0, &list);
 	r = connect_from(&any, &list.v[0]);
 	(void)close(fd);
 	return r;

@@ -264,7 +264,7 @@ static bool fact(struct target *t, const char *word, const char *a, const char *
 	} else if (strcmp(word, "hostname") == 0) {
 		copy_str(t->hostname, sizeof(t->hostname), a);
 	} else if (strcmp(word, "discovery") == 0) {
-		t->discovery = true;
+		t->discovery = (unsigned)strtoul(a, NULL, 10);
 	} else if (strcmp(word, "private") == 0) {
 		t->private = true;
 	} else if (strcmp(word, "token") == 0) {

@@ -9,7 +9,7 @@
  *   target psv|NAME                   what follows is that one's, up to "go"
  *   address A; tcp A PORT; udp A PORT; loopback PORT; wild PORT; deny A; broadcast A; absent A; pid N;
  *   device MAJOR MINOR; handle TYPE:DEV:INODE HEX; abstract NAME; file DEV INODE; link MAC; shm KEY; capabilities HEX;
- *   hostname NAME; discovery; private (it has a stack of its own); token WORD
+ *   hostname NAME; discovery NUMBER; private (it has a stack of its own); token WORD
  *   go                                tries
  * Standard output: "PROBE INDEX ANSWER" a line (probes.h; INDEX counts the targets from 1, 0 is self), "end" at the end. */
 #pragma once
@@ -30,6 +30,9 @@ union address {
 };
 
 enum { ADDRESSES_MAX = 64, PIDS_MAX = 8, HANDLES_MAX = 8, HANDLE_BYTES = 128, KEYS_MAX = 8, LINKS_MAX = 8 };
+
+/* As enum conf_discovery of psv/conf.h. */
+enum { DISCOVERY_NETBIOS = 1, DISCOVERY_WSD = 2, DISCOVERY_MDNS = 4 };
 
 struct addresses {
 	union address v[ADDRESSES_MAX]; /* with a port, where one is meant */
@@ -62,7 +65,8 @@ struct target {
 	unsigned n_shm;
 	uint64_t capabilities;
 	char hostname[256];
-	bool discovery, private;
+	unsigned discovery; /* DISCOVERY_… */
+	bool private;
 	char token[40];
 };
 

@@ -12,7 +12,7 @@ const struct verify_row verify_rows[VERIFY_ROWS] = {
 			   "BPF cgroup/connect4, connect6 (Linux 4.17)" },
 	[ROW_SOURCE] = { "source", 'a', "leave with a source address that is not its own", "its own source, or refused",
 			 "BPF cgroup/sendmsg4, sendmsg6 (Linux 4.18)" },
-	[ROW_DISCOVERY] = { "discovery", 'a', "use broadcast addresses and groups without discovery = yes", "refused",
+	[ROW_DISCOVERY] = { "discovery", 'a', "use broadcast addresses and groups that discovery does not name", "refused",
 			    "BPF cgroup/bind4, sendmsg4 (Linux 4.18)" },
 	[ROW_INGRESS] = { "ingress", 'a', "a client reaches its address on a port where only the physical server listens",
 			  "refused", "BPF sk_lookup (Linux 5.9)" },

@@ -89,7 +89,7 @@ static void self_text(const struct verify *v, const struct server *s, struct str
 		    (unsigned long long)(s->has_conf ? walk_bounding(&s->conf) | CONFINE_OWN_CAPABILITIES : 0));
 	strbuf_addf(out, "hostname %s\ntoken %s\n", s->has_conf ? s->conf.hostname : "", s->token);
 	if (s->has_conf && s->conf.discovery)
-		strbuf_addstr(out, "discovery\n");
+		strbuf_addf(out, "discovery %u\n", s->conf.discovery);
 	if (is_private(s))
 		strbuf_addstr(out, "private\n");
 	strbuf_addstr(out, "go\n");

@@ -36,6 +36,10 @@ device_of() {
 parameters=(psv4="$NET4.1" psv6="$NET6:1" other4="$NET4.12" other6="$NET6:12" absent4="$NET4.200" absent6="$NET6:200"
 	broadcast4="$NET4.255" client4="$NET4.101" client6="$NET6:101" client_port=4000 psv_port=5000 other_port=5001
 	psv_pid="$psv_process")
+# Each of the four groups, and two that are for nobody, where the own addresses stand and elsewhere.
+inside=(interface=lan elsewhere=v-client1)
+[[ $stack == shared ]] || inside=(interface=eth0 elsewhere=lo)
+known=(mdns4 wsd4 mdns6 wsd6)
 
 # --- the controls, on the Psv ---
 # A private stack's addresses are not there; but whoever may, binds them all the same.
@@ -45,6 +49,8 @@ others=(bind-other4 bind-other6 udp-pktinfo4-other)
 	bind-own4 bind-psv4 "${others[@]}" bind-absent4-freebind bind-other4-transparent bind-broadcast4 socket-raw4 socket-packet \
 	connect-client4 connect-psv4 connect-loopback4 udp-client4 device-other-read signal-psv open-by-handle one-inotify \
 	one-epoll >"$T/control" || true
+"$PROBE" broadcast4="$NET4.255" interface=lan elsewhere=v-client1 send-broadcast4 \
+	{bind,send,join}-{mdns4,wsd4,mdns6,wsd6,any4,any6} {send,join}-{mdns4,wsd4,mdns6,wsd6,any4,any6}-elsewhere >>"$T/control" || true
 unshare -m "$PROBE" mount-tmpfs >>"$T/control"
 while read -r name result; do
 	case $name in
@@ -58,7 +64,7 @@ done <"$T/control"
 
 # --- the attempts, inside ---
 vnas exec a -- /root/probe own4="$NET4.11" own6="$NET6:11" own_device="$(device_of a)" other_device="$(device_of b)" \
-	"${parameters[@]}" >"$T/inside" </dev/null
+	"${inside[@]}" "${parameters[@]}" >"$T/inside" </dev/null
 
 # expect PATTERN NAME…: what each of these attempts must say, a whole extended regular expression.
 declare -A tried=()
@@ -95,6 +101,9 @@ expect 'ECONNREFUSED|EPERM|EHOSTUNREACH|ENETUNREACH' connect-psv4 connect-psv6 c
 expect ok own-loopback4 own-loopback6
 expect 'EPERM|EADDRNOTAVAIL|EINVAL|ENETUNREACH' udp-pktinfo4-psv udp-pktinfo4-other udp-pktinfo4-psv-connected \
 	udp-pktinfo6-psv udp-pktinfo6-other
+expect EADDRNOTAVAIL "${known[@]/#/bind-}" bind-any4 bind-any6
+expect EPERM "${known[@]/#/send-}" "${known[@]/#/join-}" {send,join}-any{4,6} {send,join}-{mdns4,wsd4,mdns6,wsd6,any4,any6}-elsewhere \
+	send-broadcast4
 
 # Rows (b), (c) and (d), as far as something must go on working, or a test beside shows it.
 expect 'EPERM|EACCES' device-other-read
@@ -121,6 +130,18 @@ check_eq "no hostname but its own was changed" "$(hostname)$(vnas exec b -- host
 check "the Psv's process lives" kill -0 $psv_process
 check "the neighbour answers" vnas exec b -- true
 check_json "refused attempts are counted" '.servers[0].refused | to_entries | map(.value) | add > 0' vnas status a --json
+
+# With discovery: the four groups and the broadcast address, there and not elsewhere; and no other.
+plain_vsv g 14 "${options[@]}"
+sed -i '/^\[server\]/a discovery = yes' "$ETC/g.conf"
+vnas start g
+vnas exec g -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
+vnas exec g -- /root/probe broadcast4="$NET4.255" "${inside[@]}" bind-broadcast4 send-broadcast4 \
+	{bind,send,join}-{mdns4,wsd4,mdns6,wsd6,any4,any6} {send,join}-{mdns4,wsd4,mdns6,wsd6}-elsewhere >"$T/inside" </dev/null
+expect ok "${known[@]/#/bind-}" "${known[@]/#/send-}" "${known[@]/#/join-}" bind-broadcast4 send-broadcast4
+expect 'EPERM|EADDRNOTAVAIL' {bind,send,join}-any{4,6}
+[[ $stack != shared ]] || expect EPERM {send,join}-{mdns4,wsd4,mdns6,wsd6}-elsewhere
+vnas stop g
 
 # The wildcard address: the same port in two Vsv and not in the Psv, on all of a Vsv's own addresses and on no other.
 for v in a b; do

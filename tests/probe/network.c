@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Row (a): addresses, loopback, sources, as hosts on a network see them; `vnas verify` has what needs none.
  * Parameters: own4 own6 psv4 psv6 other4 other6 absent4 absent6 broadcast4, client4 client6 client_port (a service that
- * answers with the address it was called from), psv_port (listens on every address of the Psv), other_port. */
+ * answers with the address it was called from), psv_port (listens on every address of the Psv), other_port, interface (that
+ * the own addresses stand on), elsewhere (another one). */
 #include "probe.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -284,7 +286,79 @@ static int udp_pktinfo4_psv_connected(void) { return datagram(param("client4"), 
 static int udp_pktinfo6_psv(void) { return datagram(param("client6"), param("psv6"), false); }
 static int udp_pktinfo6_other(void) { return datagram(param("client6"), param("other6"), false); }
 
+/* Groups and the broadcast address on an interface: binding, sending, joining. */
+static int group_socket(const char *group, const char *interface, union address *a, socklen_t *len)
+{
+	int one = 1, fd;
+
+	*len = address(group, 5354, a);
+	if (a->sa.sa_family == AF_INET6)
+		a->in6.sin6_scope_id = if_nametoindex(interface);
+	fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof(one));
+	return fd;
+}
+
+static int group_bind(const char *group, const char *interface)
+{
+	union address a;
+	socklen_t len;
+	int fd = group_socket(group, interface, &a, &len), one = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	return outcome(bind(fd, &a.sa, len));
+}
+
+static int group_send(const char *group, const char *interface)
+{
+	struct ip_mreqn four = { .imr_ifindex = (int)if_nametoindex(interface) };
+	union address a;
+	socklen_t len;
+	int fd = group_socket(group, interface, &a, &len);
+
+	if (a.sa.sa_family == AF_INET && setsockopt(fd, SOL_IP, IP_MULTICAST_IF, &four, sizeof(four)) < 0)
+		return -errno;
+	return outcome((int)sendto(fd, "?", 1, 0, &a.sa, len));
+}
+
+static int group_join(const char *group, const char *interface)
+{
+	struct group_req req = { .gr_interface = if_nametoindex(interface) };
+	union address a;
+	socklen_t len;
+	int fd = group_socket(group, interface, &a, &len);
+
+	memcpy(&req.gr_group, &a, len);
+	return outcome(setsockopt(fd, a.sa.sa_family == AF_INET ? SOL_IP : SOL_IPV6, MCAST_JOIN_GROUP, &req, sizeof(req)));
+}
+
+#define GROUP(name, group)                                                                        \
+	static int name##_bind(void) { return group_bind(group, param("interface")); }           \
+	static int name##_send(void) { return group_send(group, param("interface")); }           \
+	static int name##_join(void) { return group_join(group, param("interface")); }           \
+	static int name##_send_elsewhere(void) { return group_send(group, param("elsewhere")); } \
+	static int name##_join_elsewhere(void) { return group_join(group, param("elsewhere")); }
+GROUP(mdns4, "224.0.0.251")
+GROUP(wsd4, "239.255.255.250")
+GROUP(mdns6, "ff02::fb")
+GROUP(wsd6, "ff02::c")
+GROUP(any4, "239.1.2.3")
+GROUP(any6, "ff02::1:3")
+static int broadcast_send(void) { return group_send(param("broadcast4"), param("interface")); }
+
+#define GROUP_ATTEMPTS(name)                                                                                                    \
+	{ "bind-" #name, name##_bind }, { "send-" #name, name##_send }, { "join-" #name, name##_join },                         \
+	{ "send-" #name "-elsewhere", name##_send_elsewhere }, { "join-" #name "-elsewhere", name##_join_elsewhere }
+
 const struct attempt network_attempts[] = {
+	GROUP_ATTEMPTS(mdns4),
+	GROUP_ATTEMPTS(wsd4),
+	GROUP_ATTEMPTS(mdns6),
+	GROUP_ATTEMPTS(wsd6),
+	GROUP_ATTEMPTS(any4),
+	GROUP_ATTEMPTS(any6),
+	{ "send-broadcast4", broadcast_send },
 	{ "bind-own4", bind_own4 },
 	{ "bind-own6", bind_own6 },
 	{ "bind-own4-udp", bind_own4_udp },
