@@ -12,7 +12,7 @@ documents() {
 
 # bench OPTION…: as a user calls it, which makes a host of its own.
 bench() {
-	env -u VNAS_TEST_DIR -u VNAS_PREFIX VNAS_BENCH_BUILD="$build" "$source/tools/bench" --no-deps "$@"
+	env -u VNAS_TEST_DIR -u VNAS_PREFIX VNAS_BENCH_PATIENCE=10 VNAS_BENCH_BUILD="$build" "$source/tools/bench" --no-deps "$@"
 }
 
 documents >"$T/before"
