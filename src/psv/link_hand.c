@@ -102,6 +102,18 @@ static int bring_home(int pinned, const char *name, struct err *err)
 	return r < 0 ? r : 1;
 }
 
+static int set_up_again(const char *interface, struct err *err)
+{
+	struct link_info l;
+	int r = link_get(interface, &l, err);
+
+	if (r == -ENODEV) { /* somebody has taken it from the machine */
+		err_clear(err);
+		return 0;
+	}
+	return r < 0 || l.up ? r : link_set_up(l.ifindex, err);
+}
+
 int link_take_back(const struct psv *psv, const char *name, const char *interface, bool was_up, struct err *err)
 {
 	_cleanup_close_ int pinned = -1;
@@ -119,8 +131,10 @@ int link_take_back(const struct psv *psv, const char *name, const char *interfac
 			return err_wrap(err, r, "cannot take interface %s back", interface);
 		name_taken &= r > 0; /* else it came back before, and somebody was killed just after that */
 	}
-	if (was_up && !name_taken && *interface && link_get(interface, &l, NULL) == 0 && !l.up && link_set_up(l.ifindex, err) < 0)
-		return err_wrap(err, -EIO, "interface %s is back, but cannot be set up", interface);
+	/* Before the pin goes: until then the next command does it again. */
+	r = was_up && !name_taken && *interface ? set_up_again(interface, err) : 0;
+	if (r < 0)
+		return err_wrap(err, r, "interface %s is back, but cannot be set up", interface);
 	r = unpin(path, err);
 	return r < 0 ? r : name_taken;
 }

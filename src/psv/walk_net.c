@@ -10,6 +10,7 @@
 #include "lib/err.h"
 #include "lib/netns.h"
 #include "lib/process.h"
+#include "psv/link.h"
 #include "psv/net.h"
 #include "psv/walk.h"
 
@@ -70,6 +71,18 @@ static struct conf_address *split(const struct state_address *a, size_t n, uint3
 	return list;
 }
 
+/* An ipvlan interface hears what is for its addresses alone, and an answer to an ARP probe is for 0.0.0.0: there the question is
+ * asked on the Psv's interface, which has the same hardware address. */
+static int probe_parent(const struct walk *w, uint32_t *ifindexes, size_t n, struct err *err)
+{
+	struct link_info parent;
+	int r = link_get(w->st.link.interface, &parent, err);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		ifindexes[i] = parent.ifindex;
+	return r;
+}
+
 int walk_probe(const struct walk *w, const struct state_address *a, size_t n, struct err *err)
 {
 	struct netns_visit visit _cleanup_netns_ = NETNS_HOME;
@@ -77,12 +90,13 @@ int walk_probe(const struct walk *w, const struct state_address *a, size_t n, st
 	_cleanup_free_ struct conf_address *list = split(a, n, &ifindexes);
 	char mac[18], buf[96];
 	size_t taken;
-	int r = n ? netns_enter(w->net_fd, &visit, err) : 1;
+	int r;
 
+	if (n == 0)
+		return 0;
+	r = w->st.link.kind == CONF_LINK_IPVLAN ? probe_parent(w, ifindexes, n, err) : netns_enter(w->net_fd, &visit, err);
 	if (r == 0)
 		r = net_probe(list, ifindexes, n, PROBE_WAIT_MS, &taken, mac, err);
-	else
-		return r < 0 ? r : 0;
 	if (r <= 0)
 		return r;
 	(void)err_exit(err, VNAS_EXIT_IN_USE, -EADDRINUSE, "address %s answers on the network: %s has it",
