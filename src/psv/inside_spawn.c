@@ -132,6 +132,19 @@ static void oom_reset(void)
 		(void)!write(fd, "0", 1);
 }
 
+/* cover_own: what /proc has of PID 1 can be written by root inside, who owns it: its score when memory runs out, by which it
+ * would be ended before its children, what of it goes into a core dump, and more.  The rest of /proc stays as programs expect
+ * it: sshd's PAM must write /proc/self/loginuid. */
+static void cover_own(int boot)
+{
+	_cleanup_close_ int fd = open_tree(AT_FDCWD, "/proc/1", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	struct mount_attr only_read = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &only_read, sizeof(only_read)) < 0 ||
+	    move_mount(fd, "", AT_FDCWD, "/proc/1", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		fail(boot, -errno, "cannot keep /proc/1 from being written");
+}
+
 /* place_fds: those of vsv/proto.h and nothing else.  Each is moved up first, so that none overwrites another. */
 static int place_fds(int boot, int conf_fd, int outside)
 {
@@ -230,6 +243,8 @@ static void child(const struct inside_spawn *s, int boot)
 		fail(boot, -errno, "cannot enter the network namespace");
 	enter_root(boot, s->root);
 	oom_reset();
+	if (!weakened("proc-init"))
+		cover_own(boot);
 	if (sethostname(s->hostname, strlen(s->hostname)) < 0)
 		fail(boot, -errno, "cannot set the host name");
 	if (setdomainname(s->domainname ? s->domainname : "", s->domainname ? strlen(s->domainname) : 0) < 0)

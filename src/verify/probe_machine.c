@@ -59,6 +59,21 @@ int proc_kernel(const struct target *t)
 	(void)t;
 	return ANY_OF(paths, O_RDONLY);
 }
+int proc_write_own(const struct target *t)
+{
+	static const char *const paths[] = { "/proc/self/oom_score_adj" };
+
+	(void)t;
+	return ANY_OF(paths, O_WRONLY);
+}
+int proc_init(const struct target *t)
+{
+	static const char *const paths[] = { "/proc/1/oom_score_adj", "/proc/1/oom_adj", "/proc/1/coredump_filter", "/proc/1/comm",
+					     "/proc/1/task/1/comm" };
+
+	(void)t;
+	return ANY_OF(paths, O_WRONLY);
+}
 int sys_tree(const struct target *t)
 {
 	static const char *const paths[] = { "/sys/power/state", "/sys/kernel", "/sys/fs", "/sys/class/net" };

@@ -21,7 +21,7 @@ weaken=(
 	capability-sys-time capability-sys-nice
 	seccomp seccomp-socket seccomp-option seccomp-namespace seccomp-others seccomp-io-uring seccomp-clone3
 	seccomp-mount-calls seccomp-key seccomp-fanotify seccomp-userfaultfd seccomp-aio
-	landlock dumpable proc-subset stdout-file descriptor bind-usr mount-attributes
+	landlock dumpable proc-subset proc-init stdout-file descriptor bind-usr mount-attributes
 	namespace-ipc namespace-uts namespace-cgroup
 )
 # Kernels may have no such call, or no such feature, so that there is nothing to leave open.

@@ -33,6 +33,7 @@ check_eq "the unit's end spares the supervisor" "$(server_json a .supervisor_pid
 # Whoever calls, PID 1 is nothing special to the kernel when memory runs out, and what it starts goes before it.
 check_eq "PID 1's score" "$(cat "/proc/$init/oom_score_adj")" 0
 check_eq "a child's score" "$(vnas exec a -- cat /proc/self/oom_score_adj)" 50
+check_status "nor PID 1's be made more" 2 "Read-only file system" vnas exec a -- sh -c 'echo 1000 >/proc/1/oom_score_adj'
 refute "it cannot be made less than PID 1's" vnas exec a -- sh -c 'echo -1 >/proc/self/oom_score_adj'
 
 check "stop" vnas stop a
