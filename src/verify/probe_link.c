@@ -243,6 +243,15 @@ int interface_ioctl(const struct target *t)
 	return answer;
 }
 
+/* after: what follows something of that length in a message of which so much is left. */
+static const void *after(const void *p, unsigned len, unsigned *left)
+{
+	unsigned step = NLMSG_ALIGN(len) < *left ? NLMSG_ALIGN(len) : *left;
+
+	*left -= step;
+	return (const char *)p + step;
+}
+
 typedef bool row_function(const struct nlmsghdr *h, const void *wanted);
 
 /* dump: 0 if a row is as wanted, -ENOENT, -errno. */
@@ -268,7 +277,7 @@ static int dump(uint16_t type, row_function *is_it, const void *wanted)
 			r = -ETIMEDOUT;
 			break;
 		}
-		for (const struct nlmsghdr *h = &buf.align; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		for (const struct nlmsghdr *h = &buf.align; NLMSG_OK(h, left); h = after(h, h->nlmsg_len, &left)) {
 			if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
 				done = true;
 			else if (is_it(h, wanted))
@@ -295,9 +304,9 @@ static bool is_address(const struct nlmsghdr *h, const void *wanted)
 {
 	const struct addresses *list = wanted;
 	const struct ifaddrmsg *m = NLMSG_DATA(h);
-	unsigned left = (unsigned)(h->nlmsg_len - NLMSG_LENGTH(sizeof(*m)));
+	unsigned left = (unsigned)(h->nlmsg_len - NLMSG_LENGTH(0));
 
-	for (const struct rtattr *a = IFA_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+	for (const struct rtattr *a = after(m, sizeof(*m), &left); RTA_OK(a, left); a = after(a, a->rta_len, &left)) {
 		if (a->rta_type != IFA_ADDRESS && a->rta_type != IFA_LOCAL)
 			continue;
 		for (unsigned i = 0; i < list->n; i++) {
@@ -319,9 +328,9 @@ static bool is_link(const struct nlmsghdr *h, const void *wanted)
 {
 	const struct target *t = wanted;
 	const struct ifinfomsg *m = NLMSG_DATA(h);
-	unsigned left = (unsigned)(h->nlmsg_len - NLMSG_LENGTH(sizeof(*m)));
+	unsigned left = (unsigned)(h->nlmsg_len - NLMSG_LENGTH(0));
 
-	for (const struct rtattr *a = IFLA_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left))
+	for (const struct rtattr *a = after(m, sizeof(*m), &left); RTA_OK(a, left); a = after(a, a->rta_len, &left))
 		for (unsigned i = 0; a->rta_type == IFLA_ADDRESS && RTA_PAYLOAD(a) == 6 && i < t->n_links; i++)
 			if (memcmp(RTA_DATA(a), t->links[i], 6) == 0)
 				return true;

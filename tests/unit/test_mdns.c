@@ -415,7 +415,7 @@ TEST(mdns_leaves_a_name_that_is_taken)
 	deliver(p, "192.0.2.100", MDNS_PORT, false, 310);
 	CHECK_INT(p->state, MDNS_TAKEN);
 	CHECK_INT(n_changed, 1);
-	CHECK_STR(inet_ntoa(*(struct in_addr *)p->rival.bytes), "192.0.2.100");
+	CHECK_INT(memcmp(p->rival.bytes, "\300\0\2\144", 4), 0);
 	/* It is silent there, but for the Psv, which asks whether it lives. */
 	n_sent = 0;
 	ask_begin(0);
