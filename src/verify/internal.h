@@ -55,7 +55,7 @@ struct listener {
 /* The Psv, or a Vsv that runs. */
 struct victim {
 	char name[VSV_NAME_MAX + 1]; /* "psv" */
-	bool is_psv, is_private;
+	bool is_psv;
 	struct ipaddr addresses[64];
 	size_t n_addresses;
 	struct listener tcp[TARGET_ADDRESSES], udp[TARGET_ADDRESSES], loop[2], wild_tcp, wild_udp;

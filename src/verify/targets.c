@@ -399,7 +399,6 @@ void victim_server(struct verify *v, struct server *s)
 	(void)v;
 	*t = (struct victim){ .abstract_fd = -1, .wild_tcp = { .fd = -1 }, .wild_udp = { .fd = -1 } };
 	(void)str_copy(t->name, sizeof(t->name), s->name);
-	t->is_private = is_private(s);
 	for (size_t i = 0; i < s->st.n_addresses && t->n_addresses < sizeof(t->addresses) / sizeof(*t->addresses); i++)
 		t->addresses[t->n_addresses++] = s->st.addresses[i].a.addr;
 	for (size_t i = 0; i < t->n_addresses && t->n_tcp < TARGET_ADDRESSES; i++) {

@@ -195,18 +195,6 @@ static bool is_peer(const struct server *s, const struct probe *p, const struct 
 	return reaches(p) && s->has_conf && strlist_has(&s->conf.peers, t->name);
 }
 
-/* by_network: one of the two has a stack of its own, and so they meet on the network as any two hosts, where nobody refused. */
-static bool by_network(const struct server *s, const struct probe *p, const struct victim *t, int32_t answer)
-{
-	bool met = answer == 0 || answer == ANSWER_SENT || answer == -ECONNREFUSED || answer == -EHOSTUNREACH || answer == -ENETUNREACH ||
-		   answer == -ETIMEDOUT;
-	bool lost = p->kind == KIND_DELIVER && answer == ANSWER_SENT; /* else it had arrived */
-
-	if (lost || judge_listed(p->answers, answer))
-		return false;
-	return p->kind != KIND_CONTROL && reaches(p) && met && (is_private(s) || t->is_private);
-}
-
 static const char *expected_of(const struct probe *p)
 {
 	switch (p->kind) {
@@ -248,12 +236,6 @@ static void judge_one(struct verify *v, const struct server *s, unsigned number,
 	if (is_peer(s, p, t) && answer != ANSWER_NOTHING && answer != NO_ANSWER) {
 		answer_text(answer, text, sizeof(text));
 		add(v, p->name, p->row, s->name, t->name, "allowed by peer", text, VERDICT_CONTROL);
-		return;
-	}
-	if (by_network(s, p, t, answer)) {
-		answer_text(answer, words, sizeof(words));
-		(void)str_format(text, sizeof(text), "%s: they meet on the network, as any hosts; deny closes it", words);
-		add(v, p->name, p->row, s->name, t->name, expected_of(p), text, VERDICT_OPEN);
 		return;
 	}
 	if (!judge(p, answer, control_of(v, s, p, number, t), &verdict, &note))
