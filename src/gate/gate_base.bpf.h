@@ -109,7 +109,7 @@ enum { WILD_NONE, WILD_4, WILD_6, WILD_BOTH };
 struct sock_note {
 	struct gate_udp udp;
 	__u16 port;               /* the port that its listener serves, where another holds it for the Psv; else 0 */
-	__u16 pad;
+	__u16 listens;            /* the port that its listener serves */
 	struct gate_addr wild_at; /* what it got for the wildcard address; another bind may have followed */
 	__u8 counted;  /* in gate_identity.sockets */
 	__u8 wild;     /* asked to be bound to the wildcard address */
@@ -119,7 +119,7 @@ struct sock_note {
 	__u8 unlisted; /* UDP, bound where gate_lookup asks no table: a group, or the own stack */
 	__u8 pad2[2];
 };
-_Static_assert(GATE_LAYOUT == 6 && sizeof(struct sock_note) == 48, "a change of sock_note counts GATE_LAYOUT up");
+_Static_assert(GATE_LAYOUT == 7 && sizeof(struct sock_note) == 48, "a change of sock_note counts GATE_LAYOUT up");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

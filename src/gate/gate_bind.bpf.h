@@ -281,6 +281,18 @@ int gate_post_bind6(struct bpf_sock *ctx)
 	return post_bind(ctx, &a);
 }
 
+static __always_inline void note_closed(__u32 id, __u32 port)
+{
+	struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);
+	struct gate_closed *c;
+
+	if (!s)
+		return;
+	c = &s->closed[__sync_fetch_and_add(&s->n_closed, 1) & (GATE_CLOSED - 1)];
+	c->port = port;
+	c->boot_ns = bpf_ktime_get_boot_ns();
+}
+
 SEC("cgroup/sock_release")
 int gate_sock_release(struct bpf_sock *ctx)
 {
@@ -294,6 +306,8 @@ int gate_sock_release(struct bpf_sock *ctx)
 		__sync_fetch_and_add(&me->sockets, -1);
 	if (n->listener && me->listeners > 0)
 		__sync_fetch_and_add(&me->listeners, -1);
+	if (n->listener)
+		note_closed(me->id, n->listens);
 	n->counted = n->listener = 0;
 	if (n->has_udp)
 		udp_forget(n, me);

@@ -62,6 +62,7 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock 
 	key.id = me.id;
 	if (n->port)
 		key.port = n->port;
+	n->listens = key.port;
 	wild = wild_of(n, &key.addr);
 	if (!wild) {
 		put_listener(ctx, &key);
@@ -114,6 +115,28 @@ static __always_inline bool give(struct bpf_sk_lookup *ctx, struct gate_listener
 	return !r;
 }
 
+static __always_inline bool closed_lately(__u32 id, __u32 port)
+{
+	const struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (!s)
+		return false;
+	for (int i = 0; i < GATE_CLOSED; i++)
+		if (s->closed[i].port == port && now - s->closed[i].boot_ns < GATE_STANDBY_NS)
+			return true;
+	return false;
+}
+
+/* A listener that answers nobody: see struct gate_closed. */
+static __always_inline bool give_standby(struct bpf_sk_lookup *ctx, const struct gate_addr *to, __u32 id)
+{
+	struct gate_listener key = { .id = id, .port = GATE_STANDBY_PORT, .scope = GATE_EXACT };
+
+	key.addr = is_mapped(to) ? hidden4(id) : hidden6(id);
+	return closed_lately(id, ctx->local_port) && give(ctx, &key, 0);
+}
+
 /* The second slots come last: they are asked only when a first one has closed. */
 static __always_inline int to_listener(struct bpf_sk_lookup *ctx, const struct gate_addr *to, __u32 id)
 {
@@ -123,7 +146,7 @@ static __always_inline int to_listener(struct bpf_sk_lookup *ctx, const struct g
 	wild.scope = is_mapped(to) ? GATE_WILD4 : GATE_WILD6;
 	if (give(ctx, &exact, 0) || give(ctx, &wild, 0) || give(ctx, &exact, 1) || give(ctx, &wild, 1))
 		return SK_PASS;
-	return SK_DROP;
+	return give_standby(ctx, to, id) ? SK_PASS : SK_DROP;
 }
 
 static __always_inline int to_datagram(struct bpf_sk_lookup *ctx, const struct gate_addr *to, __u32 id)

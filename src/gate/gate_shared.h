@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 enum {
-	GATE_LAYOUT = 6,
+	GATE_LAYOUT = 7,
 	GATE_NETS = 64,             /* addresses of a Vsv */
 	GATE_PEERS = 64,
 	GATE_DEVICES = 64,
@@ -23,6 +23,8 @@ enum {
 	GATE_LISTENERS_MAX = 512,   /* a Vsv's listening TCP sockets that can be reached */
 	GATE_UDP_MAX = 512,         /* a Vsv's bound UDP sockets */
 	GATE_EVENTS = 64,           /* refusals of a Vsv that wait for a reader; a power of two */
+	GATE_CLOSED = 16,           /* listeners of a Vsv that closed last; a power of two */
+	GATE_STANDBY_PORT = 65535,  /* on the own loopback: see struct gate_closed */
 };
 
 /* The hidden loopback: 127.200.0.0/16 and fd76:6e61:73::/48 ("vnas"), with the Vsv's number in the last two bytes. */
@@ -108,12 +110,25 @@ struct gate_event {
 #define GATE_BURST 48
 #define GATE_PAUSE_NS 500000000ull
 
+/* A listener that closed: for GATE_STANDBY_NS, while its service is started again, who connects to that port is not
+ * refused but gets no answer, and asks again after a second (RFC 6298); Linux's NFS and SMB clients wait three seconds after a
+ * refusal. The silence comes from PID 1's standby listener, whose queue is always full (src/vsv/init_standby.c). */
+#define GATE_STANDBY_NS 5000000000ull
+
+struct gate_closed {
+	__u64 boot_ns; /* CLOCK_BOOTTIME; 0: none */
+	__u32 port;    /* host order */
+	__u32 zero;
+};
+
 struct gate_stats {
 	__u64 refused[GATE_N_KINDS]; /* by enum gate_kind */
 	__u64 unnoted[GATE_N_KINDS]; /* of them, those without a note */
 	__u64 head;                  /* notes so far */
 	__u64 due_ns;                /* CLOCK_BOOTTIME when the bucket is full again */
 	struct gate_event events[GATE_EVENTS]; /* by number - 1, modulo */
+	__u64 n_closed;                        /* so far; the last ones stand in closed[], modulo */
+	struct gate_closed closed[GATE_CLOSED];
 };
 
 /* How far the readers of an id have come, in a map of their own: a user's update replaces a whole value. */

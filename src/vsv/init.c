@@ -340,6 +340,7 @@ static void boot(void)
 	if (listener_fd < 0)
 		boot_failed(listener_fd, step);
 	syslog_fd = init_syslog_open();
+	standby_open();
 	/* From here on PID 1 outlives its starter; a starter that is dead already shows as a failed send. */
 	if (prctl(PR_SET_DUMPABLE, weakened("dumpable"), 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		boot_failed(-errno, "prctl");

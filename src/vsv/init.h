@@ -156,6 +156,10 @@ void wait_begin(void);
 bool wait_is_over(void); /* it had to end one, since wait_begin() */
 void wait_end(void);
 
+/* ---- who connects while a service starts again (init_standby.c) ---- */
+
+void standby_open(void);
+
 /* ---- the rest (init.c) ---- */
 
 /* init_proc_open: a file of /proc, to be read; -errno. */
