@@ -261,6 +261,7 @@ TEST(state_is_written_and_read)
 	st.n_volumes = 1;
 	(void)str_copy(st.volumes[0].name, sizeof(st.volumes[0].name), "data");
 	st.volumes[0].rdev = makedev(259, 1048575);
+	st.link = (struct state_link){ .kind = CONF_LINK_VETH, .interface = "br0", .host = "vnas-a", .was_up = true };
 	st.addresses[0].ifindex = 5;
 	st.addresses[0].added = true;
 	CHECK_INT(state_write(&psv, "a", &st, &err), 0);
@@ -277,6 +278,9 @@ TEST(state_is_written_and_read)
 	CHECK(got.addresses[0].ifindex == 5 && got.addresses[0].added && !got.addresses[1].added);
 	CHECK(got.n_volumes == 1 && got.volumes[0].rdev == makedev(259, 1048575));
 	CHECK_STR(got.volumes[0].name, "data");
+	CHECK(got.link.kind == CONF_LINK_VETH && got.link.was_up);
+	CHECK_STR(got.link.interface, "br0");
+	CHECK_STR(got.link.host, "vnas-a");
 	CHECK_INT(state_phase(&psv, "a", &got), VSV_RUNNING);
 	got.init_start++;
 	CHECK_INT(state_phase(&psv, "a", &got), VSV_FAILED);
@@ -360,6 +364,9 @@ TEST(state_damaged_is_said_and_never_a_crash)
 		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"addresses\":[7]}",
 		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"addresses\":[{\"address\":\"192.0.2.1\",\"prefix\":33}]}",
 		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"volumes\":[[]]}",
+		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"link\":[]}",
+		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"link\":{\"kind\":\"tunnel\",\"parent\":\"eth0\"}}",
+		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"link\":{\"kind\":\"veth\",\"parent\":\"abcdefghijklmnopq\"}}",
 		"{\"phase\":\"failed\",\"boot_id\":\"x\",\"volumes\":[{\"name\":\"a\",\"major\":-1}]}",
 		"{\"phase\":\"failed\",\"boot_id\":\"0123456789012345678901234567890123456789\"}",
 	};

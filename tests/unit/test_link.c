@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Network namespaces and the interfaces of private stacks, in a host of the test's own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/netns.h"
+#include "psv/link.h"
+#include "test.h"
+#include "test_net_hosts.h"
+
+static ino_t here(void)
+{
+	struct stat st;
+
+	CHECK(stat("/proc/self/ns/net", &st) == 0);
+	return st.st_ino;
+}
+
+static void begin(struct host *h)
+{
+	hosts_begin();
+	*h = host_new();
+	host_enter(h);
+}
+
+static void parse(const char *name, const char *keys, struct conf *ret)
+{
+	struct strbuf text = { 0 };
+	struct err e = { 0 };
+
+	strbuf_addf(&text, "[server]\nstack = private\naddress = 192.0.2.11/24\naddress = 2001:db8::11/64\n%s\n[volume root]\n"
+		    "size = 1G\n", keys);
+	if (conf_parse(strbuf_str(&text), text.len, "f", name, ret, &e) < 0)
+		test_fail(__FILE__, __LINE__, e.text);
+	strbuf_free(&text);
+}
+
+/* A namespace that is new lets nothing in and has its loopback up; a visit comes back, also one that goes nowhere. */
+TEST(netns_new_is_shut_and_left)
+{
+	static const char *const zero[] = {
+		"/proc/sys/net/ipv6/conf/default/accept_ra", "/proc/sys/net/ipv6/conf/default/autoconf",
+		"/proc/sys/net/ipv4/conf/all/forwarding", "/proc/sys/net/ipv4/conf/all/route_localnet",
+	};
+	struct netns_visit visit = NETNS_HOME;
+	struct link_info lo;
+	struct err e = { 0 };
+	char text[16];
+	struct host h;
+	ino_t home;
+	int fd;
+
+	begin(&h);
+	/* What a machine may have set for itself. */
+	CHECK_INT(file_write_at(AT_FDCWD, "/proc/sys/net/ipv4/conf/all/forwarding", "1"), 0);
+	home = here();
+	fd = netns_new(&e);
+	CHECK(fd >= 0);
+	CHECK(here() == home);
+	CHECK_INT(netns_enter(-1, &visit, &e), 0);
+	CHECK(here() == home);
+	netns_leave(&visit);
+	CHECK_INT(netns_enter(fd, &visit, &e), 0);
+	CHECK(here() != home);
+	CHECK_INT(link_get("lo", &lo, &e), 0);
+	CHECK(lo.up && lo.carrier);
+	for (size_t i = 0; i < sizeof(zero) / sizeof(*zero); i++) {
+		CHECK_INT(file_read_small(AT_FDCWD, zero[i], text, sizeof(text)), 0);
+		CHECK_STR(text, "0");
+	}
+	netns_leave(&visit);
+	netns_leave(&visit);
+	CHECK(here() == home);
+	CHECK_INT(netns_enter(0, &visit, &e), -EINVAL); /* no namespace */
+	CHECK(here() == home);
+}
+
+TEST(link_plan_says_what_it_will_be)
+{
+	static const struct {
+		const char *name, *keys;
+		enum conf_link kind;
+		const char *host;
+	} wanted[] = {
+		{ "sales", "interface = br0", CONF_LINK_VETH, "vnas-sales" },
+		{ "ten-chars-", "interface = br0", CONF_LINK_VETH, "vnas-ten-chars-" },
+		{ "eleven-char", "interface = br0", CONF_LINK_VETH, "vnas-eleven~123" },
+		{ "a-department-with-a-very-long-na", "interface = br0", CONF_LINK_VETH, "vnas-a-depa~123" },
+		{ "sales", "interface = br0\nvlan = 5", CONF_LINK_VETH, "vnas-sales" },
+		{ "sales", "interface = br0\nlink = macvlan", CONF_LINK_MACVLAN, "" },
+		{ "sales", "interface = w0", CONF_LINK_MACVLAN, "" },
+		{ "sales", "interface = w0\nvlan = 5", CONF_LINK_VLAN, "" },
+		{ "sales", "interface = w0\nlink = interface", CONF_LINK_INTERFACE, "" },
+	};
+	struct state_link plan;
+	struct err e = { 0 };
+	struct conf c;
+	struct host h;
+
+	begin(&h);
+	ip("link add br0 type bridge");
+	ip("link add w0 type veth peer name w1");
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		parse(wanted[i].name, wanted[i].keys, &c);
+		CHECK_INT(link_plan(&c, 123, &plan, &e), 0);
+		CHECK_INT(plan.kind, wanted[i].kind);
+		CHECK_STR(plan.host, wanted[i].host);
+		CHECK(!plan.was_up);
+		conf_free(&c);
+	}
+	parse("sales", "interface = gone", &c);
+	CHECK_INT(link_plan(&c, 1, &plan, &e), -ENODEV);
+	CHECK_STR(e.text, "there is no interface gone");
+	conf_free(&c);
+}
+
+TEST(link_sees_who_stands_on_whom)
+{
+	struct link_info l;
+	struct err e = { 0 };
+	struct host h;
+
+	begin(&h);
+	ip("link add br0 type bridge");
+	ip("link add w0 type veth peer name w1");
+	CHECK_INT(link_get("w0", &l, &e), 0);
+	CHECK_STR(l.kind, "veth");
+	CHECK(!l.up && !l.carrier && !l.master);
+	CHECK_INT(link_has_upper(l.ifindex, &e), 0); /* the other end of a pair is none */
+	ip("link set w0 master br0");
+	CHECK_INT(link_get("w0", &l, &e), 0);
+	CHECK(l.master != 0);
+	CHECK_INT(link_has_upper(l.master, &e), 1);
+	CHECK_INT(link_has_upper(l.ifindex, &e), 0);
+	ip("link set w0 nomaster");
+	ip("link add link w0 name m0 type macvlan");
+	CHECK_INT(link_has_upper(l.ifindex, &e), 1);
+	CHECK_INT(link_kind_known(CONF_LINK_MACVLAN, &e), 0);
+	CHECK_INT(link_get("none", &l, &e), -ENODEV);
+}
+
+/* Made, reached, and gone with the last descriptor of its namespace or by link_down, whichever comes first. */
+TEST(link_comes_and_goes)
+{
+	struct netns_visit visit = NETNS_HOME;
+	struct psv psv = { .run = "/nonexistent" };
+	struct state_link plan;
+	struct link_info l;
+	struct err e = { 0 };
+	uint32_t ifindex = 0;
+	struct conf c;
+	struct host h;
+	int fd;
+
+	begin(&h);
+	ip("link add br0 type bridge forward_delay 0");
+	ip("link set br0 up");
+	parse("sales", "interface = br0\nmac = 02:00:5e:10:00:01\nmtu = 1400", &c);
+	CHECK_INT(link_plan(&c, 1, &plan, &e), 0);
+	for (int round = 0; round < 2; round++) {
+		fd = netns_new(&e);
+		CHECK(fd >= 0);
+		CHECK_INT(link_up(&psv, &c, &plan, fd, &ifindex, &e), 0);
+		CHECK_INT(link_carrier(fd, &e), 1);
+		CHECK_INT(link_get("vnas-sales", &l, &e), 0);
+		CHECK_INT(l.mtu, 1500); /* a smaller one would become the bridge's */
+		CHECK_INT(netns_enter(fd, &visit, &e), 0);
+		CHECK_INT(link_get(LINK_INSIDE, &l, &e), 0);
+		CHECK(l.ifindex == ifindex && l.mtu == 1400 && l.carrier);
+		netns_leave(&visit);
+		if (round == 0)
+			CHECK_INT(link_down(&psv, "sales", &plan, &c, fd, &e), 0);
+		(void)close(fd);
+		if (round == 0) {
+			CHECK_INT(link_get("vnas-sales", &l, &e), -ENODEV);
+			continue;
+		}
+		/* What ends by itself takes the kernel a moment; the next one waits for it. */
+		fd = netns_new(&e);
+		CHECK_INT(link_up(&psv, &c, &plan, fd, &ifindex, &e), 0);
+		CHECK_INT(link_down(&psv, "sales", &plan, &c, fd, &e), 0);
+		CHECK_INT(link_down(&psv, "sales", &plan, &c, -1, &e), 0); /* there is nothing */
+		(void)close(fd);
+	}
+	conf_free(&c);
+}
