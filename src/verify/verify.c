@@ -363,6 +363,8 @@ int verify_run(const struct psv *psv, const struct strlist *names, json_t **ret,
 	answers_init(&v.control, 0);
 	v.probes = json_array();
 	run_all(&v);
+	event_log(psv, NULL, "verify", "%zu servers: %zu refused, %zu visible, %zu open, %zu through", v.n_servers,
+		  v.sum.n[VERDICT_REFUSED], v.sum.n[VERDICT_VISIBLE], v.sum.n[VERDICT_OPEN], v.sum.n[VERDICT_THROUGH]);
 	*ret = v.probes;
 	*ret_sum = v.sum;
 	return 0;

@@ -56,6 +56,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		touch_args(msg, sizeof(*e), e->argc);
 		break;
 	}
+	case PROTO_EXEC_SEALED: {
+		struct proto_exec_sealed *e = (void *)msg;
+
+		if (!proto_name_ok(e->name) || e->flags & ~(uint32_t)PROTO_SERVICE_FILE_HANDLES)
+			abort();
+		break;
+	}
 	case PROTO_RESULT:
 		if (strlen(((struct proto_result *)(void *)msg)->words) >= PROTO_WORDS_MAX)
 			abort();

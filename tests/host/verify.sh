@@ -46,6 +46,8 @@ rows=$(jq -c '[.probes[].row] | unique' "$T/list")
 probes "every row was tried in a" "$rows - (map(select(.server == \"a\") | .row) | unique) == []"
 probes "deny" 'map(select(.server == "a" and .row == "deny")) | length == 2 and all(.verdict == "refused" and .answer == "EPERM")'
 probes "every control succeeded" 'map(select(.expected == "succeeds" and .verdict != "control")) == []'
+check_json "that it ran is an event" '.events | map(select(.event == "verify")) | length == 1' vnas events --json
+check_json "what was refused to it is told by its name" '[.events[] | tostring] | any(contains("vnas-prober"))' vnas events a --json
 run b
 probes "one alone is tried against all" '[.[] | select(.probe == "signal") | .server + .against] | sort == ["ba", "bpsv"]'
 
