@@ -38,6 +38,8 @@ expect 'set' vnas share s
 expect 'sales staff' vnas start ''
 expect 'sales staff' vnas start sales ''
 expect '' vnas show sales ''
+expect 'sales staff' vnas events ''
+expect 'sales staff' vnas events sales ''
 expect '' vnas create ''
 expect 'docs' vnas share set --path /srv/x sales d
 expect 'docs' vnas share set --nfs sales d

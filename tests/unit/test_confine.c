@@ -209,6 +209,39 @@ TEST(confine_open_files)
 	tiny_stop(&t);
 }
 
+static int file_in(struct tiny *t, const char *path, struct strbuf *ret)
+{
+	char command[128];
+
+	ret->len = 0;
+	(void)snprintf(command, sizeof(command), "cat %s", path);
+	return tiny_sh(t, command, ret);
+}
+
+/* What is refused is PID 1's to answer: whoever asks while it does not run waits, and gets the same answer then. */
+TEST(confine_waits_for_its_answer)
+{
+	_cleanup_strbuf_ struct strbuf out = { 0 };
+	struct tiny t;
+
+	tiny_start(&t, FILE_CAPS);
+	CHECK_INT(tiny_sh(&t, "(while [ ! -e /tmp/go ]; do sleep 0.02; done; calls >/tmp/result; echo >/tmp/done) >/dev/null 2>&1 </dev/null & "
+			      "(sleep 0.3; echo >/tmp/go) >/dev/null 2>&1 </dev/null &", NULL), 0);
+	CHECK_INT(kill(t.pid, SIGSTOP), 0);
+	CHECK_INT(usleep(800 * 1000), 0);
+	CHECK_INT(kill(t.pid, SIGCONT), 0);
+	CHECK_INT(tiny_sh(&t, "i=0; while [ ! -e /tmp/done ] && [ $i -lt 500 ]; do sleep 0.02; i=$((i+1)); done", NULL), 0);
+	CHECK_INT(file_in(&t, "/tmp/result", &out), 0);
+	for (const char *p = strbuf_str(&out); *p; p = strchr(p, '\n') + 1) {
+		size_t len = strcspn(p, " ");
+
+		if (want(p, len) == EPERM && result_of(p, p, len) != EPERM)
+			test_fail(__FILE__, __LINE__, p);
+	}
+	CHECK(strstr(strbuf_str(&out), "mount 1\n") && strstr(strbuf_str(&out), "keyctl 1\n"));
+	tiny_stop(&t);
+}
+
 /* A crash must never reach the Psv's crash handler, which runs as its root: with any other limit it could (core(5)). */
 TEST(confine_core_limit)
 {
