@@ -388,9 +388,9 @@ int main(int argc, char **argv)
 			machine_run(which, serve);
 		}
 	}
-	for (unsigned char i = 0; i < N_WORKS; i++)
+	for (size_t i = 0; i < N_WORKS; i++)
 		if (argc < 5 || strstr(works[i].name, argv[4]))
-			measure(i, rounds, seconds);
+			measure((unsigned char)i, rounds, seconds);
 	for (which = 0; which < 2; which++) {
 		CHECK(write(orders[which][1], &end, 1) == 1);
 		(void)wait(NULL);

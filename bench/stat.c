@@ -46,6 +46,7 @@ struct series {
 	json_t *remarks; /* NULL: none */
 };
 
+static const double none = (double)NAN;
 static struct goal goals[GOALS_MAX];
 static size_t n_goals;
 static struct series *all;
@@ -159,7 +160,7 @@ static double *append(double *list, size_t n, double value)
 
 static bool sample_take(char **field, size_t n)
 {
-	double value, peer = NAN;
+	double value, peer = none;
 	struct series *s;
 
 	if (n == 5 && strcmp(field[0], "absent") == 0) {
@@ -238,7 +239,7 @@ static json_t *result(struct series *s)
 	}
 	paired = isfinite(s->peer[0]);
 	for (enum measure m = 0; m < N_MEASURES; m++)
-		sp[m] = paired || m == VALUE ? spread_of(s->list[m], s->n) : (struct spread){ NAN, NAN, NAN };
+		sp[m] = paired || m == VALUE ? spread_of(s->list[m], s->n) : (struct spread){ none, none, none };
 	if (goal && (paired || goal->measure == VALUE)) {
 		double best = goal->at_least ? sp[goal->measure].high : sp[goal->measure].low;
 		bool missed = goal->at_least ? best < goal->limit : best > goal->limit;
