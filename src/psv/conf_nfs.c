@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/err.h"
+#include "service/ganesha.h"
 
 enum { EXPORT_ID_MAX = 65535, NFS_PORT = 2049, RPCBIND_PORT = 111 };
 
@@ -293,6 +295,10 @@ static int check_export(const struct conf_parser *p, size_t i)
 	unsigned line = conf_line_of(p, CONF_SECTION_SHARE, i, conf_has(p, CONF_SECTION_SHARE, i, "export id") ? "export id"
 													       : "protocols");
 
+	struct err why = { 0 };
+
+	if (ganesha_share_name_check(s->name, &why) < 0)
+		return conf_bad(p, s->line, "%s", why.text);
 	for (size_t j = 0; j < i; j++) {
 		const struct conf_share *o = &p->conf->shares[j];
 

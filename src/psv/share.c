@@ -437,18 +437,39 @@ static int find_missing(const struct conf *conf, const struct inside_ref *ref, s
 	return 0;
 }
 
-/* find_astray: NFS serves what lies where it says; somebody inside can put a link there at any time. */
+static void say_not_served(void (*notice)(const char *line), const char *share, const char *why)
+{
+	_cleanup_free_ char *line = xasprintf("share %s: by NFS it is not served: %s", share, why);
+
+	notice(line);
+}
+
+/* find_astray: NFS serves what lies where it says; somebody inside can put a link there at any time.  One look for all. */
 static void find_astray(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line))
 {
+	_cleanup_strlist_ struct strlist paths = { 0 }, real = { 0 };
+	struct err why = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->n_shares; i++)
+		if (conf->shares[i].nfs)
+			strlist_add(&paths, conf->shares[i].path);
+	if (!paths.n || !notice)
+		return;
+	if (share_folder_real(ref, &paths, &real, &why) < 0) {
+		notice(why.text);
+		return;
+	}
 	for (size_t i = 0; i < conf->n_shares; i++) {
 		const struct conf_share *s = &conf->shares[i];
-		struct err why = { 0 };
 
-		if (s->nfs && (share_folder_stays(ref, s->path, &why) < 0 || nfs_check_keys(s, ref, &why) < 0) && notice) {
-			_cleanup_free_ char *line = xasprintf("share %s: by NFS it is not served: %s", s->name, why.text);
-
-			notice(line);
-		}
+		err_clear(&why);
+		if (!s->nfs)
+			continue;
+		if (strcmp(real.v[n++], s->path) != 0)
+			(void)err_set(&why, -ENOTDIR, SHARE_ASTRAY, s->path);
+		if (*why.text || nfs_check_keys(s, ref, &why) < 0)
+			say_not_served(notice, s->name, why.text);
 	}
 }
 

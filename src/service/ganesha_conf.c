@@ -52,8 +52,8 @@ const char ganesha_start[] =
 
 int ganesha_share_name_check(const char *name, struct err *err)
 {
-	if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strpbrk(name, "\"\\/$\n"))
-		return err_set(err, -EINVAL, "share '%s' cannot be served by NFS: expected a name of a folder without '\"', '\\' and '$'",
+	if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strpbrk(name, "\"\\/\n"))
+		return err_set(err, -EINVAL, "share '%s' cannot be served by NFS: expected the name of a folder without '\"' and '\\'",
 			       name);
 	return 0;
 }

@@ -99,10 +99,19 @@ refute "… from the root of version 4" ls_by c2 11/more 4
 check "the other share goes on" cat_by c1 11/docs/which 4
 check_eq "the service was not restarted for any of it" "$(server_json s1 '.services[] | select(.name == "ganesha").restarts')" 0
 
+# A name with a space and letters of other languages, as a path of the root.
+check "a share with such a name" reload_of s1 vnas share add s1 "Büro 1\$" --nfs --path "/srv/data/Büro 1"
+check "is served" on c1 "$(dirname "$PROBE")/../nfs/nfsclient" mount "$NET4.11" 20048 "/Büro 1\$"
+vnas share remove s1 "Büro 1\$"
+
 # By SMB too.
 vnas user add s1 alice --password-stdin <<<"pw-alice"
 check "share set: SMB and NFS" reload_of s1 vnas share set s1 docs --smb --nfs
 smb c1 "$NET4.11" docs alice pw-alice "put $T/one by-smb" >/dev/null
+refute "not yet there" cat_by c1 11/docs/by-smb2 3
+ls_by c1 11/docs 3 >/dev/null
+smb c1 "$NET4.11" docs alice pw-alice "put $T/one by-smb2" >/dev/null
+check "a name by SMB is in a list by NFS at once" grep -q by-smb2 <(ls_by c1 11/docs 3)
 check_eq "a file by SMB is there by NFS at once" "$(cat_by c1 11/docs/by-smb 3)" "a line"
 check "its locks are the kernel's" grep -q "kernel oplocks = yes" <(vnas exec s1 -- cat /run/vnas/samba/smb.conf)
 

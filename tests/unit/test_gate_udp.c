@@ -416,6 +416,22 @@ static void check_loopback(struct machine *m, int at, const char *to, uint16_t p
 	(void)close(conn);
 }
 
+/* The same of a client that bound its port before, as those of RPC do: it had to be given an own address then. */
+static void check_loopback_bound(struct machine *m, int at, const char *from, const char *to, const char *peer_seen)
+{
+	int fd = machine_socket(m, VSV_A, strchr(to, ':') ? AF_INET6 : AF_INET, SOCK_STREAM, 0), conn;
+	char peer[64];
+
+	CHECK_INT(do_bind(fd, from, 0), 0);
+	CHECK_INT(do_connect(fd, to, PORT + 1), 0);
+	conn = do_accept(at, 1000, peer);
+	CHECK(conn >= 0);
+	CHECK_STR(peer, peer_seen);
+	CHECK_STR(name_of(conn, 1, NULL), peer_seen);
+	(void)close(fd);
+	(void)close(conn);
+}
+
 static int tcp_try(struct machine *m, enum place p, const char *to, uint16_t port)
 {
 	int r, fd = machine_socket(m, p, strchr(to, ':') ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
@@ -447,6 +463,7 @@ static void loopback_body(struct machine *m)
 	wild = tcp_listener(m, VSV_A, "::", PORT + 1);
 	check_loopback(m, wild, "127.0.0.1", PORT + 1, "::ffff:127.0.0.1");
 	check_loopback(m, wild, "::1", PORT + 1, "::1");
+	check_loopback_bound(m, wild, "0.0.0.0", "127.0.0.1", "::ffff:127.0.0.1");
 	/* Nobody else comes there, by either name. */
 	CHECK_INT(tcp_try(m, VSV_B, "127.0.0.1", PORT), -ECONNREFUSED);
 	CHECK_INT(tcp_try(m, VSV_B, "127.200.0.1", PORT), -EPERM);
