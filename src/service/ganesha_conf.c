@@ -234,6 +234,8 @@ int ganesha_conf_text(const struct conf *conf, bool graceless, struct strbuf *re
 		    conf->name);
 	/* Clients that go away, and the bus that is not there, are nothing to tell. */
 	strbuf_addstr(&sb, "LOG {\n\tCOMPONENTS {\n\t\tTIRPC = CRIT;\n\t\tDBUS = FATAL;\n\t}\n}\n\n");
+	/* A list of names is read anew each time: others than Ganesha's clients make and remove files too. */
+	strbuf_addstr(&sb, "MDCACHE {\n\tDir_Chunk = 0;\n}\n\n");
 	add_core(&sb, conf);
 	r = add_v4(&sb, conf, graceless, err);
 	add_krb5(&sb, conf);
