@@ -48,6 +48,9 @@ int cgroup_enter_v1(const struct psv *psv, const char *name, struct err *err);
 int cgroup_kill(const struct psv *psv, const char *name, int timeout_ms, struct err *err);
 /* cgroup_down: removes them, and TAG with the last Vsv's; -EBUSY: somebody is in it. */
 int cgroup_down(const struct psv *psv, const char *name, struct err *err);
+/* cgroup_level: for whoever cloned a process into an empty v2 group and saw it end at once (cgroup_level.c).  1: the kernel did
+ * that, and does it no more; 0: it does not; -errno. */
+int cgroup_level(int group, struct err *err);
 /* cgroup_usage: of one that never came up all is 0. */
 int cgroup_usage(const struct psv *psv, const char *name, struct cgroup_usage *ret, struct err *err);
 /* cgroup_root_id: the number by which sock_diag(7) and BPF name TAG in the v2 hierarchy; 0: it is not there. */

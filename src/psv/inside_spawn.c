@@ -31,6 +31,7 @@
 #include "lib/fd.h"
 #include "lib/sys.h"
 #include "lib/weaken.h"
+#include "psv/cgroup.h"
 #include "psv/root.h"
 #include "vsv/proto.h"
 
@@ -320,7 +321,7 @@ static pid_t clone_init(const struct inside_spawn *s, int *ret_pidfd, struct err
 	return pid;
 }
 
-int inside_spawn(const struct inside_spawn *s, pid_t *ret_pid, struct err *err)
+static int spawn(const struct inside_spawn *s, pid_t *ret_pid, struct err *err)
 {
 	_cleanup_close_ int ours = -1, theirs = -1, pidfd = -1;
 	int pair[2], r;
@@ -349,4 +350,17 @@ int inside_spawn(const struct inside_spawn *s, pid_t *ret_pid, struct err *err)
 	}
 	*ret_pid = pid;
 	return 0;
+}
+
+int inside_spawn(const struct inside_spawn *s, pid_t *ret_pid, struct err *err)
+{
+	int r = spawn(s, ret_pid, err), level;
+
+	if (r >= 0)
+		return r;
+	level = cgroup_level(s->cgroup_fd, err);
+	if (level <= 0)
+		return level < 0 ? level : r;
+	err_clear(err);
+	return spawn(s, ret_pid, err);
 }

@@ -163,32 +163,50 @@ static int wait_ready(pid_t pid, int ready, const char *path, struct err *err)
 		       WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
-int supervise_spawn(const struct psv *psv, const char *name, struct state *st, struct err *err)
+/* spawn_once: as wait_ready(). */
+static int spawn_once(const struct command *c, int group, pid_t *ret_pid, struct err *err)
 {
-	_cleanup_close_ int ready = -1, theirs = -1, group = -1;
-	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
-	struct command c;
-	int p[2], r;
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)group };
+	_cleanup_close_ int ready = -1, theirs = -1;
 	pid_t pid;
+	int p[2];
 
-	r = build_command(psv, name, st, true, &c, err);
-	if (r < 0)
-		return r;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_set(err, -errno, "cannot make a pipe: %m");
 	ready = p[0];
 	theirs = p[1];
-	group = cgroup_supervisor_up(psv, name, err);
-	if (group < 0)
-		return group;
-	args.cgroup = (uint64_t)group;
 	pid = sys_clone3(&args);
 	if (pid < 0)
 		return err_set(err, -errno, "cannot make a process in its control group: %m");
 	if (pid == 0)
-		child(&c, theirs);
+		child(c, theirs);
 	(void)close(steal_fd(&theirs));
-	r = wait_ready(pid, ready, c.path, err);
+	*ret_pid = pid;
+	return wait_ready(pid, ready, c->path, err);
+}
+
+int supervise_spawn(const struct psv *psv, const char *name, struct state *st, struct err *err)
+{
+	_cleanup_close_ int group = -1;
+	struct command c;
+	pid_t pid = 0;
+	int r;
+
+	r = build_command(psv, name, st, true, &c, err);
+	if (r < 0)
+		return r;
+	group = cgroup_supervisor_up(psv, name, err);
+	if (group < 0)
+		return group;
+	r = spawn_once(&c, group, &pid, err);
+	if (r < 0) {
+		int level = cgroup_level(group, err);
+
+		if (level <= 0)
+			return level < 0 ? level : r;
+		err_clear(err);
+		r = spawn_once(&c, group, &pid, err);
+	}
 	if (r < 0)
 		return r;
 	if (r == 1) {
