@@ -99,7 +99,7 @@ bool verbs_reap(struct verbs *v);
 /* ---- what the network says (supervise_net.c) ---- */
 
 /* What a message can mean for this server. */
-enum { NET_GONE = 1 /* something of its own may be gone */, NET_NEW = 2 /* an address was put on: its rule came */ };
+enum { NET_GONE = 1 /* something of its own may be gone */, NET_NEW = 2 /* an address was put on: it came, or its rule */ };
 /* net_is_private: the server has a network of its own. */
 bool net_is_private(const char *run_dir, const char *server);
 /* net_carrier: the interface of a private network works, in which net_open made that socket. */

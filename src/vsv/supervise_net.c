@@ -229,6 +229,8 @@ unsigned net_message_concerns(const void *msg, size_t len, const struct state_vi
 		return if_gone(concerns(p, len, sizeof(struct fib_rule_hdr), FRA_SRC, FRA_DST, FRA_TABLE, v));
 	case RTM_NEWRULE:
 		return concerns(p, len, sizeof(struct fib_rule_hdr), -1, -1, FRA_TABLE, v) ? NET_NEW : 0;
+	case RTM_NEWADDR: /* in a network of its own, which has no rules; elsewhere the filter keeps it away */
+		return concerns(p, len, sizeof(struct ifaddrmsg), IFA_ADDRESS, IFA_LOCAL, -1, v) ? NET_NEW : 0;
 	case RTM_NEWLINK:
 		return if_gone(link_came(p, len, v));
 	default:

@@ -108,6 +108,13 @@ kill -KILL "$old"
 check "after the death of PID 1 it is started again" eventually 20 bash -c \
 	"[[ \$($VNAS status m --json | jq '.servers[0] | select(.state == \"running\") | .init_pid') == [0-9]* ]] && ! kill -0 $old"
 check "with the same hardware address" eventually 10 answers "$NET4.12"
+ip link set wire0 down
+state_is() { [[ $(vnas list --json | jq -r '.servers[] | select(.name == "m") | .state') == "$1" ]]; }
+check "it is degraded when the machine's interface is down" eventually 15 state_is degraded
+check_status "and says why" 0 'its interface has no carrier: see .ip link show wire0' vnas status m
+ip link set wire0 up
+check "and is not when it is up again" eventually 15 state_is running
+check "nor has it lost anything" eventually 5 answers "$NET6:12"
 check "stop" vnas stop m n
 check_eq "nothing is left" "$(network_now | diff <(echo "$baseline") - || true)" ""
 

@@ -63,6 +63,11 @@ for address in "$NET4.21" "$NET6:21"; do
 	check "at $address too" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$address/7021"
 	check "and what was running before serves at $address" smb client1 "$address" docs alice pw-a ls
 done
+vnas address add a "$NET4.23/24"
+learns() { on client1 ip neigh show "$NET4.23" | grep -qF "${mac#ether }"; }
+on client1 ip neigh replace "$NET4.23" lladdr 02:00:00:00:00:01 dev eth0 nud stale
+check "who missed an address that was added hears of it again" eventually 10 learns
+vnas address remove a "$NET4.23"
 check_json "nothing is said of UDP" '.servers[0].warnings == []' vnas status a --json
 check_status "one that answers on the network is refused" 5 "$NET4.102/24 answers on the network" vnas address add a "$NET4.102/24"
 check_status "over IPv6" 5 "2001:db8::102/64 answers on the network" vnas address add a "$NET6:102/64"
