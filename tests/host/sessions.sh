@@ -8,7 +8,7 @@ host_add client1 101
 host_add client2 102
 vsv s1 11 --volume data=64M --hostname filesrv1
 vsv s2 12 --hostname filesrv2
-sed -i 's/^hostname = .*/&\ndiscovery = yes\nalias = oldsrv\nalias = archive/' "$ETC/s1.conf"
+sed -i 's/^hostname = .*/&\ndiscovery = netbios\nalias = oldsrv\nalias = archive/' "$ETC/s1.conf"
 echo "a line" >"$T/one"
 
 check_status "sessions of one that does not run" 3 "does not run" vnas sessions s1
@@ -147,7 +147,7 @@ refute "and is not found" lookup2
 sed -i 's/^hostname = .*/&\nalias = OldSrv/' "$ETC/s2.conf"
 check_status "an alias of another's" 5 "alias OLDSRV belongs to s1" vnas restart s2
 sed -i '/^alias = OldSrv/d' "$ETC/s2.conf"
-sed -i '/^discovery = yes/d' "$ETC/s1.conf"
+sed -i '/^discovery = netbios/d' "$ETC/s1.conf"
 check "discovery off" vnas restart s1
 refute "nothing answers any more" lookup oldsrv
 
