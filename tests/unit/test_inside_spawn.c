@@ -209,7 +209,8 @@ TEST(inside_spawn_leaks_nothing)
 		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)t.pid, fd);
 		n += faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	}
-	/* 0, 1, 2; three of the protocol; /proc; /dev/log; where calls are asked of it; our connection. */
-	CHECK_INT(n, 10);
+	/* 0, 1, 2; three of the protocol; /proc; /dev/log; where calls are asked of it; our connection.  And two standby
+	 * listeners with a connection each, unless another one has their ports of this network namespace. */
+	CHECK(n >= 10 && n <= 14 && n % 2 == 0);
 	tiny_stop(&t);
 }
