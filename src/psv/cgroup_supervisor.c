@@ -36,15 +36,16 @@ int cgroup_supervisor_up(const struct psv *psv, const char *name, struct err *er
 	return r < 0 ? r : name_fd;
 }
 
-/* lives_in: this process does.  /proc/self/cgroup has one line for v2: "0::/PATH". */
-static bool lives_in(const char *tag, const char *name)
+/* lives_in: that process does; a number of 0 is this one's.  /proc/PID/cgroup has one line for v2: "0::/PATH". */
+static bool lives_in(pid_t pid, const char *tag, const char *name)
 {
 	_cleanup_free_ char *text = NULL;
-	char path[TAG_MAX + VSV_NAME_MAX + 8];
+	char path[TAG_MAX + VSV_NAME_MAX + 8], file[64];
 	char *line;
 	size_t len, want;
 
-	if (file_read_at(AT_FDCWD, "/proc/self/cgroup", OWN_MAX_BYTES, &text, NULL) < 0)
+	(void)str_format(file, sizeof(file), "/proc/%d/cgroup", (int)(pid ? pid : getpid()));
+	if (file_read_at(AT_FDCWD, file, OWN_MAX_BYTES, &text, NULL) < 0)
 		return true; /* rather leave something than end ourselves */
 	line = str_starts(text, "0::") ? text : strstr(text, "\n0::");
 	if (!line || !str_format(path, sizeof(path), "/%s/%s", tag, name))
@@ -53,6 +54,13 @@ static bool lives_in(const char *tag, const char *name)
 	len = strcspn(line, "\n");
 	want = strlen(path);
 	return len >= want && memcmp(line + len - want, path, want) == 0;
+}
+
+bool cgroup_supervisor_is_ours(const struct psv *psv, const char *name, pid_t pid)
+{
+	char tag[TAG_MAX];
+
+	return lives_in(pid, tag_of(psv, tag), name);
 }
 
 int cgroup_supervisor_down(const struct psv *psv, const char *name, struct err *err)
@@ -64,7 +72,7 @@ int cgroup_supervisor_down(const struct psv *psv, const char *name, struct err *
 	if (r < 0)
 		return r;
 	/* A recovery that outlived its supervisor, which starts a new one there or leaves it to the next command. */
-	if (lives_in(tag_of(psv, tag), name))
+	if (lives_in(0, tag_of(psv, tag), name))
 		return 0;
 	/* What the supervisor ran (`vnas reassert`) waits for the lock that we hold. */
 	r = cgroup_tree_kill(l.v2, tag, name, KILL_TIMEOUT_MS, err);

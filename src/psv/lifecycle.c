@@ -290,17 +290,31 @@ int lifecycle_stop(const struct psv *psv, const char *name, int timeout_ms, void
 	return lock < 0 ? lock : stop_under_lock(psv, name, timeout_ms, err);
 }
 
+/* is_managed: `vnas run` watches it, and ends with a stop. */
+static bool is_managed(const struct psv *psv, const char *name)
+{
+	struct state st = { 0 };
+
+	return supervise_find(psv, name, &st, NULL) == 0 && !cgroup_supervisor_is_ours(psv, name, st.supervisor_pid);
+}
+
 int lifecycle_restart(const struct psv *psv, const char *name, const struct start_opts *opts, struct err *err)
 {
 	char template_name[65];
 	int r = psv_conf_load(psv, name, NULL, NULL, err);
+	bool managed;
 
 	/* What a start would refuse at once must not cost a server that runs. */
 	if (r == 0 && opts->template_name)
 		r = template_resolve(psv, opts->template_name, template_name, err);
+	managed = r == 0 && is_managed(psv, name);
 	if (r == 0)
 		r = lifecycle_stop(psv, name, 0, opts->notice, err);
-	return r < 0 ? r : lifecycle_start(psv, name, opts, err);
+	if (r >= 0)
+		r = lifecycle_start(psv, name, opts, err);
+	if (r >= 0 && managed && opts->notice)
+		opts->notice("it runs, but no more under `vnas run`: `systemctl start` of its unit lets systemd watch it again");
+	return r;
 }
 
 /* It should run and does not: said by status, and tried again by the supervisor. */

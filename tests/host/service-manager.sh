@@ -107,7 +107,9 @@ run_server "run once more"
 kill -KILL "$(server_json a .init_pid)"
 check "after PID 1's death it is there again" eventually 30 bash -c '"$VNAS" exec a -- true'
 check_eq "with the same supervisor" "$(server_json a .supervisor_pid)" "$run"
+check_status "a restart by hand says that the manager does not watch it any more" 0 "no more under .vnas run.: .systemctl start" vnas restart a
+ended_with "and the manager is told so" 0
+check_status "another one says nothing" 0 '^$' vnas restart a
 check "stop" vnas stop a
-ended_with "and over" 0
 rmdir "$unit"
 done_testing
