@@ -137,8 +137,12 @@ int nfs_root_check(const void *record, size_t len, uint32_t xid)
 	struct reader r = { record, len };
 	uint32_t status, tag, ops, op_status;
 
-	if (!take_head(&r, xid) || !get(&r, &status) || !get(&r, &tag) || !skip(&r, tag, RECORD_MAX_BYTES) || !get(&r, &ops) ||
-	    ops == 0 || ops > 2 || !take_op(&r, NFS4_OP_PUTROOTFH, &op_status))
+	if (!take_head(&r, xid) || !get(&r, &status) || !get(&r, &tag) || !skip(&r, tag, RECORD_MAX_BYTES) || !get(&r, &ops))
+		return -EAGAIN;
+	/* Without a session NFS 4.1 and 4.2 carry nothing out. */
+	if (ops == 0)
+		return status == NFS4ERR_OP_NOT_IN_SESSION && r.left == 0 ? 0 : -EAGAIN;
+	if (ops > 2 || !take_op(&r, NFS4_OP_PUTROOTFH, &op_status))
 		return -EAGAIN;
 	if (says_why(status) && ops == 1)
 		return op_status == status ? 0 : -EAGAIN;

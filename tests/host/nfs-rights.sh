@@ -49,5 +49,20 @@ new=$(nc create "$squashed" 0 new)
 check_eq "… and what it makes is nobody's" "$(vnas exec s1 -- stat -c %u:%g /srv/data/squashed/new)" 65534:65534
 check_eq "a set-user bit comes in" "$(nc chmod "$new" 0 4755)" ok
 check "and means nothing: the volume is mounted nosuid" grep -q nosuid <(vnas exec s1 -- grep " /srv/data " /proc/self/mountinfo)
+
+# Names of NFS 4 are those of the server's own users.
+vnas exec s1 -- useradd --uid 3001 alice
+vnas exec s1 -- chown alice /srv/data/docs/mine
+owner_is() {
+	[[ $(nc owner docs mine) == "$1" ]]
+}
+check "an owner by name, once the server has looked again" eventually 20 owner_is alice@localdomain
+conf_add s1 $'[nfs]\ndomain = sales.example\nversions = 4.1'
+check_status "another domain of owners" 0 "restart" vnas reload s1
+vnas restart s1
+check_eq "the owner in that domain" "$(nc owner docs mine)" alice@sales.example
+sed -i 's/^versions = 4.1/versions = 4.1\nnumeric owners = yes/' "$ETC/s1.conf"
+vnas restart s1
+check_eq "an owner by number" "$(nc owner docs mine)" 3001
 hosts_remove
 done_testing

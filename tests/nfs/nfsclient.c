@@ -12,6 +12,7 @@
  *	remove ADDRESS HANDLE UID NAME          …
  *	lock|unlock ADDRESS LOCKD-PORT HANDLE OFFSET LENGTH [reclaim]    a lock of NFS 3: "granted", or the status
  *	setxattr ADDRESS SHARE FILE NAME VALUE  by NFS 4.2: "ok", or the status: 10004 is not supported
+ *	owner ADDRESS SHARE FILE                by NFS 4.1: as whose the server shows it
  *	open41 ADDRESS SHARE FILE               by NFS 4.1, opened for reading; the client stays in the server's records
  */
 #include <errno.h>
@@ -27,7 +28,7 @@
 enum {
 	NFS = 100003, MOUNT = 100005, NLM = 100021, NFS_PORT = 2049, HANDLE_MAX = 128,
 	NFS3_GETATTR = 1, NFS3_SETATTR = 2, NFS3_LOOKUP = 3, NFS3_READ = 6, NFS3_WRITE = 7, NFS3_CREATE = 8, NFS3_REMOVE = 12, MOUNT_MNT = 1, NLM4_LOCK = 2, NLM4_UNLOCK = 4,
-	OP_GETFH = 10, OP_LOOKUP = 15, OP_OPEN = 18, OP_PUTROOTFH = 24, OP_EXCHANGE_ID = 42, OP_CREATE_SESSION = 43,
+	OP_GETATTR = 9, OP_LOOKUP = 15, OP_OPEN = 18, OP_PUTROOTFH = 24, OP_EXCHANGE_ID = 42, OP_CREATE_SESSION = 43,
 	OP_SEQUENCE = 53, OP_RECLAIM_COMPLETE = 58, OP_SETXATTR = 73,
 };
 
@@ -387,6 +388,36 @@ static int do_setxattr(char **argv)
 	return 0;
 }
 
+static int do_owner(char **argv)
+{
+	struct xdr args, ret;
+	struct session s;
+	char name[256];
+	size_t n;
+
+	session_open(&s, argv[0], 1);
+	reclaim_complete(&s);
+	session_begin(&s, &args, 4);
+	put32(&args, OP_PUTROOTFH);
+	put_lookup(&args, argv[1]);
+	put_lookup(&args, argv[2]);
+	put32(&args, OP_GETATTR);
+	put32(&args, 2); /* two words of bits */
+	put32(&args, 0);
+	put32(&args, 1 << (36 - 32)); /* the owner */
+	session_call(&s, &args, &ret);
+	take_op(&ret, OP_PUTROOTFH);
+	take_op(&ret, OP_LOOKUP);
+	take_op(&ret, OP_LOOKUP);
+	take_op(&ret, OP_GETATTR);
+	for (uint32_t words = get32(&ret); words > 0; words--)
+		(void)get32(&ret);
+	(void)get32(&ret); /* bytes of attributes */
+	n = get_opaque(&ret, name, sizeof(name));
+	printf("%.*s\n", (int)n, name);
+	return 0;
+}
+
 static int do_open41(char **argv)
 {
 	struct xdr args, ret;
@@ -422,7 +453,7 @@ static const struct {
 	{ "mount", 3, do_mount }, { "lookup", 3, do_lookup },     { "getattr", 2, do_getattr }, { "read", 2, do_read },
 	{ "create", 4, do_create }, { "write", 4, do_write },   { "chmod", 4, do_chmod },   { "chown", 5, do_chown },
 	{ "remove", 4, do_remove },
-	{ "lock", 5, do_lock },   { "unlock", 5, do_unlock },     { "setxattr", 5, do_setxattr }, { "open41", 3, do_open41 },
+	{ "lock", 5, do_lock },   { "unlock", 5, do_unlock },     { "setxattr", 5, do_setxattr }, { "open41", 3, do_open41 }, { "owner", 3, do_owner },
 };
 
 int main(int argc, char **argv)

@@ -234,6 +234,10 @@ TEST(nfs_roots_are_judged)
 	CHECK_INT(nfs_root_check(b, n, XID), -EAGAIN);
 	n = WORDS(b, XID, 1, 0, 0, 0, 0, 10071, 0, 1, 24, 10071); /* wants a session */
 	CHECK_INT(nfs_root_check(b, n, XID), 0);
+	n = WORDS(b, XID, 1, 0, 0, 0, 0, 10071, 0, 0); /* the same, as Ganesha says it */
+	CHECK_INT(nfs_root_check(b, n, XID), 0);
+	n = WORDS(b, XID, 1, 0, 0, 0, 0, 0, 0, 0);
+	CHECK_INT(nfs_root_check(b, n, XID), -EAGAIN);
 	n = WORDS(b, XID, 1, 0, 0, 0, 0, 10071, 0, 1, 24, 0);
 	CHECK_INT(nfs_root_check(b, n, XID), -EAGAIN);
 	n = WORDS(b, XID, 1, 0, 0, 0, 0, 13, 0, 2, 24, 0, 9, 13); /* does not show it to the Psv */
