@@ -24,12 +24,10 @@ on switch ip link set trunk1.6 up
 machine_state | sort >"$T/machine.begin"
 # reached ADDRESS: where nobody listens, and the answer is that.
 reached() { on switch timeout 60 bash -c "exec 3<>/dev/tcp/$1/9" 2>&1 | grep -q refused; }
-made=()
 # private NAME ADDRESS OPTION…
 private() {
 	vnas create "$1" --address "$2" --root-size 32M --stack private "${@:3}"
 	conf_add "$1" $'[smb]\nenabled = no'
-	made+=("$1")
 }
 check "create on ipvlan" private ip1 198.51.100.11/25 --interface wire0 --link ipvlan
 check "create in a VLAN" private vlan1 198.51.100.211/26 --interface wire0 --vlan 5
@@ -55,12 +53,12 @@ if [[ -x $PROBE ]]; then
 	check_eq "by any of its attempts" "$(wc -l <"$T/inside")" 9
 fi
 minutes
-for v in "${made[@]}"; do
-	check "stop $v" vnas stop "$v"
+for v in ip1 vlan1 port1; do
+	check "stop $v" vnas stop $v
 done
 nothing_left "they leave nothing"
-for v in "${made[@]}"; do
-	vnas destroy "$v" --purge
+for v in ip1 vlan1 port1; do
+	vnas destroy $v --purge
 done
 for link in wire0 trunk0 lan5; do ip link del $link; done
 umount "$T/netns/switch"
