@@ -26,7 +26,7 @@
 
 enum { PORT = 4450, OTHERS = 4, ADDRESSES_MAX = 64 * OTHERS, BARE = 0, GATED = 1 };
 
-static char dir[64];
+static char dir[128];
 
 void test_skip(const char *reason)
 {
@@ -367,6 +367,7 @@ int main(int argc, char **argv)
 {
 	size_t rounds = argc > 3 ? strtoul(argv[1], NULL, 10) : 0;
 	double seconds = argc > 3 ? strtod(argv[2], NULL) : 0;
+	const char *tmp = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
 	unsigned char end = 255;
 
 	n_addresses = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
@@ -379,7 +380,7 @@ int main(int argc, char **argv)
 	CHECK(shared != MAP_FAILED);
 	for (which = 0; which < 2; which++) {
 		CHECK(pipe(orders[which]) == 0 && pipe(answers[which]) == 0);
-		(void)snprintf(dir, sizeof(dir), "/tmp/vnas-bench-gate.%d.%d", getpid(), which);
+		(void)snprintf(dir, sizeof(dir), "%s/vnas-bench-gate.%d.%d", tmp, getpid(), which);
 		CHECK(mkdir(dir, 0700) == 0);
 		if (fork() == 0) {
 			/* Its order pipe ends when this program does. */
@@ -387,6 +388,9 @@ int main(int argc, char **argv)
 				(void)close(orders[i][1]);
 			machine_run(which, serve);
 		}
+		/* Its end is seen, then. */
+		(void)close(orders[which][0]);
+		(void)close(answers[which][1]);
 	}
 	for (size_t i = 0; i < N_WORKS; i++)
 		if (argc < 5 || strstr(works[i].name, argv[4]))
@@ -394,9 +398,9 @@ int main(int argc, char **argv)
 	for (which = 0; which < 2; which++) {
 		CHECK(write(orders[which][1], &end, 1) == 1);
 		(void)wait(NULL);
-		(void)snprintf(dir, sizeof(dir), "/tmp/vnas-bench-gate.%d.%d/bpf.lock", getpid(), which);
+		(void)snprintf(dir, sizeof(dir), "%s/vnas-bench-gate.%d.%d/bpf.lock", tmp, getpid(), which);
 		(void)unlink(dir);
-		(void)snprintf(dir, sizeof(dir), "/tmp/vnas-bench-gate.%d.%d/bpf", getpid(), which);
+		(void)snprintf(dir, sizeof(dir), "%s/vnas-bench-gate.%d.%d/bpf", tmp, getpid(), which);
 		(void)rmdir(dir);
 		*strrchr(dir, '/') = '\0';
 		(void)rmdir(dir);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/err.h"
@@ -183,13 +184,16 @@ static void run_body(const char *cgroup_dir, bool gate, void (*body)(struct mach
 
 void machine_run(bool gate, void (*body)(struct machine *m))
 {
+	struct timespec now;
 	char dir[128];
 	int status = 0;
 	pid_t pid;
 
 	if (geteuid() != 0)
 		SKIP("needs root");
-	(void)snprintf(dir, sizeof(dir), "%s/vnas-test-%d", cgroup2_root(), getpid());
+	/* In another pid namespace the same number can be at work. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)snprintf(dir, sizeof(dir), "%s/vnas-test-%d-%ld", cgroup2_root(), getpid(), now.tv_nsec);
 	CHECK(mkdir(dir, 0755) == 0);
 	(void)fflush(NULL);
 	pid = fork();
