@@ -103,15 +103,21 @@ static bool chosen(const char *name, char **argv, bool if_none)
 
 int main(int argc, char **argv)
 {
-	const struct attempt *const tables[] = { network_attempts, file_attempts,
-						 need_attempts, exhaust_attempts };
+	/* The first three are run whenever none is named. */
+	enum { USUAL = 3 };
+	const struct attempt *const tables[] = { network_attempts,   file_attempts,  need_attempts,    interface_attempts,
+						 mount_attempts, process_attempts, machine_attempts, exhaust_attempts };
 
-	(void)argc;
+	/* It does what it tries: where that is not refused, on the machine that one stands on. */
+	if (argc == 1) {
+		(void)fputs("probe: name what is to be tried, or give parameters; never on a machine of your own\n", stderr);
+		return 2;
+	}
 	params = argv + 1;
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		for (const struct attempt *a = tables[i]; a->name; a++)
-			if (chosen(a->name, argv + 1, tables[i] != exhaust_attempts))
+			if (chosen(a->name, argv + 1, i < USUAL))
 				run_one(a);
 	return 0;
 }

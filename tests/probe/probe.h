@@ -16,7 +16,11 @@ struct attempt {
 extern const struct attempt network_attempts[];
 extern const struct attempt file_attempts[];
 extern const struct attempt need_attempts[];
-/* Run only when named: they take, and hold. */
+/* Run only when named: `vnas verify` has these as well, or they take, and hold. */
+extern const struct attempt interface_attempts[];
+extern const struct attempt mount_attempts[];
+extern const struct attempt process_attempts[];
+extern const struct attempt machine_attempts[];
 extern const struct attempt exhaust_attempts[];
 
 /* param: the value of KEY=VALUE of the command line; the attempt ends with "no-KEY" if it was not given. */
