@@ -22,7 +22,7 @@ check_status "a relative prefix" 2 'no absolute path' tools/install --prefix usr
 check_status "nothing was built" 1 'nothing was built' tools/install --no-deps --no-build --build "$T/none"
 
 check_status "install" 0 'start --all. at boot' tools_install
-for f in sbin/vnas libexec/vnas/vnas-init libexec/vnas/vnas-supervise share/man/man8/vnas.8 share/man/man7/vnas.7 \
+for f in sbin/vnas libexec/vnas/vnas-init libexec/vnas/vnas-discover libexec/vnas/vnas-supervise share/man/man8/vnas.8 share/man/man7/vnas.7 \
 	share/man/man5/vnas.conf.5 share/bash-completion/completions/vnas lib/systemd/system/vnas@.service \
 	lib/systemd/system/vnas.target lib/systemd/system-generators/vnas-generator; do
 	check "there is $f" test -s "$prefix/$f"
