@@ -26,7 +26,7 @@ machine_state | sort >"$T/machine.begin"
 reached() { on switch timeout 60 bash -c "exec 3<>/dev/tcp/$1/9" 2>&1 | grep -q refused; }
 # private NAME ADDRESS OPTION…
 private() {
-	vnas create "$1" --address "$2" --root-size 32M --stack private "${@:3}"
+	vnas create "$1" --address "$2" --root-size 32M --stack private "${@:3}" || return 1
 	conf_add "$1" $'[smb]\nenabled = no'
 }
 check "create on ipvlan" private ip1 198.51.100.11/25 --interface wire0 --link ipvlan
@@ -48,9 +48,9 @@ check_status "an address that is on the wire" 5 '198.51.100.101/25 answers on th
 if [[ -x $PROBE ]]; then
 	vnas exec ip1 -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
 	vnas exec ip1 -- /root/probe own4=198.51.100.11 other4=198.51.100.12 bind-own4 bind-other4-freebind bind-other4-transparent \
-		socket-raw4 socket-packet address-add route-add link-promiscuous unshare-net >"$T/inside" </dev/null || true
+		socket-raw4 socket-packet option-bindtodevice mount-tmpfs open-by-handle >"$T/inside" </dev/null || true
 	check_eq "in its own network, too, a hostile root gets nowhere" "$(grep ' ok$' "$T/inside" | paste -sd,)" "bind-own4 ok"
-	check_eq "by any of its attempts" "$(wc -l <"$T/inside")" 9
+	check_eq "by any of its attempts" "$(wc -l <"$T/inside")" 8
 fi
 minutes
 for v in ip1 vlan1 port1; do
