@@ -83,11 +83,12 @@ id_of() {
 }
 
 # smb_kerberos HOST SERVER SHARE USER PASSWORD COMMANDS: a client's logon without a password on the way, in the domain $realm whose
-# controller is the host $controller.
+# controller is the host $controller; names of $T/$controller/hosts are known without DNS.
 # shellcheck disable=SC2154
 smb_kerberos() {
 	printf '[libdefaults]\ndefault_realm = %s\ndns_lookup_kdc = true\nrdns = false\n' "$realm" >"$T/$1.krb5"
 	KRB5_CONFIG=$T/$1.krb5 KRB5CCNAME=FILE:$T/$1.cc on "$1" unshare --mount bash -c "
 		mount --bind '$T/$controller/resolv.conf' /etc/resolv.conf
+		mount --bind '$T/$controller/hosts' /etc/hosts
 		exec smbclient --configfile='$T/smbclient.conf' --use-kerberos=required -U '$4@$realm%$5' '//$2/$3' -c '$6'"
 }
