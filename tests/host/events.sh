@@ -16,7 +16,7 @@ inside() {
 
 # calls SERVER [TIMES]: mount(2) from inside.
 calls() {
-	inside "$1" "for ((i = 0; i < ${2:-1}; i++)); do /srv/probe mount-tmpfs; done >/dev/null"
+	inside "$1" "for ((i = 0; i < ${2:-1}; i++)); do /srv/probe mount-new; done >/dev/null"
 }
 
 # reach SERVER ADDRESS PORT [TIMES]: connects from inside, without a process each.
@@ -42,7 +42,7 @@ check_json "nothing was refused so far" '[.events[] | select(.event == "refused"
 vnas exec a -- /srv/probe own4="$NET4.11" own6="$NET6:11" psv4="$NET4.1" other4="$NET4.12" other6="$NET6:12" \
 	client4="$NET4.101" client_port=7 other_port=9 broadcast4="$NET4.255" own_device="$device" \
 	bind-psv4 bind-other6 connect-other4 udp-pktinfo4-other listen-unbound4 socket-raw4 socket-packet option-bindtodevice \
-	mount-tmpfs bind-broadcast4 >/dev/null </dev/null || true
+	mount-new bind-broadcast4 >/dev/null </dev/null || true
 # There is no node inside that it would refuse: a process of the Psv's goes into the group.
 group=$(psv_cgroups "$PREFIX" | while read -r g; do [[ $g != */$(psv_tag "$PREFIX")/a || ! -e $g/cgroup.controllers ]] || echo "$g"; done)
 bash -c "echo \$\$ >'$group/cgroup.procs' && : <>$node" 2>/dev/null || true
@@ -191,7 +191,7 @@ check_eq "and a hand that wrote there acts on no terminal" "$(vnas events a | LC
 socat TCP4-LISTEN:5000,fork,reuseaddr OPEN:/dev/null 2>/dev/null &
 inside b "timeout 2 bash -c ': </dev/tcp/$NET4.1/5000'; true" 2>/dev/null
 vnas exec b -- /srv/probe own4="$NET4.12" own6="$NET6:12" absent4="$NET4.200" broadcast4="$NET4.255" psv4="$NET4.1" \
-	bind-absent4-freebind bind-broadcast4 bind-psv4 mount-tmpfs >/dev/null </dev/null || true
+	bind-absent4-freebind bind-broadcast4 bind-psv4 mount-new >/dev/null </dev/null || true
 vnas events b --learn >"$T/learned"
 for wanted in 'peer = a' 'peer = psv' "address = $NET4.200/24" 'discovery = yes'; do
 	check "--learn: $wanted" grep -qx "$wanted" "$T/learned"

@@ -51,7 +51,7 @@ others=(bind-other4 bind-other6 udp-pktinfo4-other)
 	one-epoll >"$T/control" || true
 "$PROBE" broadcast4="$NET4.255" interface=lan elsewhere=v-client1 send-broadcast4 \
 	{bind,send,join}-{mdns4,wsd4,mdns6,wsd6,any4,any6} {send,join}-{mdns4,wsd4,mdns6,wsd6,any4,any6}-elsewhere >>"$T/control" || true
-unshare -m "$PROBE" mount-tmpfs >>"$T/control"
+"$PROBE" mount-new >>"$T/control"
 while read -r name result; do
 	case $name in
 	connect-client4) check_eq "control: $name" "$result" "$NET4.1" ;;
@@ -109,7 +109,7 @@ expect EPERM "${known[@]/#/send-}" "${known[@]/#/join-}" {send,join}-any{4,6} {s
 expect 'EPERM|EACCES' device-other-read
 expect ok write-etc unshare-fs one-pty one-inotify one-epoll one-file one-process one-timer one-signal one-realtime-signal \
 	one-flight one-datagram one-stream one-lock one-segment
-expect 'EPERM|ENOSYS' mount-tmpfs open-by-handle xattr-trusted
+expect 'EPERM|ENOSYS' mount-new open-by-handle xattr-trusted
 expect 'set|dropped|EPERM' set-uid-program
 expect '[0-9]+' one-pipe
 expect 'ok|EPERM' one-user-process # where it may not become another user

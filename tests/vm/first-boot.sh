@@ -104,7 +104,7 @@ if [[ -x $PROBE ]]; then
 	check "start for the probe" vnas start a
 	vnas exec a -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
 	attempts="bind-own4 bind-own6 bind-psv4 bind-other4 bind-other4-freebind bind-other4-transparent socket-raw4 socket-packet connect-psv4
-		mount-tmpfs open-by-handle signal-psv one-inotify one-epoll"
+		mount-new open-by-handle signal-psv one-inotify one-epoll"
 	sleep 3600 &
 	victim=$!
 	# shellcheck disable=SC2086
