@@ -208,6 +208,15 @@ static bool rights_change(const struct share_edit *e)
 	return e->path || e->read || e->write || e->guest >= 0 || e->read_only >= 0;
 }
 
+/* say_lists: Ganesha judges by owner, group and mode, and asks no ACL, which is where the lists go. */
+static void say_lists(const struct change *c, const struct conf_share *s)
+{
+	const struct share_edit *e = c->edit;
+
+	if (s && s->nfs && (s->read.n || s->write.n) && (c->add || e->nfs >= 0 || e->read || e->write))
+		say(c, "by NFS the lists of who may read and write give nobody anything: there the folder's owner, group and mode count");
+}
+
 /* prepare: what must be so before the new text becomes the configuration. */
 static int prepare(const struct change *c, const char *new_text, const struct conf_share *old, struct err *err)
 {
@@ -221,6 +230,8 @@ static int prepare(const struct change *c, const char *new_text, const struct co
 		r = check_inside(c, &conf, err);
 	if (r == 0 && (c->add || rights_change(c->edit)))
 		r = make_folder(c, &conf, old, err);
+	if (r == 0)
+		say_lists(c, find(&conf, c->name));
 	conf_free(&conf);
 	return r;
 }
