@@ -631,6 +631,32 @@ int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err
 	return 0;
 }
 
+int gate_attach_more(const char *bpf_dir, int cgroup_fd, const struct gate_config *c, struct err *err)
+{
+	struct gate_vsv now = { 0 }, next = { 0 };
+	_cleanup_close_ int vsv = -1;
+	int r = to_vsv(c, &next, err);
+
+	if (r == 0)
+		r = vsv = open_map(bpf_dir, "vsv", err);
+	if (r < 0)
+		return r;
+	(void)gate_map_lookup(vsv, &c->id, &now);
+	for (size_t i = 0; i < gate_n_programs; i++) {
+		const struct gate_program *p = &gate_programs[i];
+
+		if (!gate_program_wanted(p, &next) || gate_program_wanted(p, &now) || weakened(p->name))
+			continue;
+		/* An upgrade may have come since the start. */
+		r = gate_ensure(bpf_dir, err);
+		if (r == 0)
+			r = attach_one(bpf_dir, p, cgroup_fd, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* --- the hidden loopback --- */
 
 struct ipaddr gate_loopback4(uint32_t id)

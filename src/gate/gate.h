@@ -71,6 +71,10 @@ int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err);
  * id.  Again on the same cgroup: nothing happens. */
 int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err);
 
+/* gate_attach_more: before gate_set() of a Vsv that runs: what that configuration needs on the cgroup and the one so far did
+ * not (gate_group.bpf.h).  What is no longer needed stays. */
+int gate_attach_more(const char *bpf_dir, int cgroup_fd, const struct gate_config *c, struct err *err);
+
 /* gate_clear: takes every map entry of that id away; accepts "never came up". */
 int gate_clear(const char *bpf_dir, uint32_t id, struct err *err);
 

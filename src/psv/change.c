@@ -321,14 +321,13 @@ static int reload_all(struct reload *l, struct err *err)
 	if (r == 0)
 		r = walk_gate_config(w, &gate, err);
 	if (r == 0)
-		r = gate_set(walk_bpf_dir(w->psv, dir, sizeof(dir)), &gate, err);
+		r = w->cgroup_fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
+	if (r >= 0)
+		r = gate_attach_more(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->cgroup_fd, &gate, err);
+	if (r == 0)
+		r = gate_set(dir, &gate, err);
 	if (r == 0)
 		r = assert_addresses(l, err);
-	if (r == 0) {
-		int fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
-
-		r = fd < 0 ? fd : close(fd);
-	}
 	/* Ganesha does not export a folder that is not there yet. */
 	if (r == 0)
 		reload_folders(l);

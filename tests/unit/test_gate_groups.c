@@ -285,6 +285,36 @@ TEST(gate_groups_leave_by_its_own_interfaces)
 	machine_test(leave_body);
 }
 
+/* Discovery that comes to a Vsv which runs is held to its own interfaces as well. */
+static void later_body(struct machine *m)
+{
+	struct gate_config c = m->config[VSV_A];
+	int fd = udp(m, VSV_A, AF_INET);
+
+	c.discovery = GATE_DISCOVERY_ALL;
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK_INT(gate_attach_more(m->bpf_dir, m->cgroup[VSV_A], &c, NULL), 0);
+		CHECK_INT(send_by(fd, "224.0.0.251", "192.0.2.11", "psv0"), i ? 0 : -EPERM);
+		CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+		CHECK_INT(send_by(fd, "224.0.0.251", "192.0.2.11", "psv0"), 0);
+		CHECK_INT(send_by(fd, "224.0.0.251", "192.0.2.11", "other0"), -EPERM);
+	}
+	/* Off and on again: it is there already. */
+	c.discovery = 0;
+	CHECK_INT(gate_attach_more(m->bpf_dir, m->cgroup[VSV_A], &c, NULL), 0);
+	CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+	c.discovery = GATE_DISCOVERY_MDNS;
+	CHECK_INT(gate_attach_more(m->bpf_dir, m->cgroup[VSV_A], &c, NULL), 0);
+	CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+	CHECK_INT(send_by(fd, "224.0.0.251", "192.0.2.11", "other0"), -EPERM);
+	(void)close(fd);
+}
+
+TEST(gate_groups_are_held_to_interfaces_when_they_come_later)
+{
+	machine_test(later_body);
+}
+
 /* Two Vsv of one subnet on one group and port: both hear it; what goes to one's address is for nobody else. */
 static void two_body(struct machine *m)
 {
