@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -23,7 +25,7 @@
 #include "verify/internal.h"
 #include "vsv/confine.h"
 
-enum { PROCS_MAX_BYTES = 1024 * 1024, MOUNTINFO_MAX_BYTES = 4 * 1024 * 1024, DESCRIPTORS_MAX = 50000, INTERNAL_MAX = 8 };
+enum { PROCS_MAX_BYTES = 1024 * 1024, MOUNTINFO_MAX_BYTES = 4 * 1024 * 1024, DESCRIPTORS_MAX = 50000, INTERNAL_MAX = 12 };
 
 const char *const namespace_names[NAMESPACES] = {
 	"mnt", "pid", [NAMESPACE_IPC] = "ipc", "uts", "cgroup", [NAMESPACE_NET] = "net",
@@ -49,12 +51,12 @@ const struct look looks[] = {
 };
 const size_t n_looks = sizeof(looks) / sizeof(*looks);
 
-void each_process(const struct server *s, bool (*f)(pid_t pid, void *arg), void *arg)
+static void each_listed(const struct server *s, const char *list, bool (*f)(pid_t pid, void *arg), void *arg)
 {
 	_cleanup_free_ char *text = NULL;
 	char *save = NULL;
 
-	if (s->cgroup_fd < 0 || file_read_at(s->cgroup_fd, "cgroup.procs", PROCS_MAX_BYTES, &text, NULL) < 0)
+	if (s->cgroup_fd < 0 || file_read_at(s->cgroup_fd, list, PROCS_MAX_BYTES, &text, NULL) < 0)
 		return;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		uint32_t pid;
@@ -62,6 +64,18 @@ void each_process(const struct server *s, bool (*f)(pid_t pid, void *arg), void 
 		if (parse_u32(line, INT32_MAX, &pid) == 0 && pid > 0 && !f((pid_t)pid, arg))
 			return;
 	}
+}
+
+void each_process(const struct server *s, bool (*f)(pid_t pid, void *arg), void *arg)
+{
+	each_listed(s, "cgroup.procs", f, arg);
+}
+
+/* each_thread: each has rights, a filter, and, if it wants, descriptors of its own; and it lives on when the one by which its process is
+ * named has ended. */
+static void each_thread(const struct server *s, bool (*f)(pid_t tid, void *arg), void *arg)
+{
+	each_listed(s, "cgroup.threads", f, arg);
 }
 
 /* ---- rights ---- */
@@ -130,7 +144,7 @@ static enum verdict say_process(pid_t pid, const char *what, size_t n, char *ans
 	char comm[32];
 
 	if (pid == 0) {
-		(void)str_format(answer, size, "%zu processes", n);
+		(void)str_format(answer, size, "%zu tasks", n);
 		return n ? VERDICT_REFUSED : VERDICT_OPEN;
 	}
 	(void)str_format(answer, size, "process %d (%s) %s", (int)pid, pid_comm(pid, comm, sizeof(comm)), what);
@@ -147,7 +161,7 @@ enum verdict look_rights(struct verify *v, struct server *s, char *answer, size_
 		return VERDICT_OPEN;
 	}
 	r.allowed = walk_bounding(&s->conf) | CONFINE_OWN_CAPABILITIES;
-	each_process(s, check_rights, &r);
+	each_thread(s, check_rights, &r);
 	return say_process(r.pid, r.what, r.n, answer, size);
 }
 
@@ -173,7 +187,7 @@ enum verdict look_filter(struct verify *v, struct server *s, char *answer, size_
 	struct rights r = { .n = 0 };
 
 	(void)v;
-	each_process(s, check_filter, &r);
+	each_thread(s, check_filter, &r);
 	return say_process(r.pid, r.what, r.n, answer, size);
 }
 
@@ -475,6 +489,9 @@ struct descriptors {
 	const struct server *s;
 	dev_t internal[INTERNAL_MAX]; /* of what has no file system that anybody mounts: pipes, sockets and kin */
 	size_t n_internal, n;
+	dev_t namespace_dev; /* where each namespace is a file: its own ones are well */
+	ino_t namespaces[16];
+	size_t n_namespaces;
 	pid_t pid;
 	char what[64];
 };
@@ -488,9 +505,28 @@ static void add_internal(struct descriptors *d, int fd)
 	cleanup_close(&fd);
 }
 
-/* is_inside: by its mount: a file of an overlay has another device than its mount. */
-static bool is_inside(const struct descriptors *d, dev_t dev, uint64_t mount)
+static void add_namespaces(struct descriptors *d)
 {
+	static const char *const names[] = { "mnt", "pid", "ipc", "uts", "cgroup", "net", "user", "time" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		char path[48];
+		struct stat st;
+
+		(void)str_format(path, sizeof(path), "/proc/%d/ns/%s", (int)d->s->st.init_pid, names[i]);
+		if (stat(path, &st) < 0)
+			continue;
+		d->namespace_dev = st.st_dev;
+		d->namespaces[d->n_namespaces++] = st.st_ino;
+	}
+}
+
+/* is_inside: by its mount: a file of an overlay has another device than its mount. */
+static bool is_inside(const struct descriptors *d, dev_t dev, ino_t inode, uint64_t mount)
+{
+	for (size_t i = 0; i < d->n_namespaces; i++)
+		if (dev == d->namespace_dev && inode == d->namespaces[i])
+			return true;
 	for (size_t i = 0; i < d->s->n_superblocks; i++)
 		if (d->s->superblocks[i] == dev || d->s->mounts[i] == mount)
 			return true;
@@ -506,11 +542,25 @@ static bool look_at(struct descriptors *d, int proc, pid_t pid, const char *name
 	struct statx st;
 
 	if (statx(proc, name, AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0 ||
-	    is_inside(d, makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0))
+	    is_inside(d, makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino, st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0))
 		return true;
 	d->pid = pid;
 	(void)str_format(d->what, sizeof(d->what), "has %s on %u:%u", name, st.stx_dev_major, st.stx_dev_minor);
 	return false;
+}
+
+/* has_those_of_its_process: by the kernel's word, where it has one; the process itself is looked at as a thread of that number. */
+static bool has_those_of_its_process(pid_t tid)
+{
+	_cleanup_free_ char *status = NULL;
+	const char *tgid;
+	long pid;
+
+	if (!read_status(tid, &status))
+		return false;
+	tgid = value_of(status, "\nTgid:");
+	pid = tgid ? strtol(tgid, NULL, 10) : 0;
+	return pid > 0 && pid != tid && syscall(SYS_kcmp, pid, (long)tid, KCMP_FILES, 0L, 0L) == 0;
 }
 
 static bool check_descriptors(pid_t pid, void *arg)
@@ -530,6 +580,8 @@ static bool check_descriptors(pid_t pid, void *arg)
 	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
 		if (!look_at(d, proc, pid, links[i]))
 			return false;
+	if (has_those_of_its_process(pid))
+		return true;
 	fd = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	while (dir && (e = readdir(dir)) && d->n < DESCRIPTORS_MAX) {
@@ -555,12 +607,14 @@ enum verdict look_descriptors(struct verify *v, struct server *s, char *answer, 
 	add_internal(&d, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	add_internal(&d, epoll_create1(EPOLL_CLOEXEC));
 	add_internal(&d, memfd_create("x", MFD_CLOEXEC));
+	add_internal(&d, memfd_create("x", MFD_CLOEXEC | MFD_HUGETLB));
+	add_namespaces(&d);
 	add_internal(&d, pidfd_open(getpid(), 0));
 	if (!s->n_superblocks) {
 		(void)str_copy(answer, size, "its mounts cannot be read");
 		return VERDICT_OPEN;
 	}
-	each_process(s, check_descriptors, &d);
+	each_thread(s, check_descriptors, &d);
 	if (d.pid)
 		return say_process(d.pid, d.what, 0, answer, size);
 	if (d.n >= DESCRIPTORS_MAX) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -95,7 +96,7 @@ static int make_key(int dir, const char *path, struct err *err)
 	return r < 0 ? err_set(err, r, "cannot write the key below %s: %s", path, strerror(-r)) : 0;
 }
 
-/* open_keys: the folder, with a key pair in it. */
+/* open_keys: the folder, with a key pair in it; locked until it is closed, so that no two make keys or have the same number. */
 static int open_keys(const struct psv *psv, char *path, size_t size, struct err *err)
 {
 	_cleanup_close_ int dir = folder(psv, path, size, err);
@@ -104,6 +105,9 @@ static int open_keys(const struct psv *psv, char *path, size_t size, struct err 
 
 	if (dir < 0)
 		return dir;
+	while (flock(dir, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_set(err, -errno, "cannot lock %s: %m", path);
 	if (fstatat(dir, "key.pem", &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (!S_ISREG(st.st_mode) || (st.st_mode & 077) || st.st_uid != 0)
 			return err_hint(err, err_set(err, -EPERM, "%s/key.pem is not root's alone", path),

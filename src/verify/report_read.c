@@ -30,10 +30,13 @@ static bool take(const char **p, const char *want, size_t len)
 int report_split(const char *text, size_t len, size_t *ret_body, uint8_t ret_signature[REPORT_SIGNATURE_BYTES],
 		 char ret_key[REPORT_DIGEST_HEX + 1])
 {
-	const char *p = text + len - LINE_BYTES;
+	const char *p;
 
+	if (len <= LINE_BYTES)
+		return -EBADMSG;
+	p = text + len - LINE_BYTES;
 	/* A line of its own, so the body ends with a new line too. */
-	if (len <= LINE_BYTES || p[-1] != '\n' || !take(&p, before_key, sizeof(before_key) - 1))
+	if (p[-1] != '\n' || !take(&p, before_key, sizeof(before_key) - 1))
 		return -EBADMSG;
 	for (size_t i = 0; i < REPORT_DIGEST_HEX; i++)
 		if (hex_digit(p[i]) < 0)

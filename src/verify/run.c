@@ -167,14 +167,15 @@ static void aside_child(const struct aside *a, int program, int in, int out)
 	_exit(1);
 }
 
-/* talk: writes the input and reads what comes, in one loop.  0, -ETIME, -EIO. */
-static int talk(int in, int out, const char *input, struct strbuf *said)
+/* talk: writes the input and reads what comes, in one loop; `to` is closed.  0 or -ETIME. */
+static int talk(int to, int out, const char *input, struct strbuf *said)
 {
+	_cleanup_close_ int in = to;
 	int64_t until_ms = now_ms() + ASIDE_MS;
 	size_t left = strlen(input);
 
 	(void)fcntl(in, F_SETFL, O_NONBLOCK);
-	while (out >= 0) {
+	for (;;) {
 		struct pollfd p[2] = { { .fd = out, .events = POLLIN }, { .fd = in, .events = POLLOUT } };
 		int64_t wait_ms = until_ms - now_ms();
 		char buf[4096];
@@ -198,12 +199,10 @@ static int talk(int in, int out, const char *input, struct strbuf *said)
 		if (p[0].revents) {
 			n = read(out, buf, sizeof(buf));
 			if (n <= 0 && (n == 0 || errno != EINTR))
-				break;
+				return 0;
 			strbuf_add(said, buf, n > 0 ? (size_t)n : 0);
 		}
 	}
-	cleanup_close(&in);
-	return 0;
 }
 
 static int run_aside(const struct verify *v, const struct aside *a, struct strbuf *said, char *problem, size_t size)

@@ -2,11 +2,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/err.h"
 #include "lib/fd.h"
+#include "lib/sys.h"
 #include "test.h"
 #include "verify/internal.h"
 #include "verify/report.h"
@@ -198,4 +204,120 @@ TEST(verify_report_is_sealed)
 	free(first);
 	free(second);
 	json_decref(list);
+}
+
+/* Several at once, the first of which makes the key. */
+TEST(verify_reports_at_once)
+{
+	enum { AT_ONCE = 4 };
+	struct verify_sum sum = { .n = { [VERDICT_REFUSED] = 1 } };
+	struct psv psv = { 0 };
+	json_t *list = json_array(), *report;
+	struct err err = { 0 };
+	char key[PATH_MAX], name[8];
+	unsigned numbers = 0;
+	int status;
+
+	CHECK_INT(chdir(test_dir()), 0);
+	(void)str_format(psv.lib, sizeof(psv.lib), "%s/lib", test_dir());
+	if (access("/usr/bin/openssl", X_OK) < 0)
+		SKIP("no openssl");
+	for (int i = 0; i < AT_ONCE; i++) {
+		(void)str_format(name, sizeof(name), "r%d", i);
+		if (fork() == 0)
+			_exit(report_write(&psv, name, "1", list, &sum, &err) == 0 ? 0 : 1);
+	}
+	for (int i = 0; i < AT_ONCE; i++) {
+		CHECK(wait(&status) > 0);
+		CHECK_INT(status, 0);
+	}
+	CHECK_INT(report_key(&psv, key, sizeof(key), &err), 0);
+	for (int i = 0; i < AT_ONCE; i++) {
+		(void)str_format(name, sizeof(name), "r%d", i);
+		CHECK_INT(report_check(name, key, &report, &err), 0);
+		numbers |= 1U << json_integer_value(json_object_get(report, "number"));
+		json_decref(report);
+	}
+	CHECK_INT(numbers, 0x1e);
+	json_decref(list);
+}
+
+/* ---- looks at a process whose first thread has ended, and whose other one has descriptors of its own ---- */
+
+static const char *held_path;
+static int tell_fd;
+
+static void *hold(void *arg)
+{
+	int tid = gettid(), to;
+
+	(void)arg;
+	if (unshare(CLONE_FILES) < 0)
+		_exit(1);
+	to = fcntl(tell_fd, F_DUPFD_CLOEXEC, 1000);
+	if (sys_close_range(0, 999, 0) < 0 || sys_close_range((unsigned)to + 1, UINT_MAX, 0) < 0 ||
+	    (held_path ? open(held_path, O_RDONLY) : memfd_create("x", MFD_HUGETLB)) < 0 ||
+	    write(to, &tid, sizeof(tid)) != (ssize_t)sizeof(tid))
+		_exit(1);
+	for (;;)
+		(void)pause();
+}
+
+/* held: what look_descriptors says of one that holds what that path opens (NULL: memory of huge pages). */
+static enum verdict held(const char *path, struct server *s)
+{
+	char answer[320], text[32];
+	enum verdict verdict;
+	int tell[2], tid;
+	pthread_t t;
+	pid_t pid;
+
+	CHECK_INT(pipe(tell), 0);
+	pid = fork();
+	if (pid == 0) {
+		held_path = path;
+		tell_fd = tell[1];
+		if (pthread_create(&t, NULL, hold, NULL) == 0)
+			pthread_exit(NULL);
+		_exit(1);
+	}
+	(void)close(tell[1]);
+	CHECK_INT(read(tell[0], &tid, sizeof(tid)), sizeof(tid));
+	(void)close(tell[0]);
+	(void)str_format(text, sizeof(text), "%d\n", (int)pid);
+	CHECK_INT(file_write_atomic_at(s->cgroup_fd, "cgroup.procs", text, strlen(text), 0600), 0);
+	(void)str_format(text, sizeof(text), "%d\n", tid);
+	CHECK_INT(file_write_atomic_at(s->cgroup_fd, "cgroup.threads", text, strlen(text), 0600), 0);
+	CHECK_INT(look_filter(NULL, s, answer, sizeof(answer)), VERDICT_THROUGH);
+	verdict = look_descriptors(NULL, s, answer, sizeof(answer));
+	CHECK_INT(kill(pid, SIGKILL), 0);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+	return verdict;
+}
+
+TEST(verify_looks_at_threads)
+{
+	static const char *const places[] = { "/", ".", "/proc/self/exe" };
+	struct server s = { .st = { .init_pid = getpid() } };
+	struct stat st;
+	int huge;
+
+	CHECK_INT(chdir(test_dir()), 0);
+	for (size_t i = 0; i < 3; i++) {
+		CHECK_INT(stat(places[i], &st), 0);
+		s.superblocks[s.n_superblocks++] = st.st_dev;
+	}
+	s.cgroup_fd = dir_open(AT_FDCWD, ".");
+	CHECK(s.cgroup_fd >= 0);
+	CHECK_INT(held("/", &s), VERDICT_REFUSED);
+	CHECK_INT(held("/proc/self/status", &s), VERDICT_THROUGH);
+	CHECK_INT(held("/proc/thread-self/ns/mnt", &s), VERDICT_REFUSED);
+	CHECK_INT(held("/proc/thread-self/ns/user", &s), VERDICT_REFUSED);
+	huge = memfd_create("x", MFD_HUGETLB);
+	if (huge >= 0)
+		CHECK_INT(held(NULL, &s), VERDICT_REFUSED);
+	/* Another's. */
+	CHECK_INT(unshare(CLONE_NEWUTS), 0);
+	s.st.init_pid = getppid();
+	CHECK_INT(held("/proc/thread-self/ns/uts", &s), VERDICT_THROUGH);
 }
