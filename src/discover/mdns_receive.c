@@ -324,10 +324,13 @@ void mdns_receive(struct mdns *m, struct mdns_path *p, const struct mdns_peer *f
 
 	if (from->port == 0 || (q.own && !q.legacy)) /* our own, as the group hears it */
 		return;
+	/* To an own address anybody can write, from anywhere (RFC 6762 section 11). */
+	if (own && !site_is_near(m->site, &from->addr, p->ifindex))
+		return;
 	if (dns_read_header(&r, &q.h) < 0 || q.h.flags & (DNS_OPCODE | DNS_RCODE))
 		return;
 	if (!(q.h.flags & DNS_RESPONSE))
 		on_query(m, p, &r, &q, now_ms);
-	else if (!q.legacy && (!own || site_is_near(m->site, &from->addr, p->ifindex)))
+	else if (!q.legacy)
 		on_response(m, p, &r, &q.h, from, now_ms);
 }

@@ -449,6 +449,9 @@ TEST(mdns_two_who_claim_at_once)
 	ask_begin(0);
 	ask("filesrv.local", DNS_ANY, DNS_IN | DNS_TOP_BIT);
 	tell(DNS_AUTHORITY, "filesrv.local", DNS_A, DNS_IN, 120, "\300\0\2\144", 4);
+	/* From another network nobody keeps it from its name. */
+	deliver(p, "203.0.113.1", MDNS_PORT, true, 315);
+	CHECK(p->sent);
 	deliver(p, "192.0.2.100", MDNS_PORT, false, 320);
 	CHECK_INT(p->sent, 0);
 	CHECK_INT(p->next_ms, 1320);
