@@ -124,6 +124,9 @@ int link_take_back(const struct psv *psv, const char *name, const char *interfac
 
 	pin_path(psv, name, path);
 	pinned = pin_open(path);
+	/* Without the pin the kernel would destroy a virtual one. */
+	if (pinned < 0 && pinned != -ENOENT)
+		return err_set(err, pinned, "cannot open %s: %s", path, strerror(-pinned));
 	if (pinned >= 0 && *interface) {
 		name_taken = link_get(interface, &l, NULL) == 0;
 		r = bring_home(pinned, name_taken ? "vnas%d" : interface, err);
@@ -131,8 +134,8 @@ int link_take_back(const struct psv *psv, const char *name, const char *interfac
 			return err_wrap(err, r, "cannot take interface %s back", interface);
 		name_taken &= r > 0; /* else it came back before, and somebody was killed just after that */
 	}
-	/* Before the pin goes: until then the next command does it again. */
-	r = was_up && !name_taken && *interface ? set_up_again(interface, err) : 0;
+	/* Before the pin goes: until then the next command does it again.  Without one nothing was handed over. */
+	r = pinned >= 0 && was_up && !name_taken && *interface ? set_up_again(interface, err) : 0;
 	if (r < 0)
 		return err_wrap(err, r, "interface %s is back, but cannot be set up", interface);
 	r = unpin(path, err);
