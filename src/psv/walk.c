@@ -119,11 +119,18 @@ static void gate_weaken(struct gate_config *c)
 		c->devices[c->n_devices++] = makedev(7, loop);
 }
 
+/* joined_to: the Psv's interface by which it meets a private stack; 0: by none.  What has a VLAN's tag does not come in by the
+ * interface below: there the same address is another host's. */
+static uint32_t joined_to(const struct state *st)
+{
+	return st->link.kind == CONF_LINK_AUTO || st->link.kind == CONF_LINK_VLAN ? 0 : if_nametoindex(st->link.interface);
+}
+
 int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err)
 {
 	*ret = (struct gate_config){ .id = w->st.id, .discovery = discovery_of(w->conf.discovery),
 				      .own_stack = w->st.link.kind != CONF_LINK_AUTO,
-				      .ifindex = w->st.link.kind != CONF_LINK_AUTO ? if_nametoindex(w->st.link.interface) : 0 };
+				      .ifindex = joined_to(&w->st) };
 	if (w->conf.n_addresses > GATE_MAX_ADDRESSES)
 		return err_set(err, -E2BIG, "it has %zu addresses: at most %d", w->conf.n_addresses, GATE_MAX_ADDRESSES);
 	if (w->st.n_volumes > GATE_MAX_DEVICES)

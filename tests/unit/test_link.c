@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gate/gate.h"
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/netns.h"
 #include "psv/link.h"
+#include "psv/walk.h"
 #include "test.h"
 #include "test_net_hosts.h"
 
@@ -116,6 +118,48 @@ TEST(link_plan_says_what_it_will_be)
 	CHECK_INT(link_plan(&c, 1, &plan, &e), -ENODEV);
 	CHECK_STR(e.text, "there is no interface gone");
 	conf_free(&c);
+}
+
+/* An interface that was not handed over (the configuration alone says so) is left as it is. */
+TEST(link_down_leaves_what_is_the_psvs)
+{
+	struct psv psv = { .run = "/nonexistent" };
+	struct state_link plan = { .kind = CONF_LINK_AUTO };
+	struct link_info l;
+	struct err e = { 0 };
+	struct conf c;
+	struct host h;
+
+	begin(&h);
+	ip("link add w0 type veth peer name w1");
+	parse("sales", "interface = w0\nlink = interface", &c);
+	CHECK_INT(link_down(&psv, "sales", &plan, &c, -1, &e), 0);
+	CHECK_INT(link_get("w0", &l, &e), 0);
+	CHECK(!l.up);
+	conf_free(&c);
+}
+
+/* By which interface the gate tells a private stack: never by the one below a VLAN. */
+TEST(link_is_met_on_its_own_network)
+{
+	static const struct { enum conf_link kind; bool met; } tries[] = {
+		{ CONF_LINK_MACVLAN, true }, { CONF_LINK_IPVLAN, true }, { CONF_LINK_VETH, true },
+		{ CONF_LINK_VLAN, false }, { CONF_LINK_AUTO, false },
+	};
+	struct gate_config g;
+	struct err e = { 0 };
+	struct link_info l;
+	struct host h;
+
+	begin(&h);
+	ip("link add w0 type veth peer name w1");
+	CHECK_INT(link_get("w0", &l, &e), 0);
+	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
+		struct walk w = { .st = { .id = 1, .link = { .kind = tries[i].kind, .interface = "w0" } } };
+
+		CHECK_INT(walk_gate_config(&w, &g, &e), 0);
+		CHECK_INT(g.ifindex, tries[i].met ? l.ifindex : 0);
+	}
 }
 
 TEST(link_sees_who_stands_on_whom)
