@@ -123,6 +123,7 @@ struct verify {
 	} *sockets;              /* every socket that stands on an address */
 	size_t n_sockets;
 	bool has_sockets;
+	bool flooded;            /* more came to the Psv's datagram sockets than they held */
 	struct answers control;  /* what the prober said with the Psv's rights, in namespaces of its own */
 	char bpf_dir[PATH_MAX];
 	json_t *probes;
@@ -135,8 +136,11 @@ void victim_host(struct verify *v);
 void victim_server(struct verify *v, struct server *s);
 void victim_free(struct victim *t);
 void victim_text(const struct victim *t, struct strbuf *out);
-/* victim_arrived: marks each server whose token came to a datagram socket of the Psv's. */
+/* victim_arrived: marks each server whose token came to a datagram socket of the Psv's, and whether some were lost there. */
 void victim_arrived(struct verify *v);
+/* victim_tokens: the same for one socket.  What else comes there, from whoever can reach it, cannot hold it up.  want: another word that
+ * is looked for, or NULL; true: it came. */
+bool victim_tokens(struct verify *v, int fd, const char *want);
 /* victim_connect: 0: connected; -errno.  The Psv itself as a client. */
 int victim_connect(const struct ipaddr *a, uint16_t port);
 

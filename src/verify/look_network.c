@@ -135,8 +135,7 @@ static int send_to(const struct ipaddr *a, uint16_t port, const char *text)
 enum verdict look_ingress_udp(struct verify *v, struct server *s, char *answer, size_t size)
 {
 	struct pollfd p = { .fd = v->host.wild_udp.fd, .events = POLLIN };
-	char want[40], buf[64];
-	ssize_t n;
+	char want[40];
 
 	if (!v->host.ingress_ok)
 		return no_client(answer, size);
@@ -149,15 +148,14 @@ enum verdict look_ingress_udp(struct verify *v, struct server *s, char *answer, 
 			return VERDICT_OPEN;
 		}
 	}
-	while (poll(&p, 1, ARRIVE_MS) == 1 && (n = recv(p.fd, buf, sizeof(buf) - 1, MSG_DONTWAIT)) >= 0) {
-		buf[n] = '\0';
-		if (strcmp(buf, want) == 0) {
-			(void)str_copy(answer, size, "it arrived");
-			return VERDICT_THROUGH;
-		}
-		for (size_t i = 0; i < v->n_servers; i++)
-			if (strcmp(buf, v->servers[i].token) == 0)
-				v->servers[i].arrived = true;
+	(void)poll(&p, 1, ARRIVE_MS);
+	if (victim_tokens(v, p.fd, want)) {
+		(void)str_copy(answer, size, "it arrived");
+		return VERDICT_THROUGH;
+	}
+	if (v->flooded) {
+		(void)str_copy(answer, size, "it could not be told: too much arrived there");
+		return VERDICT_OPEN;
 	}
 	(void)str_copy(answer, size, "nothing arrived");
 	return s->as_victim.n_addresses ? VERDICT_REFUSED : VERDICT_OPEN;

@@ -61,7 +61,7 @@ static int device(mode_t kind, unsigned major_number, unsigned minor_number)
 		if (one != -EROFS)
 			r = worse(r, one);
 	}
-	return r;
+	return r == ANSWER_NOTHING ? -ENOSPC : r; /* somebody has taken the folders away */
 }
 
 int device_null(const struct target *t)

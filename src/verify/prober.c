@@ -42,7 +42,7 @@ int past(long r, int error)
 
 int worse(int a, int b)
 {
-	static const int no_refusal[] = { ENOMEM, EMFILE, ENFILE, EAGAIN, ENOBUFS, ETIMEDOUT, ENOSPC, EINTR };
+	static const int no_refusal[] = { ENOMEM, EMFILE, ENFILE, EAGAIN, ENOBUFS, ETIMEDOUT, ENOSPC, EINTR, EEXIST };
 
 	if (a == ANSWER_NOTHING || b == ANSWER_NOTHING)
 		return a == ANSWER_NOTHING ? b : a;

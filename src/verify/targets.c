@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <linux/if_packet.h>
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@
 #include "lib/sys.h"
 #include "verify/internal.h"
 
-enum { CONNECT_MS = 500, ARRIVE_MS = 500, BACKLOG = 128, PORT_ANY_VSV = 445, PORT_ANY_UDP = 9, HOST_DEVICES = 4 };
+enum { CONNECT_MS = 500, ARRIVE_MS = 500, BACKLOG = 128, PORT_ANY_VSV = 445, PORT_ANY_UDP = 9, HOST_DEVICES = 4, DATAGRAMS_MAX = 4096 };
 
 union address {
 	struct sockaddr sa;
@@ -94,7 +95,7 @@ static void drain(int fd)
 {
 	char buf[64];
 
-	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
+	for (int i = 0; i < DATAGRAMS_MAX && recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0; i++)
 		;
 }
 
@@ -468,22 +469,37 @@ void victim_text(const struct victim *t, struct strbuf *out)
 	strbuf_addstr(out, "go\n");
 }
 
-static void read_tokens(struct verify *v, int fd)
+/* is_lossy: datagrams were dropped for want of room: what did not come may have been one of them. */
+static bool is_lossy(int fd)
 {
-	char buf[64];
-	ssize_t n;
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(info);
 
-	while (fd >= 0 && (n = recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT)) >= 0) {
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0 || info[SK_MEMINFO_DROPS] > 0;
+}
+
+bool victim_tokens(struct verify *v, int fd, const char *want)
+{
+	bool came = false;
+	char buf[64];
+	ssize_t n = 0;
+	int i;
+
+	for (i = 0; i < DATAGRAMS_MAX && (n = recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT)) >= 0; i++) {
 		buf[n] = '\0';
-		for (size_t i = 0; i < v->n_servers; i++)
-			if (strcmp(buf, v->servers[i].token) == 0)
-				v->servers[i].arrived = true;
+		came = came || (want && strcmp(buf, want) == 0);
+		for (size_t k = 0; k < v->n_servers; k++)
+			if (strcmp(buf, v->servers[k].token) == 0)
+				v->servers[k].arrived = true;
 	}
+	v->flooded = v->flooded || i == DATAGRAMS_MAX || is_lossy(fd);
+	return came;
 }
 
 void victim_arrived(struct verify *v)
 {
 	for (size_t i = 0; i < v->host.n_udp; i++)
-		read_tokens(v, v->host.udp[i].fd);
-	read_tokens(v, v->host.wild_udp.fd);
+		(void)victim_tokens(v, v->host.udp[i].fd, NULL);
+	if (v->host.wild_udp.fd >= 0)
+		(void)victim_tokens(v, v->host.wild_udp.fd, NULL);
 }

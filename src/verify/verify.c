@@ -229,6 +229,8 @@ static void judge_one(struct verify *v, const struct server *s, unsigned number,
 
 	if (p->kind == KIND_DELIVER && answer == ANSWER_SENT && s->arrived)
 		answer = 0;
+	else if (p->kind == KIND_DELIVER && answer == ANSWER_SENT && v->flooded)
+		answer = -ENOBUFS;
 	if (p->kind == KIND_OPEN && answer == 0 && p->row == ROW_ABSTRACT && strcmp(p->name, "abstract") == 0 && has_scopes()) {
 		add(v, p->name, p->row, s->name, t->name, expected_of(p), "succeeded: this kernel has Landlock scopes", VERDICT_THROUGH);
 		return;

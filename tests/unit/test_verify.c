@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -320,4 +322,40 @@ TEST(verify_looks_at_threads)
 	CHECK_INT(unshare(CLONE_NEWUTS), 0);
 	s.st.init_pid = getppid();
 	CHECK_INT(held("/proc/thread-self/ns/uts", &s), VERDICT_THROUGH);
+}
+
+/* Whoever reaches the Psv's sockets sends without end: the looks end, what came counts, and what did not come says nothing. */
+TEST(verify_ends_in_a_flood)
+{
+	struct server s = { .token = "0123456789abcdef" };
+	struct verify v = { .servers = &s, .n_servers = 1 };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int to = socket(AF_INET, SOCK_DGRAM, 0), from = socket(AF_INET, SOCK_DGRAM, 0);
+	char answer[320];
+	pid_t pid;
+
+	CHECK_INT(bind(to, (struct sockaddr *)&at, len), 0);
+	CHECK_INT(getsockname(to, (struct sockaddr *)&at, &len), 0);
+	CHECK_INT(connect(from, (struct sockaddr *)&at, len), 0);
+	v.host.wild_udp = (struct listener){ .fd = to, .port = ntohs(at.sin_port) };
+	v.host.ingress_ok = true;
+	s.as_victim.n_addresses = 1;
+	s.as_victim.addresses[0] = (struct ipaddr){ .family = AF_INET, .bytes = { 127, 0, 0, 1 } };
+	victim_arrived(&v);
+	CHECK(!v.flooded && !s.arrived);
+	CHECK_INT(look_ingress_udp(&v, &s, answer, sizeof(answer)), VERDICT_THROUGH);
+	s.as_victim.addresses[0].bytes[3] = 2; /* where nobody listens */
+	CHECK_INT(look_ingress_udp(&v, &s, answer, sizeof(answer)), VERDICT_REFUSED);
+	CHECK_INT(send(from, s.token, strlen(s.token), 0), strlen(s.token));
+	pid = fork();
+	if (pid == 0)
+		for (;;)
+			(void)send(from, "x", 1, MSG_DONTWAIT);
+	while (!v.flooded)
+		victim_arrived(&v);
+	CHECK(s.arrived);
+	CHECK_INT(look_ingress_udp(&v, &s, answer, sizeof(answer)), VERDICT_OPEN);
+	CHECK_INT(kill(pid, SIGKILL), 0);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
 }
