@@ -196,3 +196,11 @@ void look_begin(struct verify *v);
 void look_server_begin(struct server *s);
 /* each_process: calls f with every process of the server's control group that lives, until it returns false. */
 void each_process(const struct server *s, bool (*f)(pid_t pid, void *arg), void *arg);
+/* each_thread: the same with every thread: each has rights, a filter, and, if it wants, descriptors of its own; and it lives on when the
+ * one by which its process is named has ended. */
+void each_thread(const struct server *s, bool (*f)(pid_t tid, void *arg), void *arg);
+/* status_read: /proc/PID/status; false: it is gone, or dead already.  status_value: what follows a key there; NULL: there is none. */
+bool status_read(pid_t pid, char **ret);
+const char *status_value(const char *status, const char *key);
+/* say_process: pid 0: all n are as they should be. */
+enum verdict say_process(pid_t pid, const char *what, size_t n, char *answer, size_t size);
