@@ -201,6 +201,7 @@ check "and what nothing allows" grep -qE '^# [0-9]+ times?: mount by probe$' "$T
 check "another's address is not its own" grep -qE "^# 1 time: bind $NET4.1:0 tcp by probe: it is the physical server's$" "$T/learned"
 sed -i '/^\[server\]/a deny = 198.51.100.0/24' "$ETC/b.conf"
 vnas reload b
+sleep 1.5 # a token is there again
 reach b 198.51.100.1 445
 check "what a line denies needs no other" grep -qx "# 1 time: connect 198.51.100.1:445 tcp by bash: a line with deny says so" \
 	<(vnas events b --learn)
