@@ -218,7 +218,8 @@ static int add_subtrees(struct root *r, const struct volume *root_volume, struct
 		int res = root_add(r, fd, subtrees[i], err);
 
 		if (res == 0)
-			res = weakened("mount-attributes") ? mount_attributes(fd, 0, SAFE, err) : mount_attributes(fd, SAFE, 0, err);
+			res = weakened("mount-attributes") ? mount_attributes(fd, 0, SAFE, err) :
+							     mount_attributes(fd, psvs ? SAFE | MOUNT_ATTR_RDONLY : SAFE, 0, err);
 		if (res < 0)
 			return err_wrap(err, res, "volume root");
 	}

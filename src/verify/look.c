@@ -327,7 +327,15 @@ static char *server_mounts(const struct server *s)
 	return read_mounts(who);
 }
 
-/* list_superblocks: ids may be NULL. */
+static bool has_superblock(const dev_t *list, size_t n, dev_t dev)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == dev)
+			return true;
+	return false;
+}
+
+/* list_superblocks: of every mount; ids NULL: each once. */
 static size_t list_superblocks(char *text, dev_t *list, uint64_t *ids, size_t max)
 {
 	char *save = NULL;
@@ -336,7 +344,7 @@ static size_t list_superblocks(char *text, dev_t *list, uint64_t *ids, size_t ma
 	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line && n < max; line = strtok_r(NULL, "\n", &save)) {
 		struct mount_line m;
 
-		if (!parse_mount(line, &m))
+		if (!parse_mount(line, &m) || (!ids && has_superblock(list, n, m.dev)))
 			continue;
 		if (ids)
 			ids[n] = m.id;
@@ -367,17 +375,21 @@ enum verdict look_superblocks(struct verify *v, struct server *s, const struct s
 {
 	const dev_t *theirs = other ? other->superblocks : v->superblocks;
 	size_t n = other ? other->n_superblocks : v->n_superblocks;
+	size_t max = other ? SUPERBLOCKS_MAX : sizeof(v->superblocks) / sizeof(*v->superblocks);
 
 	if (!s->n_superblocks || !n) {
 		(void)str_copy(answer, size, "the mounts cannot be read");
 		return VERDICT_OPEN;
 	}
 	for (size_t i = 0; i < s->n_superblocks; i++)
-		for (size_t k = 0; k < n; k++)
-			if (s->superblocks[i] == theirs[k]) {
-				(void)str_format(answer, size, "%u:%u is in both", major(theirs[k]), minor(theirs[k]));
-				return VERDICT_THROUGH;
-			}
+		if (has_superblock(theirs, n, s->superblocks[i])) {
+			(void)str_format(answer, size, "%u:%u is in both", major(s->superblocks[i]), minor(s->superblocks[i]));
+			return VERDICT_THROUGH;
+		}
+	if (n == max || s->n_superblocks == SUPERBLOCKS_MAX) {
+		(void)str_copy(answer, size, "there are more mounts than were compared");
+		return VERDICT_OPEN;
+	}
 	(void)str_format(answer, size, "%zu mounts", s->n_superblocks);
 	return VERDICT_REFUSED;
 }

@@ -359,3 +359,21 @@ TEST(verify_ends_in_a_flood)
 	CHECK_INT(kill(pid, SIGKILL), 0);
 	CHECK_INT(waitpid(pid, NULL, 0), pid);
 }
+
+TEST(verify_compares_superblocks)
+{
+	static struct verify v = { .superblocks = { 1, 2, 3 }, .n_superblocks = 3 };
+	static struct server s = { .superblocks = { 8, 3 }, .n_superblocks = 2 };
+	char answer[320];
+
+	CHECK_INT(look_superblocks(&v, &s, NULL, answer, sizeof(answer)), VERDICT_THROUGH);
+	s.superblocks[1] = 9;
+	CHECK_INT(look_superblocks(&v, &s, NULL, answer, sizeof(answer)), VERDICT_REFUSED);
+	/* Not all of them were read. */
+	v.n_superblocks = sizeof(v.superblocks) / sizeof(*v.superblocks);
+	CHECK_INT(look_superblocks(&v, &s, NULL, answer, sizeof(answer)), VERDICT_OPEN);
+	v.superblocks[v.n_superblocks - 1] = 8;
+	CHECK_INT(look_superblocks(&v, &s, NULL, answer, sizeof(answer)), VERDICT_THROUGH);
+	v.n_superblocks = 0;
+	CHECK_INT(look_superblocks(&v, &s, NULL, answer, sizeof(answer)), VERDICT_OPEN);
+}
