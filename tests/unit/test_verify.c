@@ -15,6 +15,7 @@
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/sys.h"
+#include "psv/cgroup_layout.h"
 #include "test.h"
 #include "verify/internal.h"
 #include "verify/report.h"
@@ -376,4 +377,66 @@ TEST(verify_compares_superblocks)
 	CHECK_INT(look_superblocks(&v, &s, NULL, answer, sizeof(answer)), VERDICT_THROUGH);
 	v.n_superblocks = 0;
 	CHECK_INT(look_superblocks(&v, &s, NULL, answer, sizeof(answer)), VERDICT_OPEN);
+}
+
+static int wait_for_end(void *arg)
+{
+	(void)arg;
+	(void)pause();
+	return 0;
+}
+
+/* astray: another process of its namespace is in a group of ours. */
+static void astray(pid_t first, struct server *s)
+{
+	struct cgroup_layout l;
+	char path[PATH_MAX], text[32], answer[320];
+	int ns, group;
+	pid_t pid;
+
+	if (cgroup_layout(&l, NULL) < 0)
+		return;
+	(void)str_format(path, sizeof(path), "%s/vnas-unit-%d", l.v2, (int)getpid());
+	if (mkdir(path, 0700) < 0)
+		return; /* it is read-only here */
+	group = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)str_format(text, sizeof(text), "/proc/%d/ns/pid", (int)first);
+	ns = open(text, O_RDONLY | O_CLOEXEC);
+	CHECK_INT(setns(ns, CLONE_NEWPID), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(wait_for_end(NULL));
+	CHECK_INT(look_group(NULL, s, answer, sizeof(answer)), VERDICT_REFUSED);
+	(void)str_format(text, sizeof(text), "%d", (int)pid);
+	ns = openat(group, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	CHECK_INT(write(ns, text, strlen(text)), strlen(text));
+	CHECK_INT(look_group(NULL, s, answer, sizeof(answer)), VERDICT_THROUGH);
+	CHECK_INT(kill(pid, SIGKILL), 0);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+	CHECK_INT(rmdir(path), 0);
+}
+
+/* Its own processes are those of its PID namespace. */
+TEST(verify_looks_at_groups)
+{
+	static char stack[16384];
+	struct server s = { .cgroup_fd = -1 };
+	char answer[320], text[32];
+	pid_t pid = clone(wait_for_end, stack + sizeof(stack), CLONE_NEWPID | SIGCHLD, NULL);
+
+	if (pid < 0)
+		SKIP("no PID namespaces");
+	CHECK_INT(chdir(test_dir()), 0);
+	s.cgroup_fd = dir_open(AT_FDCWD, ".");
+	s.st.init_pid = pid;
+	CHECK_INT(file_write_atomic_at(s.cgroup_fd, "cgroup.procs", "", 0, 0600), 0);
+	CHECK_INT(look_group(NULL, &s, answer, sizeof(answer)), VERDICT_THROUGH);
+	(void)str_format(text, sizeof(text), "%d\n", (int)pid);
+	CHECK_INT(file_write_atomic_at(s.cgroup_fd, "cgroup.procs", text, strlen(text), 0600), 0);
+	CHECK_INT(look_group(NULL, &s, answer, sizeof(answer)), VERDICT_REFUSED);
+	CHECK_STR(answer, "1 tasks");
+	astray(pid, &s);
+	CHECK_INT(kill(pid, SIGKILL), 0);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+	CHECK_INT(look_group(NULL, &s, answer, sizeof(answer)), VERDICT_OPEN);
 }
