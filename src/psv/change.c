@@ -93,6 +93,15 @@ static bool nfs_differs(const struct conf *a, const struct conf *b)
 	       x->statd_port != y->statd_port || !same(conf_nfs_domain(a), conf_nfs_domain(b)) || ganesha_uses_krb5(a) != ganesha_uses_krb5(b);
 }
 
+/* is_apart_otherwise: a private stack with a peer is joined to its network in another way than one without (link.c). */
+static bool is_apart_otherwise(const struct reload *l)
+{
+	enum conf_link kind = l->w.st.link.kind;
+
+	return (kind == CONF_LINK_MACVLAN || kind == CONF_LINK_IPVLAN || kind == CONF_LINK_VETH) &&
+	       !l->old.peers.n != !l->w.conf.peers.n;
+}
+
 static void find_restarts(const struct reload *l)
 {
 	const struct conf *a = &l->old, *b = &l->w.conf;
@@ -109,6 +118,7 @@ static void find_restarts(const struct reload *l)
 	need_restart(l, a->vlan != b->vlan, "[server] vlan");
 	need_restart(l, !same(a->mac, b->mac), "[server] mac");
 	need_restart(l, a->mtu != b->mtu, "[server] mtu");
+	need_restart(l, is_apart_otherwise(l), "[server] peer");
 	need_restart(l, !same(a->template_name, b->template_name), "[server] template");
 	need_restart(l, a->limits.files != b->limits.files, "[limits] files");
 	need_restart(l, a->smb_enabled != b->smb_enabled, "[smb] enabled");

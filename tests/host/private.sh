@@ -87,6 +87,10 @@ ip link add lan2 type bridge forward_delay 0 mcast_snooping 0
 ip link set lan2 up
 check_status "another interface needs a restart" 0 '\[server\] interface' vnas reload a
 sed -i 's/^interface = lan2/interface = lan/' "$ETC/a.conf"
+sed -i '/^\[server\]/a peer = psv' "$ETC/a.conf"
+check_status "so does its first peer: it is apart on the wire" 0 '\[server\] peer' vnas reload a
+sed -i '/^peer = psv/d' "$ETC/a.conf"
+check_status "and its last" 0 '\[server\] peer' vnas reload a
 
 # --- what somebody else changes, and what the network says ---
 in_net a ip addr del "$NET4.11/24" dev eth0
