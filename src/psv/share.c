@@ -27,7 +27,7 @@ struct change {
 	const char *name;              /* of the share */
 	bool add;
 	void (*notice)(const char *line);
-	char *old_name, *old_path;     /* of the one that was removed */
+	char *old_name, *old_path;     /* of the one that was removed, or is served by SMB no more */
 	bool old_smb;
 };
 
@@ -236,7 +236,15 @@ static int prepare(const struct change *c, const char *new_text, const struct co
 	return r;
 }
 
-static char *edit_text(const struct change *c, const char *text, const struct conf *conf, struct err *err)
+/* note_old: of a share that SMB is about to lose. */
+static void note_old(struct change *c, const struct conf *conf, const struct conf_share *old)
+{
+	c->old_name = xstrdup(old->name);
+	c->old_path = xstrdup(old->path);
+	c->old_smb = old->smb && conf->smb_enabled;
+}
+
+static char *edit_text(struct change *c, const char *text, const struct conf *conf, struct err *err)
 {
 	const struct conf_share *old = find(conf, c->name);
 	_cleanup_free_ char *new_text = NULL;
@@ -252,6 +260,8 @@ static char *edit_text(const struct change *c, const char *text, const struct co
 	new_text = share_edit_text(text, conf, c->edit, err);
 	if (!new_text || prepare(c, new_text, old, err) < 0)
 		return NULL;
+	if (old && c->edit->smb == 0)
+		note_old(c, conf, old);
 	return steal_ptr(&new_text);
 }
 
@@ -271,9 +281,7 @@ static char *remove_text(struct change *c, const char *text, const struct conf *
 		(void)err_set(err, -EINVAL, "cannot find [%s] in the configuration", section);
 		return NULL;
 	}
-	c->old_name = xstrdup(old->name);
-	c->old_path = xstrdup(old->path);
-	c->old_smb = old->smb && conf->smb_enabled;
+	note_old(c, conf, old);
 	return new_text;
 }
 
@@ -307,14 +315,6 @@ int share_add(const struct psv *psv, const char *server, const struct share_edit
 	return change(&c, "share add", err);
 }
 
-int share_set(const struct psv *psv, const char *server, const struct share_edit *e, void (*notice)(const char *line),
-	      struct err *err)
-{
-	struct change c = { .psv = psv, .server = server, .edit = e, .name = e->name, .notice = notice };
-
-	return change(&c, "share set", err);
-}
-
 /* close_share: what clients have open would otherwise stay open for as long as they like. */
 static int close_share(const struct change *c, struct err *err)
 {
@@ -327,6 +327,15 @@ static int close_share(const struct change *c, struct err *err)
 			   (const char *const[]){ "smbcontrol", "-s", SAMBA_CONF_INSIDE, "smbd", "close-share", c->old_name,
 						  NULL },
 			   NULL, err);
+}
+
+int share_set(const struct psv *psv, const char *server, const struct share_edit *e, void (*notice)(const char *line),
+	      struct err *err)
+{
+	_cleanup_(change_free) struct change c = { .psv = psv, .server = server, .edit = e, .name = e->name, .notice = notice };
+	int r = change(&c, "share set", err);
+
+	return r == 0 && c.old_smb ? close_share(&c, err) : r;
 }
 
 int share_remove(const struct psv *psv, const char *server, const char *name, void (*notice)(const char *line),

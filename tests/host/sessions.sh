@@ -89,6 +89,17 @@ leave 6
 refute "ends that user's session" test -s "$T/after"
 check_json "and no other" '[.sessions[].user] == ["alice"]' vnas sessions s1 --json
 check "alice works on" say 5 "ls"
+if [[ -x /usr/bin/ganesha.nfsd ]]; then
+	check "share set, to NFS alone" vnas share set s1 docs --nfs
+	(echo "get one $T/after" >&5) 2>/dev/null || true
+	leave 5
+	refute "ends it as well" test -s "$T/after"
+	check "and back" vnas share set s1 docs --smb
+	stay 5 client1 alice docs
+	check "she comes again" say 5 "ls"
+else
+	skip "a share that goes to NFS" "nfs-ganesha is not installed"
+fi
 check "share remove under her" vnas share remove s1 docs
 (echo "get one $T/after" >&5) 2>/dev/null || true # it may have noticed already
 leave 5
