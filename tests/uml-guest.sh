@@ -8,13 +8,16 @@
 
 # --- what jobs call ------------------------------------------------------------------------------------------------------
 
-# nfs VERSION SERVER:PATH DIR [OPTIONS]: mounts without a helper. SERVER is an IPv4 address, or an IPv6 one in brackets.
+# nfs VERSION SERVER:PATH DIR [OPTIONS]: mounts without a helper. SERVER is an IPv4 address, an IPv6 one in brackets, or a name
+# that has an IPv4 address.
 nfs() {
 	local version=$1 source=$2 dir=$3 server=${2%:*} type=nfs4 options=vers=$1 me=$GUEST_IP4
 
 	server=${server#[} server=${server%]}
 	[[ $server != *:* ]] || me=$GUEST_IP6
-	options+=,addr=$server,proto=tcp,sec=sys
+	[[ $server == *[^0-9.]* && $server != *:* ]] && server=$(getent ahostsv4 "$server" | awk 'NR == 1 { print $1 }')
+	options+=,addr=$server,proto=tcp
+	[[ ${4:-} == *sec=* ]] || options+=,sec=sys
 	case $version in
 	3)
 		type=nfs
@@ -48,6 +51,29 @@ names() {
 	mount --bind /run/passwd /etc/passwd
 	modprobe -d /run/kmod nfs
 	echo N >/sys/module/nfs/parameters/nfs4_disable_idmapping
+}
+
+# kerberos REALM NAMESERVER: from now on mounts can have sec=krb5 and its like, of servers by name. The machine's own key is
+# "krb5.keytab" in the box.
+kerberos() {
+	local name=$GUEST_NAME.${1,,}
+
+	printf '[libdefaults]\ndefault_realm = %s\ndns_lookup_kdc = true\nrdns = false\n' "$1" >/run/krb5.conf
+	printf '[global]\nrealm = %s\nworkgroup = %s\nsecurity = ads\n' "$1" "${1%%.*}" >/run/smb.conf
+	printf 'nameserver %s\nsearch %s\n' "$2" "${1,,}" >/run/resolv.conf
+	printf '127.0.0.1 localhost\n%s %s %s\n' "$GUEST_IP4" "$name" "$GUEST_NAME" >/run/hosts
+	mount --bind /run/resolv.conf /etc/resolv.conf
+	mount --bind /run/hosts /etc/hosts
+	modprobe -d /run/kmod -a nfs rpcsec_gss_krb5
+	mkdir /run/rpc_pipefs
+	mount -t rpc_pipefs none /run/rpc_pipefs
+	KRB5_CONFIG=/run/krb5.conf rpc.gssd -p /run/rpc_pipefs -k /run/box/krb5.keytab
+}
+
+# ticket UID USER PASSWORD: a ticket of the domain for that number's programs.
+ticket() {
+	as "$1" env "KRB5_CONFIG=/run/krb5.conf" "KRB5CCNAME=FILE:/tmp/krb5cc_$1" \
+		net ads kerberos kinit --configfile=/run/smb.conf -U "$2%$3"
 }
 
 # smb //SERVER/SHARE USER PASSWORD DIR [OPTIONS]

@@ -259,4 +259,8 @@ void ganesha_idmap_text(const struct conf *conf, struct strbuf *ret)
 		    "[Mapping]\nNobody-User = nobody\nNobody-Group = nogroup\n\n"
 		    "[Translation]\nMethod = nsswitch\n",
 		    conf_nfs_domain(conf));
+	/* Who a ticket of a domain is for, Ganesha then asks winbindd, by the SID that the domain signed. By its mere name it would be
+	 * the server's own user of that name, root among them: who may add a machine to the domain may call it so. */
+	if (conf->directory.type == CONF_DIRECTORY_AD)
+		strbuf_addstr(ret, "GSS-Methods = static\n\n[Static]\n");
 }

@@ -128,6 +128,24 @@ static void check_has(const char *text, const char *part, bool wanted)
 		test_fail(__FILE__, __LINE__, part);
 }
 
+TEST(nfs_tickets_of_a_domain)
+{
+	struct conf c = parse_ok("[server]\nhostname = fs1.example\n" HEAD SHARE("plain"));
+	struct strbuf sb = { 0 };
+
+	ganesha_idmap_text(&c, &sb);
+	check_has(strbuf_str(&sb), "Method = nsswitch\n", true);
+	check_has(strbuf_str(&sb), "GSS-Methods", false);
+	strbuf_free(&sb);
+	/* Never by the mere name. */
+	c.directory.type = CONF_DIRECTORY_AD;
+	ganesha_idmap_text(&c, &sb);
+	check_has(strbuf_str(&sb), "Domain = example\n", true);
+	check_has(strbuf_str(&sb), "Method = nsswitch\nGSS-Methods = static\n\n[Static]\n", true);
+	strbuf_free(&sb);
+	conf_free(&c);
+}
+
 TEST(nfs_ganesha_conf)
 {
 	struct conf c = parse_ok("[server]\nhostname = fs1.example\n" HEAD
