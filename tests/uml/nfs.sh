@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# vnas-test: long
 # NFS 3, 4.0, 4.1 and 4.2 between Linux's own client and a Vsv.
 . "$(dirname "$0")/../uml.sh"
 . "$(dirname "$0")/../uml-checks.sh"
