@@ -57,6 +57,12 @@ static __always_inline bool is_group(const struct gate_addr *a)
 	return (a->w[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
 }
 
+/* Of IPv6 alone: 169.254.0.0/16 is routed as any other network. */
+static __always_inline bool is_link_local(const struct gate_addr *a)
+{
+	return (a->w[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
 /* What a Vsv must be allowed for that group; 0: it is for nobody. */
 static __always_inline __u32 group_flag(const struct gate_addr *a)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Groups and interfaces.  What a group's address means depends on the link, so a Vsv that may use one is held to the
+/* Groups and interfaces.  What a group's or link-local address means depends on the link, so a Vsv that may use one is held to the
  * interfaces that its own addresses stand on: where it joins (the Psv's interface would ask for the group's packets, and tell
  * the routers so), and where its packets leave.  The latter is chosen by packet information and options that no other
  * hook is shown, so it is judged by gate_egress, which hangs on the cgroup of such a Vsv alone: it costs every packet a
@@ -135,8 +135,12 @@ int gate_egress(struct __sk_buff *skb)
 	me = who();
 	if (r || !me.v)
 		return REFUSE;
-	if (!is_group(&to) && !(gate_place(me.v, &to, &near) & PLACE_BROADCAST))
+	if (is_link_local(&to)) {
+		if (skb->ifindex == LOOPBACK_IFINDEX) /* the Psv's own: gate_lookup judges */
+			return ALLOW;
+	} else if (!is_group(&to) && !(gate_place(me.v, &to, &near) & PLACE_BROADCAST)) {
 		return ALLOW;
+	}
 	if (gate_has_interface(me.v, skb->ifindex))
 		return ALLOW;
 	gate_note_packet(me.id, how(KIND_SEND, GATE_ASKED_ADDRESS, EPERM), &to, 0, IPPROTO_UDP);

@@ -36,7 +36,7 @@ static __always_inline __u32 neighbour(const struct gate_vsv *v, const struct ga
 
 /* Judges a destination and puts the hidden address for the own loopback.  Chooses the source for it: the own address in
  * the same subnet, else the primary one.  0, or the errno to refuse with. */
-static __always_inline int judge_destination(const struct asker *me, struct gate_addr *to, struct gate_addr *from)
+static __always_inline int judge_destination(const struct asker *me, struct gate_addr *to, struct gate_addr *from, bool tcp)
 {
 	const struct gate_vsv *v = me->v;
 	bool four = is_mapped(to);
@@ -55,6 +55,10 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 		return EPERM;
 	}
 	if (is_group(to) && !(v->flags & group_flag(to)))
+		return EPERM;
+	/* On which of the Psv's links it is, no hook is shown. Who looks for the Vsv by such an address is answered, since
+	 * gate_egress sees to the link then. */
+	if (is_link_local(to) && !(v->flags & GATE_F_OWN_STACK) && (tcp || !(v->flags & (GATE_F_WSD | GATE_F_MDNS))))
 		return EPERM;
 	/* In a private stack an address alone says nothing about who has it on that network. */
 	if (!(v->flags & GATE_F_OWN_STACK)) {
@@ -116,7 +120,7 @@ static __always_inline int connect_hook(struct bpf_sock_addr *ctx, struct bpf_so
 
 	if (!me.v)
 		return refuse(me.id, KIND_CONNECT, EPERM, &asked, port, ctx->protocol);
-	error = judge_destination(&me, to, &from);
+	error = judge_destination(&me, to, &from, ctx->protocol == IPPROTO_TCP);
 	if (error)
 		return refuse(me.id, KIND_CONNECT, error, &asked, port, ctx->protocol);
 	bound = bound_to(sk);
@@ -179,7 +183,7 @@ static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, 
 	if (without_name) {
 		chosen = bound;
 	} else {
-		error = judge_destination(&me, to, &chosen);
+		error = judge_destination(&me, to, &chosen, false);
 		if (error)
 			return refuse(me.id, KIND_SEND, error, &asked, port, IPPROTO_UDP);
 		if (!is_any(&bound) && is_own_source(&me, &bound))

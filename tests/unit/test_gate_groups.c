@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -313,6 +314,68 @@ static void later_body(struct machine *m)
 TEST(gate_groups_are_held_to_interfaces_when_they_come_later)
 {
 	machine_test(later_body);
+}
+
+/* The link-local address of the client's other interface, by which it would be reached from other0 alone. */
+static struct sockaddr_in6 far_address(const struct machine *m)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_port = htons(PORT), .sin6_scope_id = if_nametoindex("other0") };
+	int fd = udp((struct machine *)(uintptr_t)m, CLIENT, AF_INET6);
+	struct ifreq r = { .ifr_name = "far0" };
+
+	CHECK(a.sin6_scope_id && ioctl(fd, SIOCGIFHWADDR, &r) == 0);
+	(void)close(fd);
+	/* RFC 4291 appendix A. */
+	a.sin6_addr = (struct in6_addr){ { { 0xfe, 0x80, [11] = 0xff, [12] = 0xfe } } };
+	for (unsigned i = 0; i < 6; i++)
+		a.sin6_addr.s6_addr[i < 3 ? 8 + i : 10 + i] = (uint8_t)r.ifr_hwaddr.sa_data[i];
+	a.sin6_addr.s6_addr[8] ^= 2;
+	return a;
+}
+
+static int to_far(int fd, const struct sockaddr_in6 *a)
+{
+	return sendto(fd, "abcd", 4, 0, (const struct sockaddr *)a, sizeof(*a)) < 0 ? -errno : 0;
+}
+
+static void link_local_body(struct machine *m)
+{
+	const struct sockaddr_in6 far = far_address(m);
+	int at = udp(m, CLIENT, AF_INET6), listener = machine_socket(m, CLIENT, AF_INET6, SOCK_STREAM, 0);
+	int psv = udp(m, PSV, AF_INET6), fd = udp(m, VSV_A, AF_INET6), tcp = machine_socket(m, VSV_A, AF_INET6, SOCK_STREAM, 0);
+	char host[64];
+	uint16_t port;
+
+	CHECK_INT(do_bind(at, "::", PORT), 0);
+	CHECK_INT(do_bind(listener, "::", PORT), 0);
+	CHECK_INT(do_listen(listener), 0);
+	/* The control, once IPv6 has noticed that the link is up. */
+	for (unsigned k = 0; k < 300 && (to_far(psv, &far) < 0 || do_recv(at, 10, host, &port) < 0); k++)
+		(void)usleep(10000);
+	while (do_recv(at, 100, host, &port) == 0)
+		; /* those before, which waited for the link */
+	CHECK_INT(to_far(psv, &far), 0);
+	CHECK_INT(do_recv(at, 1000, host, &port), 0);
+	CHECK_INT(to_far(fd, &far), -EPERM);
+	CHECK_INT(do_recv(at, 50, host, &port), -EAGAIN);
+	CHECK_INT(connect(tcp, (const struct sockaddr *)&far, sizeof(far)) < 0 ? -errno : 0, -EPERM);
+	CHECK_INT(do_accept(listener, 50, host), -EAGAIN);
+	(void)close(at);
+	(void)close(listener);
+	(void)close(psv);
+	(void)close(fd);
+	(void)close(tcp);
+}
+
+TEST(gate_link_local_is_of_its_own_interfaces)
+{
+	machine_test(link_local_body);
+}
+
+TEST(gate_link_local_is_of_its_own_interfaces_with_discovery)
+{
+	machine_discovery = GATE_DISCOVERY_ALL;
+	machine_test(link_local_body);
 }
 
 /* Two Vsv of one subnet on one group and port: both hear it; what goes to one's address is for nobody else. */
