@@ -172,10 +172,15 @@ static int add_data(struct root *r, struct volume *volumes, size_t n_volumes, st
 		qsort(sorted, n, sizeof(struct volume *), by_mount);
 	for (size_t i = 0; i < n; i++) {
 		const char *target = sorted[i]->conf->mount + strspn(sorted[i]->conf->mount, "/");
-		int res = root_make_place(r, target, err);
+		int res = root_make_place(r, target, err), fd = -1;
 
-		if (res == 0)
-			res = root_add(r, volume_subtree(sorted[i], "data", err), target, err);
+		if (res == 0) {
+			fd = volume_subtree(sorted[i], "data", err);
+			/* Which volume that was it has said. */
+			if (fd < 0)
+				return fd;
+			res = root_add(r, fd, target, err);
+		}
 		if (res < 0)
 			return err_wrap(err, res, "volume %s", sorted[i]->conf->name);
 	}
@@ -215,8 +220,12 @@ static int add_subtrees(struct root *r, const struct volume *root_volume, struct
 		bool psvs = weakened("bind-usr") && strcmp(subtrees[i], "home") == 0;
 		int fd = psvs ? open_tree(AT_FDCWD, "/usr", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) :
 				volume_subtree(root_volume, subtrees[i], err);
-		int res = root_add(r, fd, subtrees[i], err);
+		int res;
 
+		/* Which volume that was it has said. */
+		if (fd < 0)
+			return fd;
+		res = root_add(r, fd, subtrees[i], err);
 		if (res == 0)
 			res = weakened("mount-attributes") ? mount_attributes(fd, 0, SAFE, err) :
 							     mount_attributes(fd, psvs ? SAFE | MOUNT_ATTR_RDONLY : SAFE, 0, err);
@@ -310,7 +319,7 @@ int root_build(const struct psv *psv, const struct conf *conf, struct volume *vo
 	(void)umask(mask);
 	if (res < 0) {
 		root_close(&r);
-		return err_wrap(err, res, "root");
+		return res;
 	}
 	*ret = r;
 	return 0;

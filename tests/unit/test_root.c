@@ -276,7 +276,7 @@ TEST(root_refuses_a_damaged_root_volume)
 			CHECK_INT(mknodat(f.volumes[0].mount_fd, name, S_IFREG | 0644, 0), 0);
 		err_clear(&e);
 		CHECK(root_build(&f.psv, &f.conf, f.volumes, VOLUMES, steal_fd(&f.overlay), &r, &e) < 0);
-		CHECK(str_starts(e.text, "root: volume root: "));
+		CHECK(str_starts(e.text, "volume root: cannot take the folder '"));
 		CHECK(strstr(e.text, name));
 		for (size_t v = 0; v < VOLUMES; v++)
 			(void)close(f.volumes[v].mount_fd);
