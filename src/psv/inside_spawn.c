@@ -35,7 +35,7 @@
 #include "psv/root.h"
 #include "vsv/proto.h"
 
-enum { BOOT_TIMEOUT_MS = 30 * 1000, FD_HIGH = 64 };
+enum { BOOT_TIMEOUT_MS = 30 * 1000, END_TIMEOUT_MS = 1000, FD_HIGH = 64 };
 
 #define INIT_PATH "/usr/lib/vnas/vnas-init"
 
@@ -321,6 +321,19 @@ static pid_t clone_init(const struct inside_spawn *s, int *ret_pidfd, struct err
 	return pid;
 }
 
+/* last_words: why a first process ended of which nothing else is known than that it did; code if it lives. */
+static int last_words(int boot, int pidfd, int code, struct err *err)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int r;
+
+	if (poll(&p, 1, END_TIMEOUT_MS) <= 0)
+		return code;
+	err_clear(err);
+	r = wait_answer(boot, err);
+	return r < 0 ? r : err_set(err, -EIO, "the first process of the virtual server ended");
+}
+
 static int spawn(const struct inside_spawn *s, pid_t *ret_pid, struct err *err)
 {
 	_cleanup_close_ int ours = -1, theirs = -1, pidfd = -1;
@@ -340,6 +353,8 @@ static int spawn(const struct inside_spawn *s, pid_t *ret_pid, struct err *err)
 	}
 	(void)close(steal_fd(&theirs));
 	r = s->before_go ? s->before_go(pid, s->arg, err) : 0;
+	if (r == -ESRCH)
+		r = last_words(ours, pidfd, r, err);
 	if (r >= 0)
 		r = send_boot(s, ours, err);
 	if (r < 0) {

@@ -121,6 +121,37 @@ static int refuse(pid_t pid, void *arg, struct err *err)
 	return err_set(err, -ECANCELED, "no");
 }
 
+/* As a life cycle does it that writes the start time down, when PID 1 was quicker. */
+static int sees_the_end(pid_t pid, void *arg, struct err *err)
+{
+	uint64_t start;
+
+	(void)arg;
+	for (unsigned i = 0; pid_start_time(pid, &start) == 0; i++) {
+		CHECK(i < 5000);
+		(void)usleep(1000);
+	}
+	return err_set(err, -ESRCH, "PID 1 ended at once");
+}
+
+TEST(inside_spawn_that_ended_has_words)
+{
+	struct err err = { 0 };
+	struct root root;
+	struct tiny t;
+
+	if (geteuid() != 0)
+		SKIP("needs root");
+	(void)close(tiny_cgroup(&t));
+	tiny_root(&root);
+	linked_target(root.mounts[0].fd);
+	CHECK_INT(spawn(&t, &root, sees_the_end, &err), -ELOOP);
+	CHECK_STR(err.text, "cannot open dev/pts in the root of the virtual server: Too many levels of symbolic links");
+	CHECK_INT(tiny_processes(&t), 0);
+	root_close_all(&root);
+	CHECK_INT(rmdir(t.cgroup), 0);
+}
+
 TEST(inside_spawn_is_refused)
 {
 	struct err err = { 0 };
