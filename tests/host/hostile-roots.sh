@@ -107,6 +107,14 @@ start_of() {
 	echo $((SECONDS - begin)) >"$T/seconds_$1"
 }
 
+# fails NAME PATTERN: it cannot start, and says that.
+fails() {
+	check_eq "$1: start fails" "$(<"$T/status_a")" 1
+	check "  and says where" grep -q "$2" "$T/out_a"
+	(($(<"$T/status_a") != 0)) || vnas stop a
+	canary_check "$1"
+}
+
 # judged NAME SERVER: it started, or it failed in the way of an error, in time.
 judged() {
 	local status out
@@ -143,9 +151,7 @@ for folder in etc var home root srv; do
 		[[ $folder != etc || $kind != relative ]] || target=$ETC
 		offline a root hostile "$kind" "$target" "$folder"
 		start_of a
-		check_eq "/$folder is $kind: start fails" "$(<"$T/status_a")" 1
-		check "/$folder is $kind: it says where" grep -q "volume root: .*'$folder'" "$T/out_a"
-		canary_check "/$folder is $kind"
+		fails "/$folder is $kind" "volume root: .*'$folder'"
 		offline a root mend "$folder"
 	done
 	works "/$folder" a /root/file
@@ -153,9 +159,7 @@ done
 for kind in "${KINDS[@]}"; do
 	offline a data hostile "$kind" "$CANARY" data
 	start_of a
-	check_eq "a data volume's folder is $kind: start fails" "$(<"$T/status_a")" 1
-	check "  and says where" grep -q "volume data: .*'data'" "$T/out_a"
-	canary_check "a data volume's folder is $kind"
+	fails "a data volume's folder is $kind" "volume data: .*'data'"
 	offline a data mend data
 done
 works "a data volume's folder" a /srv/data/file
@@ -286,7 +290,7 @@ check_eq "$rounds starts while a folder is exchanged ($won began, $lost failed, 
 [[ ! -s $T/reasons ]] || note "$(sort "$T/reasons" | uniq -c)"
 check "the folders were exchanged while they were looked at" test $((quiet * 2)) -lt $rounds
 check "and starts were hindered by it" test "$lost" -gt 0
-canary_check "exchanged"
+canary_check "exchanged" sums
 works "exchanged" a /root/file
 
 # --- and by the root inside, while verbs work ----------------------------------------------------------------------------------------
