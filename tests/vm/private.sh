@@ -48,7 +48,7 @@ check_status "an address that is on the wire" 5 '198.51.100.101/25 answers on th
 if [[ -x $PROBE ]]; then
 	vnas exec ip1 -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
 	vnas exec ip1 -- /root/probe own4=198.51.100.11 other4=198.51.100.12 bind-own4 bind-other4-freebind bind-other4-transparent \
-		socket-raw4 socket-packet option-bindtodevice mount-tmpfs open-by-handle >"$T/inside" </dev/null || true
+		socket-raw4 socket-packet option-bindtodevice mount-new open-by-handle >"$T/inside" </dev/null || true
 	check_eq "in its own network, too, a hostile root gets nowhere" "$(grep ' ok$' "$T/inside" | paste -sd,)" "bind-own4 ok"
 	check_eq "by any of its attempts" "$(wc -l <"$T/inside")" 8
 fi
