@@ -79,7 +79,7 @@ int gate_program_path(const char *bpf_dir, const char *program, char buf[GATE_PA
 		       ? 0 : -ENAMETOOLONG;
 }
 
-static int open_map(const char *bpf_dir, const char *map, struct err *err)
+int gate_map_open(const char *bpf_dir, const char *map, struct err *err)
 {
 	char path[GATE_PATH_MAX];
 	int fd = gate_map_path(bpf_dir, map, path);
@@ -223,7 +223,7 @@ static int tables_open(const char *bpf_dir, struct tables *t, struct err *err)
 	};
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		*maps[i].fd = open_map(bpf_dir, maps[i].name, err);
+		*maps[i].fd = gate_map_open(bpf_dir, maps[i].name, err);
 		if (*maps[i].fd < 0)
 			return *maps[i].fd;
 	}
@@ -501,7 +501,7 @@ int gate_clear(const char *bpf_dir, uint32_t id, struct err *err)
 
 int gate_refusals(const char *bpf_dir, uint32_t id, uint64_t ret[GATE_KINDS], struct err *err)
 {
-	_cleanup_close_ int map = open_map(bpf_dir, "stats", err);
+	_cleanup_close_ int map = gate_map_open(bpf_dir, "stats", err);
 	struct gate_stats s;
 	int r;
 
@@ -595,13 +595,13 @@ int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err
 	if (r == 0)
 		r = gate_cgroup_number(cgroup_fd, &number, err);
 	if (r == 0)
-		r = identity = open_map(bpf_dir, "identity", err);
+		r = identity = gate_map_open(bpf_dir, "identity", err);
 	if (r >= 0)
-		r = stats = open_map(bpf_dir, "stats", err);
+		r = stats = gate_map_open(bpf_dir, "stats", err);
 	if (r >= 0)
-		r = taken = open_map(bpf_dir, "taken", err);
+		r = taken = gate_map_open(bpf_dir, "taken", err);
 	if (r >= 0)
-		r = vsv = open_map(bpf_dir, "vsv", err);
+		r = vsv = gate_map_open(bpf_dir, "vsv", err);
 	if (r < 0)
 		return r;
 	/* The number is written last, so where it stands everything is attached. */
@@ -638,7 +638,7 @@ int gate_attach_more(const char *bpf_dir, int cgroup_fd, const struct gate_confi
 	int r = to_vsv(c, &next, err);
 
 	if (r == 0)
-		r = vsv = open_map(bpf_dir, "vsv", err);
+		r = vsv = gate_map_open(bpf_dir, "vsv", err);
 	if (r < 0)
 		return r;
 	(void)gate_map_lookup(vsv, &c->id, &now);

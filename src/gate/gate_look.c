@@ -101,29 +101,16 @@ static void look_at_link(const char *bpf_dir, struct gate_look *ret)
 		ret->link_attached = ret->link_attached || ids[i] == info.prog_id;
 }
 
-static int open_table(const char *bpf_dir, const char *map, struct err *err)
-{
-	char path[GATE_PATH_MAX];
-	int fd = gate_map_path(bpf_dir, map, path);
-
-	if (fd == 0)
-		fd = gate_obj_get(path);
-	if (fd >= 0)
-		return fd;
-	errno = -fd;
-	return err_set(err, fd, "cannot open the gate's table %s: %m", map);
-}
-
 static int look_at_assignment(const char *bpf_dir, int cgroup_fd, struct gate_vsv *assigned, struct gate_look *ret, struct err *err)
 {
-	_cleanup_close_ int identity = open_table(bpf_dir, "identity", err), vsv = -1;
+	_cleanup_close_ int identity = gate_map_open(bpf_dir, "identity", err), vsv = -1;
 	struct gate_identity me = { 0 };
 	uint64_t number;
 	int r;
 
 	if (identity < 0)
 		return identity;
-	vsv = open_table(bpf_dir, "vsv", err);
+	vsv = gate_map_open(bpf_dir, "vsv", err);
 	if (vsv < 0)
 		return vsv;
 	r = gate_cgroup_number(cgroup_fd, &number, err);
@@ -149,7 +136,7 @@ int gate_look(const char *bpf_dir, int cgroup_fd, struct gate_look *ret, struct 
 
 int gate_address_owner(const char *bpf_dir, const struct ipaddr *a, uint32_t *ret_id, struct err *err)
 {
-	_cleanup_close_ int map = open_table(bpf_dir, "addresses", err);
+	_cleanup_close_ int map = gate_map_open(bpf_dir, "addresses", err);
 	struct gate_addr key = gate_key(a);
 	int r;
 

@@ -27,12 +27,14 @@ bool gate_program_wanted(const struct gate_program *p, const struct gate_vsv *v)
 enum { GATE_PATH_MAX = 4096 };
 int gate_map_path(const char *bpf_dir, const char *map, char buf[GATE_PATH_MAX]);
 int gate_program_path(const char *bpf_dir, const char *program, char buf[GATE_PATH_MAX]);
+/* gate_map_open: a descriptor, or -errno in words. */
+struct err;
+int gate_map_open(const char *bpf_dir, const char *map, struct err *err);
 /* gate_link_path: of the link that holds gate_lookup on that network namespace. */
 void gate_link_path(const char *bpf_dir, uint32_t netns, char buf[GATE_PATH_MAX]);
 uint64_t gate_build(void);
 
 /* gate_cgroup_number: what the kernel calls an open folder of the v2 hierarchy. */
-struct err;
 int gate_cgroup_number(int cgroup_fd, uint64_t *ret, struct err *err);
 /* gate_key: an address as the tables have it. */
 struct ipaddr;
