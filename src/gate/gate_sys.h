@@ -34,6 +34,11 @@ int gate_map_open(const char *bpf_dir, const char *map, struct err *err);
 void gate_link_path(const char *bpf_dir, uint32_t netns, char buf[GATE_PATH_MAX]);
 uint64_t gate_build(void);
 
+/* gate_check_id: a number that a Vsv can have.  gate_to_vsv: the configuration as the programs read it; -EINVAL, -E2BIG. */
+int gate_check_id(uint32_t id, struct err *err);
+struct gate_config;
+int gate_to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *err);
+
 /* gate_cgroup_number: what the kernel calls an open folder of the v2 hierarchy. */
 int gate_cgroup_number(int cgroup_fd, uint64_t *ret, struct err *err);
 /* gate_key: an address as the tables have it. */
