@@ -117,7 +117,8 @@ int main(int argc, char **argv)
 	/* The first three are run whenever none is named. */
 	enum { USUAL = 3 };
 	const struct attempt *const tables[] = { network_attempts,   file_attempts,  need_attempts,    interface_attempts,
-						 mount_attempts, process_attempts, machine_attempts, exhaust_attempts };
+						 mount_attempts, process_attempts, machine_attempts, exhaust_attempts,
+						 flood_attempts };
 
 	/* It does what it tries, where that is not refused. */
 	if (argc == 1 || on_the_machine()) {

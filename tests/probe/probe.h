@@ -22,6 +22,7 @@ extern const struct attempt mount_attempts[];
 extern const struct attempt process_attempts[];
 extern const struct attempt machine_attempts[];
 extern const struct attempt exhaust_attempts[];
+extern const struct attempt flood_attempts[];
 
 /* param: the value of KEY=VALUE of the command line; the attempt ends with "no-KEY" if it was not given. */
 const char *param(const char *key);
