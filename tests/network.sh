@@ -77,3 +77,14 @@ eventually() {
 		sleep 0.05
 	done
 }
+
+# listening HOST t|u PORT [COUNT]: waits until so many sockets listen there, by TCP or UDP (psv: on the Psv; default: one).
+listening() {
+	eventually 20 has_listener "$@"
+}
+has_listener() {
+	local at=()
+
+	[[ $1 == psv ]] || at=(on "$1")
+	(($("${at[@]}" ss -Hln"$2" "sport = $3" | wc -l) >= ${4:-1}))
+}

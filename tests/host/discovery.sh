@@ -58,7 +58,7 @@ discover d mdns
 # --- the Psv's own daemons ---
 socat -u UDP6-RECV:5353,ipv6only=1 /dev/null &
 exclusive=$!
-sleep 0.3
+listening psv u 5353
 check_status "a socket of the Psv's that keeps the port to itself" 5 "UDP port 5353: socat of this machine \(process $exclusive\)" vnas start c
 kill $exclusive
 wait $exclusive 2>/dev/null || true
@@ -96,7 +96,7 @@ check "address remove" vnas address remove b "$OTHER.12/24"
 finds "there is nothing any more" "" client2 b.local A
 check "address remove" vnas address remove b "$NET4.22/24"
 finds "the first address is left" "$NET4.12" client1 b.local A
-check "the farewell was heard" eventually 5 grep -qE "^$NET4.12 answer b.local A 0 $NET4.22$" "$T/heard4"
+check "the farewell was heard" eventually 20 grep -qE "^$NET4.12 answer b.local A 0 $NET4.22$" "$T/heard4"
 check_json "all the while it was well" '.servers[0].state == "running"' vnas status b --json
 
 # --- WS-Discovery ---
@@ -170,9 +170,9 @@ refute "and never announced itself" grep -q "^$NET4.15 answer e.local A 120" "$T
 
 # --- the end ---
 check "stop" vnas stop a
-check "the farewells were heard" eventually 5 grep -qE "^$NET4.11 answer a.local A 0 " "$T/heard4"
-check "by IPv6" eventually 5 grep -qE "^$NET6:11 answer a.local AAAA 0 " "$T/heard6"
-check "and Bye" eventually 5 grep -q "discovery/Bye.*$(uuid_of a)" "$T/heard-wsd"
+check "the farewells were heard" eventually 20 grep -qE "^$NET4.11 answer a.local A 0 " "$T/heard4"
+check "by IPv6" eventually 20 grep -qE "^$NET6:11 answer a.local AAAA 0 " "$T/heard6"
+check "and Bye" eventually 20 grep -q "discovery/Bye.*$(uuid_of a)" "$T/heard-wsd"
 check_eq "afterwards there is nothing" "$(asked client1 a.local A)" ""
 
 # --- what is off says nothing ---

@@ -14,7 +14,7 @@ vnas start b
 state_value() { jq -r ".$2" "$RUN/$1/state.json"; }
 service_pid() { server_json "$1" '.services[] | select(.name == "smbd") | .pid'; }
 serves() { smb client1 "$NET4.11" docs tanaka secret ls; }
-check "it serves" eventually 5 serves
+check "it serves" eventually 20 serves
 
 # smbd: PID 1 restarts it.
 old=$(service_pid a)
@@ -33,13 +33,13 @@ check_eq "PID 1 is the same" "$(state_value a init_pid)" "$init"
 vnas exec a -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
 check_eq "the gate stands" "$(vnas exec a -- /root/probe other4="$NET4.12" bind-other4)" "bind-other4 EADDRNOTAVAIL"
 kill -KILL "$(service_pid a)"
-check "PID 1 restarts smbd without it" eventually 3 serves
+check "PID 1 restarts smbd without it" eventually 20 serves
 check "start re-attaches" vnas start a
-check "a new supervisor is there" eventually 3 bash -c "[[ -d /proc/\$(jq -r .supervisor_pid $RUN/a/state.json) &&
+check "a new supervisor is there" eventually 20 bash -c "[[ -d /proc/\$(jq -r .supervisor_pid $RUN/a/state.json) &&
 	\$(jq -r .supervisor_pid $RUN/a/state.json) != $supervisor ]]"
 check_eq "PID 1 is still the same" "$(state_value a init_pid)" "$init"
 ip addr del "$NET4.11/32" dev lan
-check "the new one watches the address" eventually 1 bash -c "ip -o addr show | grep -q '$NET4.11/32'"
+check "the new one watches the address" eventually 5 bash -c "ip -o addr show | grep -q '$NET4.11/32'"
 
 # PID 1: the kernel ends all inside; the supervisor brings it up again.
 kill -KILL "$init"
@@ -81,7 +81,7 @@ check "then it starts" vnas start b
 vnas stop b
 vnas run b >"$T/run.log" 2>&1 &
 pid=$!
-check "run starts it" eventually 5 vnas exec b -- true
+check "run starts it" eventually 20 vnas exec b -- true
 kill -TERM $pid
 check "SIGTERM ends run" eventually 10 bash -c "! kill -0 $pid"
 wait $pid || true

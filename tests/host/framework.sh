@@ -10,7 +10,7 @@ leak_begin
 
 listen() { # NAME SOCAT-ADDRESS: answers one connection
 	on "$1" socat -u "EXEC:echo here" "$2,reuseaddr" &
-	sleep 0.2
+	listening "$1" t 4000
 }
 
 listen client2 "TCP4-LISTEN:4000,bind=$NET4.102"
@@ -18,7 +18,7 @@ check_eq "a client reaches another over IPv4" "$(on client1 socat -u "TCP:$NET4.
 listen client2 "TCP6-LISTEN:4000,bind=[$NET6:102]"
 check_eq "a client reaches another over IPv6" "$(on client1 socat -u "TCP:[$NET6:102]:4000" -)" here
 socat -u "EXEC:echo psv" "TCP4-LISTEN:4000,bind=$NET4.1" &
-sleep 0.2
+listening psv t 4000
 check_eq "a client reaches the Psv" "$(on client1 socat -u "TCP:$NET4.1:4000" -)" psv
 refute "there is no way out" ip route get 8.8.8.8
 check_eq "the test is the first process of its own host" "$$" 1
@@ -62,7 +62,7 @@ ip -6 route del 2001:db8:7::/64 dev lan table 777
 
 unshare --pid --fork --kill-child sleep 60 &
 child=$!
-eventually 5 pgrep -P "$child"
+eventually 20 pgrep -P "$child"
 leaks "a process of an inner pid namespace" "process .*sleep"
 kill -KILL "$child"
 wait "$child" 2>/dev/null || true
@@ -70,7 +70,7 @@ wait "$child" 2>/dev/null || true
 cp /bin/sleep "$T/vnas-supervise"
 "$T/vnas-supervise" 60 &
 child=$!
-eventually 5 pgrep -x vnas-supervise
+eventually 20 pgrep -x vnas-supervise
 leaks "a supervisor" "process .*/vnas-supervise"
 kill -KILL "$child"
 wait "$child" 2>/dev/null || true

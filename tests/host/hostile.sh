@@ -15,7 +15,7 @@ vnas share add a docs --path /srv/data/docs --smb --write tanaka
 state_value() { jq -r ".$2" "$RUN/$1/state.json"; }
 service_pid() { server_json "$1" '.services[] | select(.name == "smbd") | .pid'; }
 serves() { smb client1 "$NET4.11" docs tanaka secret ls; }
-check "it serves" eventually 5 serves
+check "it serves" eventually 20 serves
 
 # timed NAME SECONDS COMMAND…: ends within that time, whatever its status is.
 timed() {
@@ -37,7 +37,7 @@ check "supervisor stopped: it serves" serves
 timed "supervisor stopped: status" 5 "$VNAS" status a
 timed "supervisor stopped: exec" 5 "$VNAS" exec a -- true
 timed "supervisor stopped: restart" 30 "$VNAS" restart a --no-probe
-check "  and it serves" eventually 5 serves
+check "  and it serves" eventually 20 serves
 refute "  the stopped one is gone" test -d "/proc/$supervisor"
 
 # PID 1 that is stopped.
@@ -56,7 +56,7 @@ kill -STOP "$(service_pid a)"
 timed "smbd stopped: status" 5 "$VNAS" status a
 timed "smbd stopped: share add" 45 "$VNAS" share add a more --path /srv/data/more
 timed "smbd stopped: restart" 45 "$VNAS" restart a --no-probe
-check "  and it serves" eventually 5 serves
+check "  and it serves" eventually 20 serves
 
 # Programs that vnas runs inside to ask the directory, each stopped by a hostile root as soon as it is there.
 vsv b 12
@@ -92,7 +92,7 @@ check_eq "  under the same PID 1" "$(state_value a init_pid)" "$init"
 for kind in closes=16 answers=40; do
 	"$VNAS" exec a -- /root/probe "exhaust-${kind%=*}" >"$T/got" 2>&1 </dev/null &
 	pid=$!
-	check "PID 1, slow ${kind%=*}: begun" eventually 5 grep -qE "^exhaust-${kind%=*} [a-z]+=${kind#*=}$" "$T/got"
+	check "PID 1, slow ${kind%=*}: begun" eventually 20 grep -qE "^exhaust-${kind%=*} [a-z]+=${kind#*=}$" "$T/got"
 	sleep 1
 	check "PID 1, slow ${kind%=*}: exec" timeout 5 "$VNAS" exec a -- true
 	check "  and what comes later is in the log" bash -c "
@@ -106,7 +106,7 @@ done
 # The task limit.
 "$VNAS" exec a -- /root/probe exhaust-processes >"$T/got" 2>&1 </dev/null &
 pid=$!
-check "task limit: it is reached" eventually 5 grep -q . "$T/got"
+check "task limit: it is reached" eventually 20 grep -q . "$T/got"
 limit='as many processes as .tasks. in .limits.'
 check_status "task limit: exec" 1 "$limit" timeout 20 "$VNAS" exec a -- true
 check_status "task limit: user add" 1 "$limit" bash -c "timeout 50 '$VNAS' user add a suzuki --password-stdin <<<geheim"
@@ -116,7 +116,7 @@ timed "task limit: status" 10 "$VNAS" status a
 kill -KILL $pid 2>/dev/null || true
 wait $pid 2>/dev/null || true
 timed "task limit: restart" 45 "$VNAS" restart a --no-probe
-check "  and it serves" eventually 5 serves
+check "  and it serves" eventually 20 serves
 
 # An inside whose programs never end: a verb that must run one holds its lock for seconds, not for a minute.
 vnas exec a -- sh -c 'mkdir -p /root/x; rm -f /etc/passwd; mkfifo /etc/passwd'

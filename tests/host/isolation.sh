@@ -28,7 +28,10 @@ for v in a b; do
 	vnas exec $v -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
 done
 vnas exec b -- /bin/sh -c 'exec sleep 1000' &
-sleep 0.3
+listening client1 t 4000 2
+listening client1 u 4000 2
+listening psv t 5000
+eventually 20 vnas exec b -- pgrep -x sleep
 
 device_of() {
 	losetup --list --noheadings --output MAJ:MIN,BACK-FILE | awk -v p="/$1.root.img" 'index($2, p) { print $1; exit }'
@@ -148,8 +151,12 @@ vnas stop g
 for v in a b; do
 	vnas exec $v -- /root/probe listen_port=7000 serve >/dev/null </dev/null &
 done
-sleep 0.5
 ask() { on client1 timeout 3 socat -u "TCP:$1:7000,connect-timeout=1" - 2>/dev/null; }
+# Of each both families: the last that is opened.
+for v in 11 12; do
+	eventually 20 ask "$NET4.$v" || true
+	eventually 20 ask "[$NET6:$v]" || true
+done
 check_eq "a listener on the wildcard address at IPv4" "$(ask "$NET4.11")" "::ffff:$NET4.11"
 check_eq "and at IPv6" "$(ask "[$NET6:11]")" "$NET6:11"
 check_eq "the neighbour's on the same port" "$(ask "$NET4.12")" "::ffff:$NET4.12"

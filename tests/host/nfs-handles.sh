@@ -88,7 +88,7 @@ done
 
 # Locks of NFS 3 through the lock manager and statd.
 check "a lock, with statd just restarted" eventually 20 nc lock 32803 "${handle[docs]}" 0 10
-check "the client is in statd's records" eventually 5 vnas exec s1 -- test -e "/var/lib/nfs/sm/$NET4.101"
+check "the client is in statd's records" eventually 20 vnas exec s1 -- test -e "/var/lib/nfs/sm/$NET4.101"
 vnas stop s1
 on c1 timeout 60 socat -u UDP4-RECVFROM:111 "OPEN:$T/told,creat,trunc" 2>/dev/null &
 vnas start s1

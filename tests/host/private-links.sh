@@ -114,7 +114,7 @@ check "it is degraded when the machine's interface is down" eventually 15 state_
 check_status "and says why" 0 'its interface has no carrier: see .ip link show wire0' vnas status m
 ip link set wire0 up
 check "and is not when it is up again" eventually 15 state_is running
-check "nor has it lost anything" eventually 5 answers "$NET6:12"
+check "nor has it lost anything" eventually 20 answers "$NET6:12"
 check "stop" vnas stop m n
 check_eq "nothing is left" "$(network_now | diff <(echo "$baseline") - || true)" ""
 
@@ -146,7 +146,7 @@ check "after the death of PID 1 it is started again" eventually 20 bash -c \
 check "and has the interface" eventually 10 answers "$NET4.14"
 init=$(server_json h .init_pid)
 kill -KILL "$(server_json h .supervisor_pid)" "$init"
-eventually 5 bash -c "! kill -0 $init"
+eventually 20 bash -c "! kill -0 $init"
 check "when both are dead, it is not lost" test -e "$RUN/h/net"
 check "stop" vnas stop h
 check_eq "it is back" "$(network_now | diff <(echo "$baseline") - || true)" ""

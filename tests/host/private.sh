@@ -58,7 +58,7 @@ vnas address add a "$NET4.21/24"
 vnas address add a "$NET6:21/64"
 check_eq "address add" "$(in_net a ip -o addr show dev eth0 | wc -l)" 4
 vnas exec a -- /root/probe listen_port=7021 serve >/dev/null </dev/null &
-check "a listener on the wildcard address" eventually 3 on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.11/7021"
+check "a listener on the wildcard address" eventually 20 on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.11/7021"
 for address in "$NET4.21" "$NET6:21"; do
 	check "at $address too" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$address/7021"
 	check "and what was running before serves at $address" smb client1 "$address" docs alice pw-a ls
@@ -94,7 +94,7 @@ check_status "and its last" 0 '\[server\] peer' vnas reload a
 
 # --- what somebody else changes, and what the network says ---
 in_net a ip addr del "$NET4.11/24" dev eth0
-check "an address that somebody took away comes back" eventually 5 bash -c "vnas=$VNAS; \
+check "an address that somebody took away comes back" eventually 20 bash -c "vnas=$VNAS; \
 	nsenter --net=/proc/$(server_json a .init_pid)/ns/net ip -o addr show dev eth0 | grep -q ' $NET4.11/'"
 on client1 sysctl -qw net.ipv6.conf.all.accept_ra=2
 on client2 sysctl -qw net.ipv6.conf.eth0.accept_ra=2
@@ -102,7 +102,7 @@ on client2 sysctl -qw net.ipv6.conf.eth0.accept_ra=2
 printf '\x86\x00\x00\x00\x40\x00\x07\x08\x00\x00\x00\x00\x00\x00\x00\x00\x03\x04\x40\xc0\x00\x00\x0e\x10\x00\x00\x0e\x10\x00\x00\x00\x00\x20\x01\x0d\xb8\xde\xad\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00' >"$T/advertisement"
 advertise() { on client1 socat -u "OPEN:$T/advertisement" 'IP6-SENDTO:[ff02::1%eth0]:58,setsockopt-int=41:18:255'; }
 listens() { advertise && on client2 ip -6 addr show dev eth0 | grep -q dead; }
-check "control: a host follows a router's advertisement" eventually 5 listens
+check "control: a host follows a router's advertisement" eventually 20 listens
 check_eq "it does not" "$(in_net a ip -6 addr show dev eth0 | grep -c dead || true)$(in_net a ip -6 route show default)" 0
 ip link set vnas-a down
 check "without a carrier it is degraded" eventually 10 bash -c "$VNAS list --json | jq -e '.servers[] | select(.name == \"a\") | .state == \"degraded\"'"
@@ -117,14 +117,14 @@ check_json "which is an event" '[.events[].event | select(test("interface-"))] |
 check "its supervisor is killed" kill -KILL "$(server_json a .supervisor_pid)"
 check "a new one" vnas start a
 in_net a ip addr del "$NET4.21/24" dev eth0
-check "watches over the same network" eventually 5 smb client1 "$NET4.21" docs alice pw-a ls
+check "watches over the same network" eventually 20 smb client1 "$NET4.21" docs alice pw-a ls
 old=$(server_json a .init_pid)
 kill -KILL "$old"
 check "after the death of PID 1 it is recovered" eventually 20 bash -c \
 	"[[ \$($VNAS status a --json | jq '.servers[0] | select(.state == \"running\") | .init_pid') == [0-9]* ]] && ! kill -0 $old"
 check "and serves" smb client1 "$NET4.11" docs alice pw-a ls
 in_net a ip addr del "$NET4.21/24" dev eth0
-check "and watched over again" eventually 5 smb client1 "$NET4.21" docs alice pw-a ls
+check "and watched over again" eventually 20 smb client1 "$NET4.21" docs alice pw-a ls
 check_eq "with the same hardware address" "$(in_net a ip -o link show eth0 | grep -oE 'ether [0-9a-f:]+')" "$mac"
 check "restart" vnas restart a
 check_eq "has the same one too" "$(in_net a ip -o link show eth0 | grep -oE 'ether [0-9a-f:]+')" "$mac"
@@ -159,7 +159,7 @@ private c 13 lan
 conf_add c $'[smb]\nenabled = no'
 vnas start c
 put_probe c
-check_eq "a client is reached" "$(on client1 timeout 3 socat TCP4-LISTEN:4000,reuseaddr 'SYSTEM:echo ok' & sleep 0.3
+check_eq "a client is reached" "$(on client1 timeout 20 socat TCP4-LISTEN:4000,reuseaddr 'SYSTEM:echo ok' & listening client1 t 4000
 	vnas exec c -- /root/probe client4="$NET4.101" client_port=4000 connect-client4)" "connect-client4 ok"
 reach() { vnas exec c -- /root/probe psv4="$NET4.1" psv6="$NET6:1" psv_port=5000 other4="$1" other_port=445 "$2"; }
 check_eq "the Psv is not" "$(reach "$NET4.11" connect-psv4)" "connect-psv4 ECONNREFUSED"

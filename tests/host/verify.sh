@@ -156,7 +156,7 @@ for delay in 0.02 0.1 0.2 0.3; do
 done
 sleep 0.3
 check_eq "a kill leaves no socket" "$(ss -Hlnx | grep -c vnas-verify || true)" 0
-check "and no process" eventually 5 bash -c "! ls -l /proc/*/exe 2>/dev/null | grep -q 'memfd:vnas-prober'"
+check "and no process" eventually 20 bash -c "! ls -l /proc/*/exe 2>/dev/null | grep -q 'memfd:vnas-prober'"
 run b
 check_eq "and the next one runs" "$status" 7
 done_testing

@@ -22,7 +22,7 @@ check_eq "a kernel of its own" "$(guest c1 uname -n)-$(guest c2 uname -n)" c1-c2
 refute "its root is only read" guest c1 touch /etc/from-the-guest
 check "it reaches the host over IPv4" guest c1 bash -c "exec 3<>/dev/tcp/$NET4.1/1 || [[ \$? == 1 ]]"
 socat -u "EXEC:echo here" "TCP6-LISTEN:4000,bind=[$NET6:1],reuseaddr" &
-check_eq "and over IPv6" "$(eventually 5 ss -Hltn 'sport = 4000' && guest c2 bash -c "exec 3<>/dev/tcp/$NET6:1/4000; cat <&3")" here
+check_eq "and over IPv6" "$(listening psv t 4000 && guest c2 bash -c "exec 3<>/dev/tcp/$NET6:1/4000; cat <&3")" here
 wait $! || true
 
 guest_begin c1 slow bash -c 'until [[ -e /run/go ]]; do sleep 0.1; done; echo gone'
@@ -60,11 +60,11 @@ runs() {
 kernel=$(guest_kernel c1)
 check "its kernel is a process" runs "$kernel"
 guest_kill c1
-check "one that was pulled is gone" eventually 5 eval '! runs "$kernel"'
+check "one that was pulled is gone" eventually 20 eval '! runs "$kernel"'
 refute "and its device" ip link show t-c1
 kernel=$(guest_kernel c2)
 guest_off c2
-check "one that was ended too" eventually 5 eval '! runs "$kernel"'
+check "one that was ended too" eventually 20 eval '! runs "$kernel"'
 guest_add c1 101
 check "it starts again" guest c1 true
 guest c1 sh -c 'echo o >/proc/sysrq-trigger' >/dev/null || true
@@ -75,5 +75,5 @@ guests_remove
 none_runs() {
 	! pgrep -x -r D,R,S,T linux.uml
 }
-check "nothing of them runs" eventually 5 none_runs
+check "nothing of them runs" eventually 20 none_runs
 done_testing
