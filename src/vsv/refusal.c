@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "vsv/proto.h"
 #include "vsv/refused_calls.h"
@@ -159,9 +160,28 @@ static void add_socket(struct text *t, uint32_t family, uint32_t type, uint32_t 
 		text_u64(t, protocol);
 }
 
+/* device_node: what mknod(2) and mknodat(2) were given: its type and number, as the kernel has them from user space
+ * (new_decode_dev() of linux/kdev_t.h).  false: it is none of the two. */
+static bool device_node(const struct refusal *r, uint32_t *ret_mode, uint32_t *ret_dev)
+{
+	size_t at = 2;
+
+#ifdef SYS_mknod
+	if (r->call == SYS_mknod)
+		at = 1;
+	else
+#endif
+	if (r->call != SYS_mknodat)
+		return false;
+	*ret_mode = (uint32_t)r->args[at];
+	*ret_dev = (uint32_t)r->args[at + 1];
+	return true;
+}
+
 static void add_call(struct text *t, const struct refusal *r)
 {
 	const char *name = call_name(r->call);
+	uint32_t mode, dev;
 
 	if (name) {
 		text_add(t, name);
@@ -183,6 +203,11 @@ static void add_call(struct text *t, const struct refusal *r)
 	} else if (r->call == SYS_clone || r->call == SYS_unshare || r->call == SYS_personality) {
 		text_add(t, " ");
 		text_hex(t, r->args[0]);
+	} else if (device_node(r, &mode, &dev)) {
+		text_add(t, S_ISBLK(mode) ? " block device " : " char device ");
+		text_u64(t, (dev & 0xfff00) >> 8);
+		text_add(t, ":");
+		text_u64(t, (dev & 0xff) | ((dev >> 12) & 0xfff00));
 	}
 }
 

@@ -108,7 +108,13 @@ enum { LAST_KNOWN_CALL = 456 };
 #define REFUSED_CALLS(X) REFUSED_CALLS_ALL(X) REFUSED_CALLS_KEXEC(X) REFUSED_CALLS_MACHINE(X)
 
 /* Calls of which some are refused, by their arguments: the filter says which. */
-#define JUDGED_CALLS(X)                                                                     \
+#define JUDGED_CALLS_ALL(X)                                                                 \
 	X(socket, SYS_socket) X(socketpair, SYS_socketpair) X(setsockopt, SYS_setsockopt)  \
 	X(clone, SYS_clone) X(unshare, SYS_unshare) X(ioctl, SYS_ioctl)                    \
-	X(prlimit64, SYS_prlimit64) X(personality, SYS_personality)
+	X(prlimit64, SYS_prlimit64) X(personality, SYS_personality) X(mknodat, SYS_mknodat)
+
+#ifdef SYS_mknod
+#define JUDGED_CALLS(X) JUDGED_CALLS_ALL(X) X(mknod, SYS_mknod)
+#else
+#define JUDGED_CALLS(X) JUDGED_CALLS_ALL(X)
+#endif

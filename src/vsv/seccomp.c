@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -207,6 +208,32 @@ static void emit_namespaces(struct program *p)
 	end(p, call);
 }
 
+/* emit_device_node: the kernel refuses it to who has no CAP_MKNOD, which is everybody inside; by this PID 1 hears of it.  A
+ * character device of number 0 is a whiteout, which all may make. */
+static void emit_device_node(struct program *p, uint32_t nr, unsigned mode, unsigned dev)
+{
+	unsigned call = begin(p, nr), character;
+
+	emit_load_arg(p, mode);
+	emit(p, BPF_ALU | BPF_AND | BPF_K, S_IFMT, 0, 0);
+	return_if(p, S_IFBLK, EPERM);
+	character = begin(p, S_IFCHR);
+	emit_load_arg(p, dev);
+	return_if(p, 0, 0);
+	emit_return(p, EPERM);
+	end(p, character);
+	emit_return(p, 0);
+	end(p, call);
+}
+
+static void emit_device_nodes(struct program *p)
+{
+#ifdef SYS_mknod
+	emit_device_node(p, SYS_mknod, 1, 2);
+#endif
+	emit_device_node(p, SYS_mknodat, 2, 3);
+}
+
 /* emit_core_limit: RLIMIT_CORE stays 1, for with another one a crash would be fed to a program of the Psv's where
  * core_pattern is a pipe, as its root, outside (core(5)).  Who sets it is told that it is done, because programs end when it
  * fails; who asks for the old one at the same time, that it may not.  Falls through for all others. */
@@ -352,6 +379,8 @@ int seccomp_load_all(const struct seccomp_pass *pass)
 		emit_namespaces(&p);
 	if (!weakened("seccomp-others"))
 		emit_others(&p);
+	if (!weakened("capability-mknod"))
+		emit_device_nodes(&p);
 	for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++)
 		emit_asked(&p, asked[i], pass);
 	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)

@@ -67,6 +67,9 @@ check_json "all events have a time, a server and words" \
 check_json "in order" '[.events[].time] | . == sort and length > 12' vnas events --json
 check "as a table" grep -qE "^20.* a +refused +mount by probe\[[0-9]+\] of user 0: EPERM$" <(vnas events a)
 vnas exec a --user nobody -- /srv/probe socket-packet >/dev/null </dev/null || true
+vnas exec a -- mknod /tmp/disk b 8 1 2>/dev/null || true
+check "a device node" eventually 20 refused a '.kind == "call" and .process == "mknod" and .answer == "EPERM" and
+	(.detail | test("^mknod(at)? block device 8:1 by "))'
 check "another user" eventually 20 refused a '.call == "socket" and .uid == 65534'
 
 

@@ -11,6 +11,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,6 +96,14 @@ static const struct {
 	{ "sethostname", SYS_sethostname, { bad, 4 } },
 	{ "init_module", SYS_init_module, { bad, 0, bad } },
 	{ "delete_module", SYS_delete_module, { bad, 0 } },
+	{ "mknod_block", SYS_mknodat, { -1, bad, S_IFBLK | 0600, 0x701 } },
+	{ "mknod_char", SYS_mknodat, { -1, bad, S_IFCHR | 0600 | (1L << 40), 0x101 } },
+	{ "mknod_whiteout", SYS_mknodat, { -1, bad, S_IFCHR, 1L << 40 } },
+	{ "mknod_fifo", SYS_mknodat, { -1, bad, S_IFIFO | 0600, 0x701 } },
+#ifdef SYS_mknod
+	{ "mknod_old_block", SYS_mknod, { bad, S_IFBLK | 0600, 0x701 } },
+	{ "mknod_old_fifo", SYS_mknod, { bad, S_IFIFO | 0600, 0x701 } },
+#endif
 	{ "personality_asks", SYS_personality, { 0xffffffff } },
 	{ "personality_sets", SYS_personality, { 0x0040000 } },
 	{ "tiocsti", SYS_ioctl, { -1, TIOCSTI, 0 } },

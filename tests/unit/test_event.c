@@ -66,6 +66,11 @@ TEST(refusal_lines)
 	t = (struct text)TEXT(buf);
 	refusal_words(&t, &r);
 	CHECK_STR(buf, "socket packet raw protocol 0: EPERM");
+	r = (struct refusal){ .kind = REFUSAL_CALL, .count = 1, .call = SYS_mknodat, .args = { 0, 0, S_IFBLK | 0600, 0x12345678 },
+			      .error = EPERM };
+	t = (struct text)TEXT(buf);
+	refusal_words(&t, &r);
+	CHECK_STR(buf, "mknodat block device 1110:74616: EPERM");
 	r = (struct refusal){ .kind = REFUSAL_CONNECT, .count = 100, .unnoted = true };
 	t = (struct text)TEXT(buf);
 	refusal_line(&t, "s", &r);
