@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "gate_shared.h"
+#include "gate_weak.h"
 
 enum { AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2, STATE_CLOSE = 7, STATE_LISTEN = 10 };
 enum { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_REUSEPORT = 15, SO_BINDTODEVICE = 25, SO_BINDTOIFINDEX = 62 };
@@ -31,6 +32,22 @@ enum { KIND_BIND, KIND_CONNECT, KIND_SEND, KIND_SOCKET, KIND_DEVICE, KIND_INGRES
 struct sock_common {
 	unsigned char skc_ipv6only : 1;
 } __attribute__((preserve_access_index));
+
+/* weak: lib/weaken.h leaves this refusal out. */
+#ifdef VNAS_WEAKEN
+const volatile __u32 gate_weak_at = GATE_WEAK_NOWHERE;
+
+static __always_inline bool weak(enum gate_weak place)
+{
+	return gate_weak_at == place;
+}
+#else
+static __always_inline bool weak(enum gate_weak place)
+{
+	(void)place;
+	return false;
+}
+#endif
 
 /* --- tables --- */
 

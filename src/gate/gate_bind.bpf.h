@@ -54,8 +54,12 @@ static __always_inline bool judge_bind(const struct asker *me, struct gate_addr 
 		*a = is_mapped(a) ? hidden4(me->id) : hidden6(me->id);
 		return true;
 	}
-	if (is_own(me, a))
+	if (is_own(me, a) || (weak(GATE_WEAK_ADDRESS) && !owner_of(a)))
 		return true;
+	if (weak(GATE_WEAK_GROUP_BIND) && udp && is_group(a)) {
+		*group = true;
+		return true;
+	}
 	if (!udp || !(v->flags & GATE_F_DISCOVERY))
 		return false;
 	*group = true;
@@ -146,6 +150,8 @@ static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock 
 	n->unlisted = 0;
 	if (!owner || !id || *owner != id) {
 		me = who();
+		if (!me.v && weak(GATE_WEAK_BIND_STRANGER))
+			return ALLOW;
 		if (!me.v || !judge_bind(&me, a, udp, v6only, &wild, &group))
 			return refuse(me.id, KIND_BIND, EADDRNOTAVAIL, a, port, ctx->protocol);
 		n->unlisted = group || me.v->flags & GATE_F_OWN_STACK;
@@ -257,7 +263,7 @@ static __always_inline int post_bind(struct bpf_sock *ctx, const struct gate_add
 	me = bpf_get_local_storage(&identity, 0);
 	n = bpf_sk_storage_get(&notes, ctx, NULL, 0);
 	if (!n || !me->id)
-		return REFUSE;
+		return weak(GATE_WEAK_POST_BIND_STRANGER) ? ALLOW : REFUSE;
 	/* A group's datagrams go to every socket of it and ask no look-up. */
 	if (n->unlisted || udp_register(n, me, &key))
 		return ALLOW;

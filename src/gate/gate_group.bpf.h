@@ -26,7 +26,7 @@ __noinline int gate_has_interface(const struct gate_vsv *v, __u32 ifindex)
 
 static __always_inline bool may_join(const struct gate_vsv *v, const struct gate_addr *group)
 {
-	return v->flags & group_flag(group);
+	return v->flags & group_flag(group) || weak(GATE_WEAK_GROUP_JOIN);
 }
 
 /* may_use: an interface that was named; 0: the kernel would take the Psv's own choice, so it gets the first one of the Vsv's. */
@@ -36,7 +36,7 @@ static __always_inline bool may_use(const struct gate_vsv *v, __u32 *ifindex)
 		return true;
 	if (!*ifindex)
 		*ifindex = v->n_interfaces ? v->interfaces[0] : NO_IFINDEX;
-	return gate_has_interface(v, *ifindex);
+	return gate_has_interface(v, *ifindex) || weak(GATE_WEAK_INTERFACE_JOIN);
 }
 
 /* IP_ADD_MEMBERSHIP: struct ip_mreq, by an address of the interface, or struct ip_mreqn, by its number. */
@@ -104,7 +104,7 @@ static __always_inline int judge_membership(struct bpf_sockopt *ctx)
 		return JOIN_NONE;
 	me = who();
 	if (!me.v)
-		return JOIN_REFUSED;
+		return weak(GATE_WEAK_JOIN_STRANGER) ? JOIN_ALLOWED : JOIN_REFUSED;
 	if (name == OPT_JOIN_GROUP)
 		good = judge_join(ctx, &me);
 	else if (name == OPT_IP_ADD_MEMBERSHIP)
@@ -133,6 +133,8 @@ int gate_egress(struct __sk_buff *skb)
 	else
 		r = bpf_skb_load_bytes_relative(skb, IPV6_DESTINATION, &to, sizeof(to), BPF_HDR_START_NET);
 	me = who();
+	if (!me.v && weak(GATE_WEAK_EGRESS_STRANGER))
+		return ALLOW;
 	if (r || !me.v)
 		return REFUSE;
 	if (is_link_local(&to)) {
@@ -141,7 +143,7 @@ int gate_egress(struct __sk_buff *skb)
 	} else if (!is_group(&to) && !(gate_place(me.v, &to, &near) & PLACE_BROADCAST)) {
 		return ALLOW;
 	}
-	if (gate_has_interface(me.v, skb->ifindex))
+	if (gate_has_interface(me.v, skb->ifindex) || weak(GATE_WEAK_INTERFACE_SEND))
 		return ALLOW;
 	gate_note_packet(me.id, how(KIND_SEND, GATE_ASKED_ADDRESS, EPERM), &to, 0, IPPROTO_UDP);
 	return REFUSE;

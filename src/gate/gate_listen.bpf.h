@@ -44,14 +44,15 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock 
 	int wild;
 
 	if (!me.v) {
-		shut(ctx);
+		if (!weak(GATE_WEAK_LISTEN_STRANGER))
+			shut(ctx);
 		return;
 	}
 	if (me.v->flags & GATE_F_OWN_STACK)
 		return;
 	key.addr = bound_to(sk);
 	/* listen() without bind(): it stands on the wildcard address, the Psv's addresses included. */
-	if (is_any(&key.addr)) {
+	if (is_any(&key.addr) && !weak(GATE_WEAK_LISTEN_ANY)) {
 		gate_note_packet(me.id, how(KIND_BIND, GATE_ASKED_ADDRESS, 0), &key.addr, key.port, IPPROTO_TCP);
 		shut(ctx);
 		return;
@@ -146,7 +147,7 @@ static __always_inline int to_listener(struct bpf_sk_lookup *ctx, const struct g
 	wild.scope = is_mapped(to) ? GATE_WILD4 : GATE_WILD6;
 	if (give(ctx, &exact, 0) || give(ctx, &wild, 0) || give(ctx, &exact, 1) || give(ctx, &wild, 1))
 		return SK_PASS;
-	return give_standby(ctx, to, id) ? SK_PASS : SK_DROP;
+	return give_standby(ctx, to, id) || weak(GATE_WEAK_LOOKUP_LISTENER) ? SK_PASS : SK_DROP;
 }
 
 static __always_inline int to_datagram(struct bpf_sk_lookup *ctx, const struct gate_addr *to, __u32 id)
@@ -154,7 +155,7 @@ static __always_inline int to_datagram(struct bpf_sk_lookup *ctx, const struct g
 	struct gate_udp key = { .addr = *to, .port = ctx->local_port };
 	struct gate_udp_use *u = bpf_map_lookup_elem(&udp_ports, &key);
 
-	return u && u->id == id ? SK_PASS : SK_DROP;
+	return (u && u->id == id) || weak(GATE_WEAK_LOOKUP_DATAGRAM) ? SK_PASS : SK_DROP;
 }
 
 /* Whether the Vsv `sender` may reach the address of `owner` (0: the Psv's).  A sender without a configuration is
@@ -168,7 +169,7 @@ static __always_inline bool may_reach(__u32 sender, __u32 owner, bool hidden)
 		return true;
 	v = bpf_map_lookup_elem(&vsv, &sender);
 	if (!v)
-		return !owner && !hidden;
+		return (!owner && !hidden) || weak(GATE_WEAK_LOOKUP_STRANGER);
 	return owner ? gate_has_peer(v, owner) : v->flags & GATE_F_PEER_PSV;
 }
 
@@ -201,7 +202,7 @@ int gate_lookup(struct bpf_sk_lookup *ctx)
 	}
 	owner = owner_of(&to);
 	sender = sender_of(&from, ctx->ingress_ifindex);
-	if (in_hidden_net(&to) && (!owner || sender != owner || ctx->ingress_ifindex != LOOPBACK_IFINDEX))
+	if (in_hidden_net(&to) && !weak(GATE_WEAK_LOOKUP_HIDDEN) && (!owner || sender != owner || ctx->ingress_ifindex != LOOPBACK_IFINDEX))
 		return drop(ctx, sender, &to);
 	if (!may_reach(sender, owner, in_hidden_net(&from)))
 		return drop(ctx, sender, &to);

@@ -24,6 +24,7 @@
 
 #include "gate.skel.h"
 #include "gate/gate_sys.h"
+#include "gate/gate_weak.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/fd.h"
@@ -331,6 +332,24 @@ static void sweep(const char *bpf_dir, const char *own_programs)
 	}
 }
 
+/* set_weak: see gate_weak.h. */
+static void set_weak(struct gate_skel *skel)
+{
+#ifdef VNAS_WEAKEN
+	static const char *const places[] = {
+#define PLACE(name, text) [GATE_WEAK_##name] = text,
+		GATE_WEAK_PLACES(PLACE)
+#undef PLACE
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		if (places[i] && weakened(places[i]))
+			skel->rodata->gate_weak_at = (uint32_t)i;
+#else
+	(void)skel;
+#endif
+}
+
 /* load: bpf_dir NULL: nothing is pinned. */
 static int load(const char *bpf_dir, struct gate_skel **ret, struct err *err)
 {
@@ -348,6 +367,7 @@ static int load(const char *bpf_dir, struct gate_skel **ret, struct err *err)
 	r = bpf_dir ? set_pins(skel, bpf_dir, err) : 0;
 	if (r < 0)
 		goto out;
+	set_weak(skel);
 	r = gate_skel__load(skel);
 	if (r < 0) {
 		r = explain_failure(r, err);

@@ -29,16 +29,22 @@ static int query(int target_fd, enum bpf_attach_type type, uint32_t ids[PROGRAMS
 	return 0;
 }
 
-static int program_of(uint32_t id, struct bpf_prog_info *ret)
+static int program_open(uint32_t id)
 {
 	union bpf_attr attr = { .prog_id = id };
-	_cleanup_close_ int fd = gate_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+
+	return gate_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+}
+
+static int program_of(uint32_t id, struct bpf_prog_info *ret)
+{
+	_cleanup_close_ int fd = program_open(id);
 
 	*ret = (struct bpf_prog_info){ 0 };
 	return fd < 0 ? fd : gate_info(fd, ret, sizeof(*ret));
 }
 
-/* find_attached: the kernel keeps the first fifteen letters of a name. */
+/* The kernel keeps the first fifteen letters of a name. */
 static bool find_attached(int target_fd, enum bpf_attach_type type, const char *name, struct bpf_prog_info *ret)
 {
 	uint32_t ids[PROGRAMS_MAX], n = 0;
@@ -49,6 +55,24 @@ static bool find_attached(int target_fd, enum bpf_attach_type type, const char *
 		if (program_of(ids[i], ret) == 0 && strncmp(ret->name, name, sizeof(ret->name) - 1) == 0)
 			return true;
 	return false;
+}
+
+int gate_lend(int from_cgroup_fd, int to_cgroup_fd, size_t program, bool attach)
+{
+	const struct gate_program *p = &gate_programs[program];
+	union bpf_attr attr = { .target_fd = (uint32_t)to_cgroup_fd };
+	_cleanup_close_ int fd = -1;
+	struct bpf_prog_info info;
+
+	if (!find_attached(from_cgroup_fd, p->attach, p->name, &info))
+		return -ENOENT;
+	fd = program_open(info.id);
+	if (fd < 0)
+		return fd;
+	attr.attach_bpf_fd = (uint32_t)fd;
+	attr.attach_type = p->attach;
+	attr.attach_flags = attach ? BPF_F_ALLOW_MULTI : 0;
+	return gate_bpf(attach ? BPF_PROG_ATTACH : BPF_PROG_DETACH, &attr);
 }
 
 static bool is_pinned_one(const char *bpf_dir, const char *name, const struct bpf_prog_info *attached)

@@ -51,19 +51,20 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 	} else if (is_any(to) || is_loopback(to)) {
 		*to = *from = four ? hidden4(me->id) : hidden6(me->id);
 		return 0;
-	} else if (in_loopback_net(to) && owner_of(to) != me->id) {
+	} else if (in_loopback_net(to) && owner_of(to) != me->id &&
+		   !weak(in_hidden_net(to) ? GATE_WEAK_HIDDEN : GATE_WEAK_LOOPBACK)) {
 		return EPERM;
 	}
-	if (is_group(to) && !(v->flags & group_flag(to)))
+	if (is_group(to) && !(v->flags & group_flag(to)) && !weak(GATE_WEAK_GROUP_SEND))
 		return EPERM;
 	/* On which of the Psv's links it is, no hook is shown. Who looks for the Vsv by such an address is answered, since
 	 * gate_egress sees to the link then. */
-	if (is_link_local(to) && !(v->flags & GATE_F_OWN_STACK) && (tcp || !(v->flags & (GATE_F_WSD | GATE_F_MDNS))))
+	if (is_link_local(to) && !(v->flags & GATE_F_OWN_STACK) && !weak(GATE_WEAK_LINK_LOCAL) && (tcp || !(v->flags & (GATE_F_WSD | GATE_F_MDNS))))
 		return EPERM;
 	/* In a private stack an address alone says nothing about who has it on that network. */
 	if (!(v->flags & GATE_F_OWN_STACK)) {
 		owner = owner_of(to);
-		if (owner != me->id && (owner ? !gate_has_peer(v, owner) : in_hidden_net(to)))
+		if (owner != me->id && (owner ? !gate_has_peer(v, owner) : in_hidden_net(to) && !weak(GATE_WEAK_HIDDEN)))
 			return EPERM;
 	}
 	place = gate_place(v, to, &near);
@@ -118,6 +119,8 @@ static __always_inline int connect_hook(struct bpf_sock_addr *ctx, struct bpf_so
 	struct sock_note *n;
 	int error;
 
+	if (!me.v && weak(GATE_WEAK_CONNECT_STRANGER))
+		return ALLOW;
 	if (!me.v)
 		return refuse(me.id, KIND_CONNECT, EPERM, &asked, port, ctx->protocol);
 	error = judge_destination(&me, to, &from, ctx->protocol == IPPROTO_TCP);
@@ -178,6 +181,8 @@ static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, 
 	struct gate_udp key;
 	int error;
 
+	if (!me.v && weak(GATE_WEAK_SEND_STRANGER))
+		return ALLOW;
 	if (!me.v)
 		return refuse(me.id, KIND_SEND, EPERM, &asked, port, IPPROTO_UDP);
 	if (without_name) {
@@ -193,7 +198,7 @@ static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, 
 		*from = chosen;
 	if (me.v->flags & GATE_F_OWN_STACK)
 		return is_any(from) || is_own_source(&me, from) ? ALLOW : refuse(me.id, KIND_SEND, EADDRNOTAVAIL, &asked, port, IPPROTO_UDP);
-	if (!is_own_source(&me, from))
+	if (!is_own_source(&me, from) && !(weak(GATE_WEAK_SOURCE) && !owner_of(from)))
 		return refuse(me.id, KIND_SEND, EADDRNOTAVAIL, &asked, port, IPPROTO_UDP);
 	if (!is_any(&bound))
 		return ALLOW;

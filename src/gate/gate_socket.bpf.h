@@ -37,6 +37,10 @@ int gate_sock_create(struct bpf_sock *ctx)
 {
 	struct asker me = who();
 
+	if (!me.v && weak(GATE_WEAK_SOCKET_STRANGER))
+		return ALLOW;
+	if (me.v && weak(GATE_WEAK_KIND))
+		return ALLOW;
 	if (!me.v || !((ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP) ||
 		       (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)))
 		return refuse_socket(ctx, me.id, EPERM);
@@ -59,7 +63,7 @@ static __always_inline int hold_reuse(struct bpf_sockopt *ctx, struct bpf_sock *
 		return ALLOW;
 	me = who();
 	if (!me.v)
-		return REFUSE;
+		return weak(GATE_WEAK_OPTION_STRANGER) ? ALLOW : REFUSE;
 	/* Nobody else has sockets there, and what was bound to the wildcard address stands on it. */
 	if (me.v->flags & GATE_F_OWN_STACK)
 		return ALLOW;
@@ -149,6 +153,8 @@ int gate_device(struct bpf_cgroup_dev_ctx *ctx)
 	__u32 dev = ctx->major << 20 | ctx->minor;
 	struct asker me = who();
 
+	if (me.v ? weak(GATE_WEAK_DEVICE) : weak(GATE_WEAK_DEVICE_STRANGER))
+		return ALLOW;
 	if (me.v && type == BPF_DEVCG_DEV_CHAR && is_plain_char(ctx->major, ctx->minor))
 		return ALLOW;
 	if (me.v && type == BPF_DEVCG_DEV_BLOCK && !(access & BPF_DEVCG_ACC_WRITE))

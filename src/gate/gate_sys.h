@@ -39,6 +39,10 @@ int gate_check_id(uint32_t id, struct err *err);
 struct gate_config;
 int gate_to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *err);
 
+/* gate_lend: puts the program of that number in gate_programs, as it hangs on one cgroup, on another one too, or takes it from
+ * there.  0; -ENOENT: it does not hang on the first; -errno. */
+int gate_lend(int from_cgroup_fd, int to_cgroup_fd, size_t program, bool attach);
+
 /* gate_cgroup_number: what the kernel calls an open folder of the v2 hierarchy. */
 int gate_cgroup_number(int cgroup_fd, uint64_t *ret, struct err *err);
 /* gate_key: an address as the tables have it. */

@@ -245,7 +245,7 @@ static int add_generated(struct root *r, struct err *err)
 		return r->conf_fd;
 	inside = mount_clone(r->conf_fd, "", err);
 	res = root_add(r, inside, "run/vnas", err);
-	return res < 0 ? res : mount_attributes(inside, MOUNT_ATTR_RDONLY | SAFE_DATA, 0, err);
+	return res < 0 ? res : mount_attributes(inside, (weakened("conf-writable") ? 0 : MOUNT_ATTR_RDONLY) | SAFE_DATA, 0, err);
 }
 
 /* What lies in /run and /tmp is memory, also where no controller counts it: never more than a part of what the Vsv may
@@ -303,7 +303,7 @@ static int build(const struct conf *conf, struct volume *volumes, size_t n_volum
 		res = root_add(r, tmpfs_new(part_of_memory(conf, 4, 1024 * MIB), 65536, "1777", SAFE, err), "tmp", err);
 	/* After the places of data volumes were made. */
 	if (res == 0)
-		res = mount_attributes(r->mounts[0].fd, MOUNT_ATTR_RDONLY | SAFE, 0, err);
+		res = mount_attributes(r->mounts[0].fd, (weakened("root-writable") ? 0 : MOUNT_ATTR_RDONLY) | SAFE, 0, err);
 	return res;
 }
 

@@ -115,8 +115,6 @@ static void gate_weaken(struct gate_config *c)
 	if (weakened("gate-peer"))
 		for (c->n_peers = 0; c->n_peers < GATE_MAX_PEERS; c->n_peers++)
 			c->peers[c->n_peers] = (uint32_t)c->n_peers + 1;
-	for (unsigned loop = 0; weakened("gate-device") && c->n_devices < GATE_MAX_DEVICES; loop++)
-		c->devices[c->n_devices++] = makedev(7, loop);
 }
 
 /* joined_to: the Psv's interface by which it meets a private stack; 0: by none.  What has a VLAN's tag does not come in by the

@@ -143,6 +143,7 @@ void victim_arrived(struct verify *v);
 bool victim_tokens(struct verify *v, int fd, const char *want);
 /* victim_connect: 0: connected; -errno.  The Psv itself as a client. */
 int victim_connect(const struct ipaddr *a, uint16_t port);
+int victim_connect_from(const struct ipaddr *a, uint16_t port, const struct ipaddr *from); /* NULL: the kernel chooses */
 
 /* is_private: it has a stack of its own. */
 static inline bool is_private(const struct server *s)
@@ -160,6 +161,18 @@ void prober_inside(struct verify *v, struct server *s);
 void prober_gate(struct verify *v, struct server *s);
 void prober_control(struct verify *v);
 
+/* A fork of this process that was born in a control group (and goes into a network namespace; -1: stays), which does what `f` does
+ * with its end of a socket pair, for ten seconds at most.  helper_begin: 0 or -errno; helper_end in any case. */
+struct helper {
+	int conn;
+	pid_t pid;
+};
+int helper_begin(int cgroup_fd, int net_fd, void (*f)(int conn), struct helper *ret);
+void helper_end(struct helper *h);
+/* helper_say, helper_hear: exactly that much. */
+bool helper_say(int conn, const void *what, size_t size);
+bool helper_hear(int conn, void *ret, size_t size);
+
 /* ---- looks from outside (look*.c) ---- */
 
 /* One look at a server, or at a server and each victim.  Returns the verdict, with its answer in words. */
@@ -176,6 +189,8 @@ extern const size_t n_looks;
 enum verdict look_gate_programs(struct verify *v, struct server *s, char *answer, size_t size);
 enum verdict look_gate_lookup(struct verify *v, struct server *s, char *answer, size_t size);
 enum verdict look_gate_addresses(struct verify *v, struct server *s, char *answer, size_t size);
+enum verdict look_gate_stranger(struct verify *v, struct server *s, char *answer, size_t size);
+enum verdict look_loopback(struct verify *v, struct server *s, char *answer, size_t size);
 enum verdict look_rights(struct verify *v, struct server *s, char *answer, size_t size);
 enum verdict look_filter(struct verify *v, struct server *s, char *answer, size_t size);
 enum verdict look_group(struct verify *v, struct server *s, char *answer, size_t size);
@@ -183,6 +198,7 @@ enum verdict look_mounts(struct verify *v, struct server *s, char *answer, size_
 enum verdict look_proc(struct verify *v, struct server *s, char *answer, size_t size);
 enum verdict look_descriptors(struct verify *v, struct server *s, char *answer, size_t size);
 enum verdict look_limits(struct verify *v, struct server *s, char *answer, size_t size);
+enum verdict look_own_limits(struct verify *v, struct server *s, char *answer, size_t size);
 enum verdict look_ingress_tcp(struct verify *v, struct server *s, char *answer, size_t size);
 enum verdict look_ingress_udp(struct verify *v, struct server *s, char *answer, size_t size);
 enum verdict look_sockets(struct verify *v, struct server *s, char *answer, size_t size);
@@ -194,6 +210,8 @@ enum verdict look_superblocks(struct verify *v, struct server *s, const struct s
 /* look_begin, look_server_begin: what is read once: mounts, namespaces, sockets. */
 void look_begin(struct verify *v);
 void look_server_begin(struct server *s);
+void look_own_mounts(struct verify *v);
+void look_server_mounts(struct server *s);
 /* each_process: calls f with every process of the server's control group that lives, until it returns false. */
 void each_process(const struct server *s, bool (*f)(pid_t pid, void *arg), void *arg);
 /* each_thread: the same with every thread: each has rights, a filter, and, if it wants, descriptors of its own; and it lives on when the

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -19,7 +18,7 @@
 #include "verify/internal.h"
 #include "vsv/confine.h"
 
-enum { PROCS_MAX_BYTES = 1024 * 1024, MOUNTINFO_MAX_BYTES = 4 * 1024 * 1024 };
+enum { PROCS_MAX_BYTES = 1024 * 1024 };
 
 const char *const namespace_names[NAMESPACES] = {
 	"mnt", "pid", [NAMESPACE_IPC] = "ipc", "uts", "cgroup", [NAMESPACE_NET] = "net",
@@ -29,6 +28,8 @@ const struct look looks[] = {
 	{ "look-gate-programs", ROW_GATE, "every program of the gate is attached", look_gate_programs, NULL },
 	{ "look-gate-lookup", ROW_GATE, "attached and pinned", look_gate_lookup, NULL },
 	{ "look-gate-addresses", ROW_GATE, "the gate knows each address as its own", look_gate_addresses, NULL },
+	{ "look-gate-stranger", ROW_GATE, "who is nobody is refused by each program", look_gate_stranger, NULL },
+	{ "look-loopback", ROW_LOOPBACK, "ECONNREFUSED", look_loopback, NULL },
 	{ "look-rights", ROW_RIGHTS, "no process has a right that it was not given", look_rights, NULL },
 	{ "look-filter", ROW_RIGHTS, "every process has the system call filter", look_filter, NULL },
 	{ "look-group", ROW_GATE, "every process is in its control group", look_group, NULL },
@@ -36,6 +37,7 @@ const struct look looks[] = {
 	{ "look-proc", ROW_PROC, "subset=pid", look_proc, NULL },
 	{ "look-descriptors", ROW_OUTSIDE_FILES, "no descriptor of a file outside", look_descriptors, NULL },
 	{ "look-limits", ROW_EXHAUST, "memory and tasks are limited", look_limits, NULL },
+	{ "look-own-limits", ROW_EXHAUST, "no core dump of the physical server's, no message queue", look_own_limits, NULL },
 	{ "look-ingress-tcp", ROW_INGRESS, "ECONNREFUSED", look_ingress_tcp, NULL },
 	{ "look-ingress-udp", ROW_INGRESS, "nothing arrives", look_ingress_udp, NULL },
 	{ "look-sockets", ROW_ADDRESS, "its sockets stand on its own addresses", look_sockets, NULL },
@@ -97,6 +99,7 @@ bool status_read(pid_t pid, char **ret)
 
 struct rights {
 	uint64_t allowed;
+	pid_t init;        /* it hands nothing on */
 	size_t n;
 	pid_t pid;         /* the first that has more; 0: none */
 	const char *what;
@@ -118,6 +121,11 @@ static bool check_rights(pid_t pid, void *arg)
 		if (!set || strtoull(set, NULL, 16) & ~r->allowed) {
 			r->pid = pid;
 			r->what = "has a capability that it was not given";
+			return false;
+		}
+		if (pid == r->init && (i == 0 || i == 4) && strtoull(set, NULL, 16)) {
+			r->pid = pid;
+			r->what = "hands its capabilities on";
 			return false;
 		}
 	}
@@ -143,7 +151,7 @@ enum verdict say_process(pid_t pid, const char *what, size_t n, char *answer, si
 
 enum verdict look_rights(struct verify *v, struct server *s, char *answer, size_t size)
 {
-	struct rights r = { .allowed = 0 };
+	struct rights r = { .init = s->st.init_pid };
 
 	(void)v;
 	if (!s->has_conf) {
@@ -172,13 +180,56 @@ static bool check_filter(pid_t pid, void *arg)
 	return false;
 }
 
-enum verdict look_filter(struct verify *v, struct server *s, char *answer, size_t size)
+static enum verdict check_each(const struct server *s, void (*each)(const struct server *s, bool (*f)(pid_t pid, void *arg), void *arg),
+			       bool (*check)(pid_t pid, void *arg), char *answer, size_t size)
 {
 	struct rights r = { .n = 0 };
 
-	(void)v;
-	each_thread(s, check_filter, &r);
+	each(s, check, &r);
 	return say_process(r.pid, r.what, r.n, answer, size);
+}
+
+enum verdict look_filter(struct verify *v, struct server *s, char *answer, size_t size)
+{
+	(void)v;
+	return check_each(s, each_thread, check_filter, answer, size);
+}
+
+/* check_limits: no core dump, which would run the Psv's core_pattern program, and no message queue, which are counted for the machine. */
+static bool check_limits(pid_t pid, void *arg)
+{
+	static const struct {
+		const char *key, *what;
+		unsigned long long most;
+	} limits[] = {
+		{ "\nMax core file size", "may dump core, or feeds the program of core_pattern", 1 },
+		{ "\nMax msgqueue size", "may have message queues", 0 },
+	};
+	_cleanup_free_ char *text = NULL;
+	struct rights *r = arg;
+	char path[40];
+
+	(void)str_format(path, sizeof(path), "/proc/%d/limits", (int)pid);
+	if (file_read_at(AT_FDCWD, path, 64 * 1024, &text, NULL) < 0)
+		return true;
+	r->n++;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		const char *value = status_value(text, limits[i].key);
+
+		/* "unlimited" is no number. */
+		if (value && *value >= '0' && *value <= '9' && strtoull(value, NULL, 10) == limits[i].most)
+			continue;
+		r->pid = pid;
+		r->what = limits[i].what;
+		return false;
+	}
+	return true;
+}
+
+enum verdict look_own_limits(struct verify *v, struct server *s, char *answer, size_t size)
+{
+	(void)v;
+	return check_each(s, each_process, check_limits, answer, size);
 }
 
 /* ---- the control group ---- */
@@ -301,202 +352,16 @@ enum verdict look_ipc(struct verify *v, struct server *s, const struct server *o
 	return compare_namespaces(v, s, other, NAMESPACE_IPC, NAMESPACE_IPC + 1, answer, size);
 }
 
-/* ---- mounts ---- */
-
-struct mount_line {
-	dev_t dev;
-	uint64_t id;
-	char point[256], options[256], type[32];
-	const char *super; /* to the end of the line */
-};
-
-static bool parse_mount(const char *line, struct mount_line *ret)
-{
-	const char *dash = strstr(line, " - "), *p;
-	unsigned long long id;
-	unsigned maj, min;
-
-	if (!dash || sscanf(line, "%llu %*d %u:%u %*s %255s %255s", &id, &maj, &min, ret->point, ret->options) != 5 ||
-	    sscanf(dash, " - %31s", ret->type) != 1)
-		return false;
-	ret->dev = makedev(maj, min);
-	ret->id = id;
-	p = strchr(dash + 3, ' ');
-	p = p ? strchr(p + 1, ' ') : NULL;
-	ret->super = p ? p + 1 : "";
-	return true;
-}
-
-static char *read_mounts(const char *who)
-{
-	char path[48], *text = NULL;
-
-	(void)str_format(path, sizeof(path), "/proc/%s/mountinfo", who);
-	return file_read_at(AT_FDCWD, path, MOUNTINFO_MAX_BYTES, &text, NULL) < 0 ? NULL : text;
-}
-
-static char *server_mounts(const struct server *s)
-{
-	char who[16];
-
-	(void)str_format(who, sizeof(who), "%d", (int)s->st.init_pid);
-	return read_mounts(who);
-}
-
-static bool has_superblock(const dev_t *list, size_t n, dev_t dev)
-{
-	for (size_t i = 0; i < n; i++)
-		if (list[i] == dev)
-			return true;
-	return false;
-}
-
-/* list_superblocks: of every mount; ids NULL: each once. */
-static size_t list_superblocks(char *text, dev_t *list, uint64_t *ids, size_t max)
-{
-	char *save = NULL;
-	size_t n = 0;
-
-	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line && n < max; line = strtok_r(NULL, "\n", &save)) {
-		struct mount_line m;
-
-		if (!parse_mount(line, &m) || (!ids && has_superblock(list, n, m.dev)))
-			continue;
-		if (ids)
-			ids[n] = m.id;
-		list[n++] = m.dev;
-	}
-	return n;
-}
-
 void look_server_begin(struct server *s)
 {
-	_cleanup_free_ char *text = server_mounts(s);
-
-	s->n_superblocks = list_superblocks(text, s->superblocks, s->mounts, SUPERBLOCKS_MAX);
+	look_server_mounts(s);
 	for (size_t i = 0; i < NAMESPACES; i++)
 		s->namespaces[i] = namespace_of(s->st.init_pid, namespace_names[i]);
 }
 
 void look_begin(struct verify *v)
 {
-	_cleanup_free_ char *text = read_mounts("self");
-
-	v->n_superblocks = list_superblocks(text, v->superblocks, NULL, sizeof(v->superblocks) / sizeof(*v->superblocks));
+	look_own_mounts(v);
 	for (size_t i = 0; i < NAMESPACES; i++)
 		v->namespaces[i] = namespace_of(getpid(), namespace_names[i]);
-}
-
-enum verdict look_superblocks(struct verify *v, struct server *s, const struct server *other, char *answer, size_t size)
-{
-	const dev_t *theirs = other ? other->superblocks : v->superblocks;
-	size_t n = other ? other->n_superblocks : v->n_superblocks;
-	size_t max = other ? SUPERBLOCKS_MAX : sizeof(v->superblocks) / sizeof(*v->superblocks);
-
-	if (!s->n_superblocks || !n) {
-		(void)str_copy(answer, size, "the mounts cannot be read");
-		return VERDICT_OPEN;
-	}
-	for (size_t i = 0; i < s->n_superblocks; i++)
-		if (has_superblock(theirs, n, s->superblocks[i])) {
-			(void)str_format(answer, size, "%u:%u is in both", major(s->superblocks[i]), minor(s->superblocks[i]));
-			return VERDICT_THROUGH;
-		}
-	if (n == max || s->n_superblocks == SUPERBLOCKS_MAX) {
-		(void)str_copy(answer, size, "there are more mounts than were compared");
-		return VERDICT_OPEN;
-	}
-	(void)str_format(answer, size, "%zu mounts", s->n_superblocks);
-	return VERDICT_REFUSED;
-}
-
-static bool has_option(const char *options, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *p = options; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
-		if (strncmp(p, word, len) == 0 && (p[len] == ',' || p[len] == '\0' || p[len] == ' '))
-			return true;
-	return false;
-}
-
-static bool is_own_device(const struct server *s, dev_t dev)
-{
-	for (size_t i = 0; i < s->st.n_volumes; i++)
-		if (s->st.volumes[i].rdev == dev)
-			return true;
-	return false;
-}
-
-/* judge_mount: NULL, or what is wrong with it. */
-static const char *judge_mount(const struct server *s, const struct mount_line *m)
-{
-	static const char *const kinds[] = { "tmpfs", "overlay", "proc", "devpts", "ext4", "xfs" };
-	/* Those that hold nodes of the Psv's making, and are read-only. */
-	static const char *const with_nodes[] = { "/dev", "/dev/pts", "/dev/volumes" };
-	bool known = false, on_dev = false;
-
-	for (size_t i = 0; i < sizeof(with_nodes) / sizeof(*with_nodes); i++)
-		on_dev = on_dev || strcmp(m->point, with_nodes[i]) == 0;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		known = known || strcmp(m->type, kinds[i]) == 0;
-	if (!known)
-		return "is of a kind that no Vsv has";
-	if (major(m->dev) != 0 && !is_own_device(s, m->dev))
-		return "lies on a device that is not its own";
-	if (!has_option(m->options, "nosuid"))
-		return "honours set-uid programs";
-	if (!on_dev && !has_option(m->options, "nodev"))
-		return "honours device nodes";
-	if (on_dev && strcmp(m->type, "devpts") != 0 && !has_option(m->options, "ro"))
-		return "honours device nodes, and can be written to";
-	return NULL;
-}
-
-enum verdict look_mounts(struct verify *v, struct server *s, char *answer, size_t size)
-{
-	_cleanup_free_ char *text = server_mounts(s);
-	char *save = NULL;
-	size_t n = 0;
-
-	(void)v;
-	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
-		struct mount_line m;
-		const char *wrong;
-
-		if (!parse_mount(line, &m)) {
-			(void)str_copy(answer, size, "a line of mountinfo cannot be read");
-			return VERDICT_OPEN;
-		}
-		n++;
-		wrong = judge_mount(s, &m);
-		if (wrong) {
-			(void)str_format(answer, size, "%s (%s) %s", m.point, m.type, wrong);
-			return VERDICT_THROUGH;
-		}
-	}
-	(void)str_format(answer, size, "%zu mounts", n);
-	return n ? VERDICT_REFUSED : VERDICT_OPEN;
-}
-
-enum verdict look_proc(struct verify *v, struct server *s, char *answer, size_t size)
-{
-	_cleanup_free_ char *text = server_mounts(s);
-	char *save = NULL;
-	size_t n = 0;
-
-	(void)v;
-	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
-		struct mount_line m;
-
-		if (!parse_mount(line, &m) || strcmp(m.type, "proc") != 0)
-			continue;
-		n++;
-		if (!has_option(m.super, "subset=pid")) {
-			(void)str_format(answer, size, "%s shows the whole kernel", m.point);
-			return VERDICT_THROUGH;
-		}
-	}
-	(void)str_copy(answer, size, n ? "subset=pid" : "the mounts cannot be read");
-	return n ? VERDICT_REFUSED : VERDICT_OPEN;
 }

@@ -50,6 +50,11 @@ static socklen_t to_sockaddr(const struct ipaddr *a, uint16_t port, union addres
 
 int victim_connect(const struct ipaddr *a, uint16_t port)
 {
+	return victim_connect_from(a, port, NULL);
+}
+
+int victim_connect_from(const struct ipaddr *a, uint16_t port, const struct ipaddr *from)
+{
 	_cleanup_close_ int fd = socket(a->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	socklen_t len = sizeof(int);
@@ -57,6 +62,8 @@ int victim_connect(const struct ipaddr *a, uint16_t port)
 	int error = 0;
 
 	if (fd < 0)
+		return -errno;
+	if (from && bind(fd, &to.sa, to_sockaddr(from, 0, &to)) < 0)
 		return -errno;
 	if (connect(fd, &to.sa, to_sockaddr(a, port, &to)) == 0)
 		return 0;

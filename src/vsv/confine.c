@@ -119,11 +119,11 @@ static int set_limits(uint32_t nofile)
 	if (r < 0)
 		return r;
 	/* 1 writes no core and runs no helper of the Psv's; 0 would feed a core_pattern that is a pipe (core(5)). */
-	r = set_limit(RLIMIT_CORE, 1);
+	r = set_limit(RLIMIT_CORE, weakened("limit-core") ? 0 : 1);
 	if (r < 0)
 		return r;
 	/* Both are counted by user for the whole machine: no message queues, and never all of the queued signals. */
-	r = set_limit(RLIMIT_MSGQUEUE, 0);
+	r = weakened("limit-message-queue") ? 0 : set_limit(RLIMIT_MSGQUEUE, 0);
 	if (r < 0)
 		return r;
 	if (getrlimit(RLIMIT_SIGPENDING, &l) < 0)
@@ -131,31 +131,40 @@ static int set_limits(uint32_t nofile)
 	return l.rlim_max == RLIM_INFINITY ? 0 : set_limit(RLIMIT_SIGPENDING, l.rlim_max / 4);
 }
 
+/* For lib/weaken.h: without no_new_privs, this right is needed to load a filter. */
+static uint64_t for_filter(void)
+{
+	return weakened("no-new-privs") ? BIT(CAP_SYS_ADMIN) : 0;
+}
+
 int confine_init(uint64_t bounding, uint32_t nofile, const struct seccomp_pass *pass, const char **ret_step)
 {
-	int r;
+	int r, listener;
 
 	*ret_step = "set limits";
 	r = set_limits(nofile);
 	if (r < 0)
 		return r;
 	*ret_step = "set no_new_privs";
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (!weakened("no-new-privs") && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	*ret_step = "set Landlock scopes";
 	r = set_scopes();
 	if (r < 0)
 		return r;
 	*ret_step = "cut the bounding set";
-	r = set_bounding(bounding | CONFINE_OWN_CAPABILITIES);
+	r = weakened("capability-bounding") ? 0 : set_bounding(bounding | CONFINE_OWN_CAPABILITIES);
 	if (r < 0)
 		return r;
 	*ret_step = "drop capabilities";
-	r = set_capabilities(bounding | CONFINE_OWN_CAPABILITIES, false);
+	r = set_capabilities(bounding | CONFINE_OWN_CAPABILITIES | for_filter(), weakened("capability-inheritable"));
 	if (r < 0)
 		return r;
 	*ret_step = "load the seccomp filter";
-	return seccomp_load_all(pass);
+	listener = seccomp_load_all(pass);
+	if (listener >= 0 && for_filter() && set_capabilities(bounding | CONFINE_OWN_CAPABILITIES, false) < 0)
+		return -errno;
+	return listener;
 }
 
 int confine_child(uint64_t capabilities, uint32_t flags, const char **ret_step)
@@ -166,6 +175,8 @@ int confine_child(uint64_t capabilities, uint32_t flags, const char **ret_step)
 	r = set_limit(RLIMIT_NOFILE, child_nofile);
 	if (r < 0)
 		return r;
+	if (weakened("no-new-privs") && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
 	*ret_step = "cut the bounding set";
 	r = set_bounding(capabilities);
 	if (r < 0)

@@ -323,7 +323,7 @@ static void emit_begin(struct program *p)
 {
 	emit_load(p, offsetof(struct seccomp_data, arch));
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
-	emit_return(p, ENOSYS); /* a foreign ABI has other numbers, and socketcall hides its arguments */
+	emit_return(p, weakened("seccomp-abi") ? 0 : ENOSYS); /* a foreign ABI has other numbers, and socketcall hides its arguments */
 	emit_load(p, offsetof(struct seccomp_data, nr));
 }
 
@@ -370,7 +370,7 @@ int seccomp_load_all(const struct seccomp_pass *pass)
 	emit_return(&p, ENOSYS);
 #endif
 	emit(&p, BPF_JMP | BPF_JGT | BPF_K, LAST_KNOWN_CALL, 0, 1);
-	emit_return(&p, ENOSYS);
+	emit_return(&p, weakened("seccomp-unknown") ? 0 : ENOSYS);
 	if (!weakened("seccomp-socket"))
 		emit_socket(&p);
 	if (!weakened("seccomp-option"))
@@ -405,7 +405,7 @@ int seccomp_load_child(bool no_file_handles, bool no_xattrs)
 		return 0;
 	emit_begin(&p);
 	if (no_file_handles)
-		return_if(&p, SYS_open_by_handle_at, EPERM);
+		return_if(&p, SYS_open_by_handle_at, weakened("seccomp-handles") ? 0 : EPERM);
 	for (size_t i = 0; no_xattrs && i < sizeof(xattrs) / sizeof(*xattrs); i++)
 		return_if(&p, (uint32_t)xattrs[i], EOPNOTSUPP);
 	emit_return(&p, 0);

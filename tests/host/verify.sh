@@ -9,6 +9,8 @@ plain_vsv c 13 --stack private --interface lan
 sed -i '/^\[server\]/a deny = 198.51.100.0/24\ndeny = 2001:db8:bad::/48' "$ETC/a.conf"
 check_status "none runs" 3 'start them' vnas verify
 check_status "no such one" 4 'vnas list' vnas verify nobody
+# Without it there is no group that it may use, and so none to use wrongly.
+sed -i '/^\[server\]/a discovery = wsd' "$ETC/b.conf"
 vnas start a b
 check_status "one that does not run" 3 'start it: vnas start c' vnas verify c
 

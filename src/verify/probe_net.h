@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the prober's files about the network share. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "verify/prober.h"
+
+typedef int address_function(const union address *a);
+
+/* each_address: the worse answer of all addresses.  every_address: 0 only if it succeeds for each of them. */
+int each_address(const struct addresses *list, address_function *f);
+int every_address(const struct addresses *list, address_function *f);
+
+/* socket_for: of the address's family; a descriptor or -errno. */
+int socket_for(const union address *a, int type);
+union address with_port(const union address *a, uint16_t port);
+uint16_t port_of(const union address *a);
+/* to_mapped: the same as a v4-mapped address of IPv6; false: it is one of IPv6. */
+bool to_mapped(const union address *a, union address *ret);
+union address wildcard(int family);
+/* loopback: 127.0.0.LAST or ::1. */
+union address loopback(int family, uint8_t last);
+
+/* free_udp: binds a datagram socket to the address, on any port (probe_bind.c). */
+int free_udp(const union address *a);
+/* connect_from: by TCP, from an address or wherever.  listen_at: on any port; *ret_port says which; a descriptor or -errno
+ * (probe_connect.c).  let_go: whatever the network then said, the gate did not refuse it. */
+int connect_from(const union address *a, const union address *from);
+int listen_at(const union address *a, bool v6_only, uint16_t *ret_port);
+int let_go(int r);
