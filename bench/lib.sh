@@ -126,15 +126,20 @@ hand_smbd() {
 
 # --- load ---------------------------------------------------------------------------------------------------------------------
 
-# streams_begin HOST CLIENTS MIB TARGET…: bench-load on that client host (psv: on none), connected to all targets.
+# What bench-load runs with.
+load_with=()
+
+# streams_begin HOST CLIENTS MIB TARGET…: bench-load on that client host (psv: on none), connected to all targets.  Their files are
+# written, and on the disk, before anything is measured.
 streams_begin() {
 	local ready at=()
 
 	[[ $1 == psv ]] || at=(on "$1")
 	shift
-	coproc LOAD { "${at[@]}" "$BENCH/bench-load" "$@"; }
+	coproc LOAD { "${at[@]}" "${load_with[@]}" "$BENCH/bench-load" "$@"; }
 	load_pid=$LOAD_PID
 	read -r -u "${LOAD[0]}" ready && [[ $ready == ready ]]
+	sync
 }
 
 # load TARGET PATTERN MS: one measurement, into OPS MIB P50 P99.
@@ -144,7 +149,8 @@ load() {
 }
 
 # compare CASE PATTERN MS ROUNDS STACK…: with all targets in turn, each round beginning with another; the first, which all are held
-# against, twice.
+# against, twice.  Every other round goes backward, so that nobody always comes behind the same one and pays for what that one
+# left to be written.
 compare() {
 	local case=$1 pattern=$2 ms=$3 rounds=$4 unit=operations/s rate=() p50=() n i k at
 
@@ -153,7 +159,7 @@ compare() {
 	[[ $pattern != *-seq ]] || unit=MiB/s
 	for ((k = 0; k < rounds; k++)); do
 		for ((i = 0; i <= n; i++)); do
-			at=$(((i + k) % (n + 1)))
+			at=$(((k % 2 ? n - i + k : i + k) % (n + 1)))
 			load $((at == n ? 0 : at)) "$pattern" "$ms"
 			rate[at]=$OPS p50[at]=$P50
 			[[ $unit != MiB/s ]] || rate[at]=$MIB

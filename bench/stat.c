@@ -11,7 +11,8 @@
  * The ratio of a round is VALUE by PEER_VALUE, so what changed on the machine between two rounds is left out of it.
  *
  * GOALS has lines "CASE STACK PEER MEASURE OP LIMIT", the first three as patterns; the first line that fits counts.  MEASURE
- * is ratio, value, or added (VALUE less PEER_VALUE).  A goal is missed when even the better end of the interval misses it.
+ * is ratio, value, or added (VALUE less PEER_VALUE).  A goal is missed when even the better end of the interval misses it; a
+ * verdict is sure ("sure") when the worse end says the same.
  *
  * Standard output: a JSON array, a result each, in the order in which they came. */
 #include <errno.h>
@@ -225,7 +226,7 @@ static json_t *result(struct series *s)
 	const struct goal *goal = goal_find(s);
 	struct spread sp[N_MEASURES], ratio;
 	const char *verdict = "none";
-	bool paired;
+	bool paired, sure = false;
 	json_t *o;
 
 	o = json_pack("{s:s,s:s,s:s}", "case", s->name[0], "stack", s->name[1], "peer", s->name[2]);
@@ -242,9 +243,11 @@ static json_t *result(struct series *s)
 		sp[m] = paired || m == VALUE ? spread_of(s->list[m], s->n) : (struct spread){ none, none, none };
 	if (goal && (paired || goal->measure == VALUE)) {
 		double best = goal->at_least ? sp[goal->measure].high : sp[goal->measure].low;
+		double worst = goal->at_least ? sp[goal->measure].low : sp[goal->measure].high;
 		bool missed = goal->at_least ? best < goal->limit : best > goal->limit;
 
 		verdict = missed ? "missed" : "met";
+		sure = missed || (goal->at_least ? worst >= goal->limit : worst <= goal->limit);
 	}
 	/* What has no peer is compared with its limit. */
 	ratio = sp[RATIO];
@@ -252,11 +255,12 @@ static json_t *result(struct series *s)
 		ratio = (struct spread){ sp[VALUE].low / goal->limit, sp[VALUE].median / goal->limit,
 					 sp[VALUE].high / goal->limit };
 	(void)json_object_update_new(
-		o, json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "unit", s->unit, "rounds", (int)s->n, "value",
+		o, json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:b}", "unit", s->unit, "rounds", (int)s->n, "value",
 			     rounded(sp[VALUE].median), "peer_value",
 			     paired ? rounded(spread_of(s->peer, s->n).median) : json_null(), "ratio", rounded(ratio.median),
 			     "low", rounded(ratio.low), "high", rounded(ratio.high), "added", rounded(sp[ADDED].median),
-			     "added_low", rounded(sp[ADDED].low), "added_high", rounded(sp[ADDED].high), "verdict", verdict));
+			     "added_low", rounded(sp[ADDED].low), "added_high", rounded(sp[ADDED].high), "verdict", verdict,
+			     "sure", sure));
 	return o;
 }
 

@@ -4,7 +4,7 @@ def short: if . == null then "-" elif . == 0 then "0" elif (. | fabs) >= 1000 th
 	elif (. | fabs) >= 100 then . * 10 | round / 10 | tostring else . * 1000 | round / 1000 | tostring end;
 def span: if .low == null then "-" else "\(.low | short) to \(.high | short)" end;
 def what: if .verdict == "not run" then "not run: " + .reason else
-	([(if .verdict == "none" then empty else .verdict end), (.remarks // [] | .[])] | join("; ")) end;
+	([(if .verdict == "none" then empty elif .verdict == "met" and .sure == false then "met?" else .verdict end), (.remarks // [] | .[])] | join("; ")) end;
 def row: [.case, .stack, .peer, (.value | short), (.peer_value | short), .unit, (.ratio | short), span,
 	(if .added == null then "-" else .added | short end), (.rounds | tostring), (.goal // ""), what];
 (["case", "stack", "peer", "median", "peer's", "unit", "ratio", "95 %", "added", "rounds", "goal", "verdict"],

@@ -54,14 +54,14 @@ done >"$T/samples"
 printf 'absent\tnone\ta\tb\tthis machine has no such thing\n' >>"$T/samples"
 "$build/bench/bench-stat" "$T/goals" <"$T/samples" >"$T/stat.json"
 verdict() {
-	jq -r --arg c "$1" '.[] | select(.case == $c) | "\(.verdict) \(.ratio) \(.low) \(.high)"' "$T/stat.json"
+	jq -r --arg c "$1" '.[] | select(.case == $c) | "\(.verdict) \(.sure) \(.ratio) \(.low) \(.high)"' "$T/stat.json"
 }
 # Of nine, the 2nd to the 8th hold the median with 96 %.
-check_eq "within the goal" "$(verdict fast)" "met 1.05 1.02 1.08"
-check_eq "the whole interval misses it" "$(verdict slow)" "missed 1.25 1.22 1.28"
-check_eq "the better end reaches it" "$(verdict wide)" "met 1 0.7 1.3"
-check_eq "what has no peer is held against its limit" "$(verdict one)" "met 0.985714 0.977143 0.994286"
-check_eq "what is added" "$(verdict more)" "missed 1.25 1.22 1.28"
+check_eq "within the goal" "$(verdict fast)" "met true 1.05 1.02 1.08"
+check_eq "the whole interval misses it" "$(verdict slow)" "missed true 1.25 1.22 1.28"
+check_eq "the better end reaches it" "$(verdict wide)" "met false 1 0.7 1.3"
+check_eq "what has no peer is held against its limit" "$(verdict one)" "met true 0.985714 0.977143 0.994286"
+check_eq "what is added" "$(verdict more)" "missed true 1.25 1.22 1.28"
 check_eq "what did not run" "$(jq -r '.[] | select(.case == "none") | .reason' "$T/stat.json")" "this machine has no such thing"
 check_status "a sample that is none is refused" 1 'this is no sample: sample.x' \
 	bash -c "printf 'sample\\tx\\n' | $build/bench/bench-stat $T/goals"
