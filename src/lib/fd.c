@@ -38,6 +38,7 @@ int file_read_at(int dirfd, const char *path, size_t max_bytes, char **ret, size
 	_cleanup_free_ char *buf = NULL;
 	size_t len = 0, alloc = 4096;
 	struct stat st;
+	bool sized;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
@@ -45,7 +46,9 @@ int file_read_at(int dirfd, const char *path, size_t max_bytes, char **ret, size
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	if (st.st_size > 0 && (uint64_t)st.st_size <= max_bytes)
+	/* One of /proc has no size, and may give less at once than there is. */
+	sized = st.st_size > 0 && (uint64_t)st.st_size <= max_bytes;
+	if (sized)
 		alloc = (size_t)st.st_size + 1;
 	for (;;) {
 		char *bigger = realloc(buf, alloc + 1);
@@ -60,11 +63,12 @@ int file_read_at(int dirfd, const char *path, size_t max_bytes, char **ret, size
 				continue;
 			return -errno;
 		}
-		if (n == 0)
-			break;
 		len += (size_t)n;
 		if (len > max_bytes)
 			return -EFBIG;
+		/* Less than it was asked for is the end: a list of a thousand reads two thousand files. */
+		if (n == 0 || (sized && len == (size_t)st.st_size && len < alloc))
+			break;
 		if (len == alloc)
 			alloc *= 2;
 	}

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,29 +57,58 @@ static bool stamp_same(const struct index_stamp *a, const struct index_stamp *b)
 	       a->ctime_ns == b->ctime_ns;
 }
 
+/* As they were written: else it is no index. */
+static bool records_hold(const struct index_record *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].n_keys > INDEX_KEYS_MAX || !memchr(v[i].name, '\0', sizeof(v[i].name)))
+			return false;
+	return true;
+}
+
+/* Mapped, not copied: of a thousand records a start needs little.  No file under that name is ever changed in place. */
 static void read_file(const struct psv *psv, struct index *ret)
 {
-	_cleanup_free_ char *text = NULL;
-	struct header h;
+	_cleanup_close_ int fd = -1;
+	struct index_record *v;
 	char path[PATH_MAX];
+	struct header h;
+	struct stat st;
 	size_t len;
+	char *map;
 
 	*ret = (struct index){ 0 };
 	index_path(psv, path);
-	if (file_read_at(AT_FDCWD, path, MAX_BYTES, &text, &len) < 0 || len < sizeof(h))
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(h) || st.st_size > MAX_BYTES)
 		return;
-	memcpy(&h, text, sizeof(h));
-	if (memcmp(h.magic, magic, sizeof(magic)) != 0 || (len - sizeof(h)) % sizeof(*ret->v) != 0)
+	len = (size_t)st.st_size;
+	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
 		return;
-	ret->folder = h.folder;
-	ret->n = (len - sizeof(h)) / sizeof(*ret->v);
-	ret->v = xcalloc(ret->n, sizeof(*ret->v));
-	memcpy(ret->v, text + sizeof(h), len - sizeof(h));
-	for (size_t i = 0; i < ret->n; i++) {
-		ret->v[i].name[sizeof(ret->v[i].name) - 1] = '\0';
-		if (ret->v[i].n_keys > INDEX_KEYS_MAX)
-			ret->v[i].always_read = true;
+	memcpy(&h, map, sizeof(h));
+	_Static_assert(sizeof(h) % _Alignof(struct index_record) == 0, "the records are aligned");
+	v = (struct index_record *)(void *)(map + sizeof(h));
+	ret->n = (len - sizeof(h)) / sizeof(*v);
+	if (memcmp(h.magic, magic, sizeof(magic)) != 0 || (len - sizeof(h)) % sizeof(*v) != 0 || !records_hold(v, ret->n)) {
+		(void)munmap(map, len);
+		*ret = (struct index){ 0 };
+		return;
 	}
+	ret->folder = h.folder;
+	ret->v = v;
+	ret->map = map;
+	ret->map_bytes = len;
+}
+
+static void records_free(struct index *x)
+{
+	if (x->map)
+		(void)munmap(x->map, x->map_bytes);
+	else
+		free(x->v);
+	x->map = NULL;
+	x->map_bytes = 0;
 }
 
 /* FNV-1a, without regard to case: two that are taken for one cost a reading, one that is taken for two would cost a
@@ -186,7 +216,7 @@ static int refresh(const struct psv *psv, int etc, struct index *x, struct err *
 		now = stamp_of(&st);
 		v[n++] = old && stamp_same(&old->stamp, &now) ? *old : read_record(psv, names.v[i], &st);
 	}
-	free(x->v);
+	records_free(x);
 	x->v = v;
 	x->n = n;
 	x->changed = true;
@@ -291,6 +321,6 @@ void index_save(const struct psv *psv, const struct index *x)
 
 void index_free(struct index *x)
 {
-	free(x->v);
+	records_free(x);
 	*x = (struct index){ 0 };
 }

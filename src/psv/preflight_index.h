@@ -39,6 +39,8 @@ struct index_record {
 struct index {
 	struct index_record *v; /* one a Vsv, sorted by name */
 	size_t n;
+	void *map;     /* in which v lies; NULL: v is allocated */
+	size_t map_bytes;
 	struct index_stamp folder; /* {0}: not to be relied upon */
 	bool changed;
 };

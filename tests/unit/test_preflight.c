@@ -312,10 +312,26 @@ TEST(preflight_of_the_machine_alone)
 }
 
 /* The sieve must never let a conflict through, whatever was remembered. */
+/* spoil_index: all behind the word at its beginning. */
+static void spoil_index(const char *path, char byte)
+{
+	FILE *f = fopen(path, "r+e");
+	long end;
+
+	CHECK(f);
+	CHECK(fseek(f, 0, SEEK_END) == 0);
+	end = ftell(f);
+	CHECK(end > 64);
+	CHECK(fseek(f, 16, SEEK_SET) == 0);
+	for (long at = 16; at < end; at++)
+		CHECK(fputc(byte, f) != EOF);
+	CHECK(fclose(f) == 0);
+}
+
 TEST(preflight_remembers_only_what_is_still_true)
 {
 	struct err e = { 0 };
-	char path[PATH_MAX];
+	char path[PATH_MAX], other[PATH_MAX];
 
 	begin();
 	write_conf("a", "[server]\naddress = 192.0.2.11/24\n" VOLUMES);
@@ -356,6 +372,16 @@ TEST(preflight_remembers_only_what_is_still_true)
 	CHECK_INT(check("a", &opts, NULL, &e), 0);
 	CHECK(truncate(path, 0) == 0);
 	CHECK_INT(check("c", &opts, NULL, &e), 0);
+	/* whatever it says */
+	for (int byte = 0; byte < 256; byte += 85) {
+		spoil_index(path, (char)byte);
+		CHECK_INT(check("a", &opts, NULL, &e), 0);
+		spoil_index(path, (char)byte);
+		write_conf("e", "[server]\naddress = 192.0.2.77/24\n" VOLUMES);
+		CHECK_INT(check("a", &opts, NULL, &e), -EBUSY);
+		CHECK_STR(e.text, "address 192.0.2.77 belongs to e");
+		CHECK(unlink(psv_conf_path(&psv, "e", other)) == 0);
+	}
 }
 
 TEST(preflight_figures)
