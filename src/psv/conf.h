@@ -66,6 +66,7 @@ const char *conf_key_expected(const struct conf_key *k);
 
 /* How clients find it. */
 enum conf_discovery { CONF_DISCOVERY_NETBIOS = 1, CONF_DISCOVERY_WSD = 2, CONF_DISCOVERY_MDNS = 4, CONF_DISCOVERY_ALL = 7 };
+enum { CONF_DISCOVERY_STR_MAX = 32 };
 enum conf_stack { CONF_STACK_SHARED, CONF_STACK_PRIVATE };
 /* The kind of a private stack's interface; AUTO: link_kind() decides by what conf.interface is. */
 enum conf_link { CONF_LINK_AUTO, CONF_LINK_MACVLAN, CONF_LINK_IPVLAN, CONF_LINK_VETH, CONF_LINK_VLAN, CONF_LINK_INTERFACE };
@@ -284,6 +285,8 @@ const char *conf_directory_name(enum conf_directory_type type); /* "ldap" */
 bool conf_directory_takes(enum conf_directory_type type, const char *key);
 const char *conf_stack_name(enum conf_stack stack);
 const char *conf_link_name(enum conf_link link); /* "macvlan"; NULL of CONF_LINK_AUTO */
+/* conf_discovery_str: of a set of enum conf_discovery, as the key takes it: "netbios mdns", "yes"; buf is returned. */
+char *conf_discovery_str(unsigned set, char buf[CONF_DISCOVERY_STR_MAX]);
 /* conf_mac: the hardware address of a private stack's interface: the same wherever its volumes are. */
 void conf_mac(const struct conf *c, uint8_t ret[6]);
 bool conf_mac_parse(const char *s, uint8_t ret[6]);

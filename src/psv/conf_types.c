@@ -289,19 +289,26 @@ static int parse_discovery(struct conf_value *v, void *target)
 	return 0;
 }
 
+char *conf_discovery_str(unsigned set, char buf[CONF_DISCOVERY_STR_MAX])
+{
+	size_t len = 0;
+
+	(void)str_copy(buf, CONF_DISCOVERY_STR_MAX, set ? "yes" : "no");
+	if (set == 0 || set == CONF_DISCOVERY_ALL)
+		return buf;
+	for (unsigned w = 0; w < sizeof(discovery_words) / sizeof(*discovery_words); w++)
+		if (set & 1u << w) {
+			(void)str_format(buf + len, CONF_DISCOVERY_STR_MAX - len, "%s%s", len ? " " : "", discovery_words[w]);
+			len = strlen(buf);
+		}
+	return buf;
+}
+
 static void print_discovery(struct strbuf *out, const char *key, const void *target)
 {
-	unsigned v = *(const unsigned *)target;
+	char buf[CONF_DISCOVERY_STR_MAX];
 
-	if (v == 0 || v == CONF_DISCOVERY_ALL) {
-		strbuf_addf(out, "%s = %s\n", key, v ? "yes" : "no");
-		return;
-	}
-	strbuf_addf(out, "%s =", key);
-	for (unsigned w = 0; w < sizeof(discovery_words) / sizeof(*discovery_words); w++)
-		if (v & 1u << w)
-			strbuf_addf(out, " %s", discovery_words[w]);
-	strbuf_addstr(out, "\n");
+	strbuf_addf(out, "%s = %s\n", key, conf_discovery_str(*(const unsigned *)target, buf));
 }
 
 const struct conf_type conf_type_discovery = {

@@ -25,13 +25,14 @@ struct learner {
 	struct conf conf;
 	struct owned *owned;
 	size_t n_owned;
+	unsigned discovery; /* enum conf_discovery: what it was refused of it */
 	json_t *list;
 };
 
 /* What would allow it: a line of [server], or why none does. */
 struct proposal {
 	const char *key; /* NULL: nothing would */
-	char value[IPADDR_STR_MAX + 8];
+	char value[IPADDR_STR_MAX + 8]; /* has room for CONF_DISCOVERY_STR_MAX */
 	const char *why; /* beside what was asked for; NULL: nothing to say */
 };
 
@@ -102,14 +103,21 @@ static int find_owners(struct learner *l, struct err *err)
 
 /* ---- one refusal ---- */
 
-static bool is_discovery(const struct learner *l, const struct ipaddr *a)
+/* discovery_of: which way of discovery opens it; 0: none. */
+static unsigned discovery_of(const struct learner *l, const struct ipaddr *a)
 {
-	static const char *const groups[] = { "224.0.0.251", "239.255.255.250", "ff02::fb", "ff02::c" };
+	static const struct {
+		const char *address;
+		enum conf_discovery way;
+	} groups[] = {
+		{ "224.0.0.251", CONF_DISCOVERY_MDNS }, { "ff02::fb", CONF_DISCOVERY_MDNS },
+		{ "239.255.255.250", CONF_DISCOVERY_WSD }, { "ff02::c", CONF_DISCOVERY_WSD },
+	};
 	struct ipaddr b;
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
-		if (ipaddr_parse(groups[i], &b) == 0 && ipaddr_equal(a, &b))
-			return true;
+		if (ipaddr_parse(groups[i].address, &b) == 0 && ipaddr_equal(a, &b))
+			return groups[i].way;
 	for (size_t i = 0; i < l->conf.n_addresses; i++) {
 		const struct conf_address *own_address = &l->conf.addresses[i];
 
@@ -117,9 +125,9 @@ static bool is_discovery(const struct learner *l, const struct ipaddr *a)
 			continue;
 		b = ipaddr_broadcast(&own_address->addr, own_address->prefix);
 		if (ipaddr_equal(a, &b))
-			return true;
+			return CONF_DISCOVERY_NETBIOS;
 	}
-	return false;
+	return 0;
 }
 
 static const struct conf_address *network_of(const struct learner *l, const struct ipaddr *a)
@@ -173,6 +181,8 @@ static void of_destination(const struct learner *l, const struct ipaddr *a, stru
 		p->why = "it is its own";
 	} else if (is_denied(l, a)) {
 		p->why = "a line with deny says so";
+	} else if (o && strlist_has(&l->conf.peers, o->owner ? o->owner : "psv")) {
+		p->why = "a line with peer allows it by now";
 	} else if (o) {
 		p->key = "peer";
 		(void)str_copy(p->value, sizeof(p->value), o->owner ? o->owner : "psv");
@@ -188,21 +198,34 @@ static const char *string_of(const json_t *event, const char *key)
 	return s ? s : "";
 }
 
-static void propose(const struct learner *l, const json_t *event, struct proposal *p)
+/* of_discovery: one line for all of it, in place of the one that there may be. */
+static void of_discovery(struct learner *l, unsigned way, struct proposal *p)
+{
+	if (l->conf.discovery & way) {
+		p->why = "a line with discovery allows it by now";
+		return;
+	}
+	l->discovery |= way;
+	p->key = "discovery";
+	p->why = "in place of any other line with discovery";
+	(void)conf_discovery_str(l->conf.discovery | l->discovery, p->value);
+}
+
+static void propose(struct learner *l, const json_t *event, struct proposal *p)
 {
 	const char *kind = string_of(event, "kind");
 	struct ipaddr a;
+	unsigned way;
 
 	if (ipaddr_parse(string_of(event, "address"), &a) < 0)
 		return;
-	if (is_discovery(l, &a)) {
-		p->key = "discovery";
-		(void)str_copy(p->value, sizeof(p->value), "yes");
-	} else if (strcmp(kind, "bind") == 0) {
+	way = discovery_of(l, &a);
+	if (way)
+		of_discovery(l, way, p);
+	else if (strcmp(kind, "bind") == 0)
 		of_bind(l, &a, p);
-	} else {
+	else
 		of_destination(l, &a, p);
-	}
 }
 
 /* what: the refusal's words without the process's number, so that those of all runs of a program come together. */
@@ -222,16 +245,21 @@ static void what(const json_t *event, char *buf, size_t size)
 	(void)str_format(buf, size, "%.*s%s%.80s", n, detail, *process ? " by " : "", process);
 }
 
+static bool is_key(const json_t *o, const char *key)
+{
+	return strcmp(string_of(o, "key"), key) == 0;
+}
+
 static json_t *find(json_t *list, const struct proposal *p, const char *reason)
 {
 	json_t *o;
 	size_t i;
 
 	json_array_foreach(list, i, o) {
-		const char *key = json_string_value(json_object_get(o, "key"));
-
-		if (p->key ? key && strcmp(key, p->key) == 0 && strcmp(string_of(o, "value"), p->value) == 0 :
-			     !key && strcmp(string_of(o, "reason"), reason) == 0)
+		if (!is_key(o, p->key ? p->key : ""))
+			continue;
+		if (!p->key ? strcmp(string_of(o, "reason"), reason) == 0 :
+			      is_key(o, "discovery") || strcmp(string_of(o, "value"), p->value) == 0)
 			return o;
 	}
 	return NULL;
@@ -258,8 +286,58 @@ static int learn(json_t *event, void *arg)
 			return 0;
 		(void)json_array_append_new(l->list, o);
 	}
+	if (p.key)
+		(void)json_object_set_new(o, "value", json_string(p.value));
 	(void)json_object_set_new(o, "count", json_integer(json_integer_value(json_object_get(o, "count")) + count));
 	return 0;
+}
+
+/* ---- what the configuration takes ---- */
+
+/* takes: the text with that line more, or NULL. */
+static char *takes(const struct learner *l, const char *text, const char *key, const char *value)
+{
+	char *changed = strcmp(key, "discovery") == 0 ? confedit_set(text, "server", key, value) :
+							confedit_add(text, "server", key, value);
+	struct conf c;
+	int r = changed ? conf_parse(changed, strlen(changed), "", l->name, &c, NULL) : -EINVAL;
+
+	if (r == 0) {
+		conf_free(&c);
+		return changed;
+	}
+	free(changed);
+	return NULL;
+}
+
+/* keep_what_is_taken: whoever has written the events: each line stands in the configuration together with those before it, or is
+ * none. */
+static void keep_what_is_taken(struct learner *l)
+{
+	_cleanup_strbuf_ struct strbuf printed = { 0 };
+	char *text;
+	json_t *o;
+	size_t i;
+
+	conf_print(&l->conf, &printed);
+	text = xstrdup(strbuf_str(&printed));
+	json_array_foreach(l->list, i, o) {
+		const char *key = json_string_value(json_object_get(o, "key")), *value = string_of(o, "value");
+		char *changed = key ? takes(l, text, key, value) : NULL, *reason;
+
+		if (changed) {
+			free(text);
+			text = changed;
+		} else if (key) {
+			reason = xasprintf("%s: the configuration cannot have %s = %s", string_of(o, "reason"), key, value);
+			(void)json_object_set_new(o, "reason", json_string(reason));
+			free(reason);
+			(void)json_object_set_new(o, "section", json_null());
+			(void)json_object_set_new(o, "value", json_null());
+			(void)json_object_set_new(o, "key", json_null());
+		}
+	}
+	free(text);
 }
 
 /* ---- the list ---- */
@@ -301,7 +379,9 @@ int event_learn(const struct psv *psv, const char *name, const char *since, json
 		r = find_owners(&l, err);
 	if (r == 0)
 		r = events_read(psv, &w, err);
-	if (r == 0)
+	if (r == 0) {
+		keep_what_is_taken(&l);
 		*ret = sorted(l.list);
+	}
 	return r;
 }

@@ -199,9 +199,11 @@ inside b "timeout 2 bash -c ': </dev/tcp/$NET4.1/5000'; true" 2>/dev/null
 vnas exec b -- /srv/probe own4="$NET4.12" own6="$NET6:12" absent4="$NET4.200" broadcast4="$NET4.255" psv4="$NET4.1" \
 	bind-absent4-freebind bind-broadcast4 bind-psv4 mount-new >/dev/null </dev/null || true
 vnas events b --learn >"$T/learned"
-for wanted in 'peer = a' 'peer = psv' "address = $NET4.200/24" 'discovery = yes'; do
+for wanted in 'peer = a' 'peer = psv' "address = $NET4.200/24" 'discovery = netbios'; do
 	check "--learn: $wanted" grep -qx "$wanted" "$T/learned"
 done
+check_json "--learn as JSON" '.steps | length > 4 and any(.key == "peer" and .value == "a" and .count > 0 and .section == "server") and any(.key == null)' \
+	vnas events b --learn --json
 check "with how often and why" grep -qE "^# [0-9]+ times: connect $NET4.11:[0-9]+ tcp by bash$" "$T/learned"
 check "and what nothing allows" grep -qE '^# [0-9]+ times?: mount by probe$' "$T/learned"
 check "another's address is not its own" grep -qE "^# 1 time: bind $NET4.1:0 tcp by probe: it is the physical server's$" "$T/learned"
@@ -217,8 +219,7 @@ sed -i "/^\[server\]/r $ETC/c.part" "$ETC/b.conf"
 rm "$ETC/c.part"
 check "and is taken" vnas reload b
 check "then it may" inside b "exec 3<>/dev/tcp/$NET4.1/5000"
-check_json "--learn as JSON" '.steps | length > 4 and any(.key == "peer" and .value == "a" and .count > 0 and .section == "server") and any(.key == null)' \
-	vnas events b --learn --json
+check_json "what was taken is proposed no more" '.steps | all(.key == null)' vnas events b --learn --json
 check_status "--learn of one that was refused nothing" 0 "Nothing was refused" vnas events b --learn --since now
 
 done_testing
