@@ -120,11 +120,11 @@ prepare_destroy() { made_k; }
 command_destroy() { echo destroy k --purge; }
 repair_destroy() { repair_create; }
 
-# differs SNAPSHOT: what the host has more or less than that, after at most two seconds.
+# differs SNAPSHOT: what the host has more or less than that, after at most ten seconds.
 differs() {
 	local i now
 
-	for ((i = 0; i < 40; i++)); do
+	for ((i = 0; i < 200; i++)); do
 		now=$(quick_snapshot)
 		[[ $now != "$1" ]] || return 1
 		sleep 0.05

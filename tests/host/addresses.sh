@@ -74,9 +74,9 @@ check_json "status knows them all" '.servers[0] | .state == "running" and (.addr
 check_json "and what UDP is not reached at" '[.servers[0].warnings[] | select(test("UDP"))] | length == 1' vnas status many --json
 vnas exec many -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
 vnas exec many -- /root/probe listen_port=7064 serve >/dev/null </dev/null &
-check "its first address serves" eventually 20 on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.120/7064"
-check "and its last of IPv4" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.151/7064"
-check "and of IPv6" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET6:151/7064"
+check "its first address serves" eventually 20 on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET4.120/7064"
+check "and its last of IPv4" on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET4.151/7064"
+check "and of IPv6" on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET6:151/7064"
 check "stop" vnas stop many
 check_eq "none is left" "$(count)" 0
 check_eq "nor a rule" "$(ip rule show | grep -cE "from $NET4\.1[2-5][0-9] " || true)" 0

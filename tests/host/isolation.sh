@@ -162,7 +162,7 @@ check_eq "and at IPv6" "$(ask "[$NET6:11]")" "$NET6:11"
 check_eq "the neighbour's on the same port" "$(ask "$NET4.12")" "::ffff:$NET4.12"
 check_eq "nobody's at the Psv's address" "$(ask "$NET4.1")" ""
 refute "a client does not reach the Psv's port at the Vsv's address" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.11/5000"
-check "but at the Psv's own" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.1/5000"
+check "but at the Psv's own" on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET4.1/5000"
 
 # peer = psv opens what was refused, for that Vsv alone.
 sed -i '/^\[server\]/a peer = psv' "$ETC/a.conf"

@@ -58,9 +58,9 @@ vnas address add a "$NET4.21/24"
 vnas address add a "$NET6:21/64"
 check_eq "address add" "$(in_net a ip -o addr show dev eth0 | wc -l)" 4
 vnas exec a -- /root/probe listen_port=7021 serve >/dev/null </dev/null &
-check "a listener on the wildcard address" eventually 20 on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.11/7021"
+check "a listener on the wildcard address" eventually 20 on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET4.11/7021"
 for address in "$NET4.21" "$NET6:21"; do
-	check "at $address too" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$address/7021"
+	check "at $address too" on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$address/7021"
 	check "and what was running before serves at $address" smb client1 "$address" docs alice pw-a ls
 done
 vnas address add a "$NET4.23/24"
@@ -150,7 +150,7 @@ check_eq "what is there" "$(cat "$T/got")" "hello from b"
 refute "and not with the first one's password" smb other "$NET4.11" docs alice pw-a ls
 vsv s 12 --volume data=32M
 check "a server of the shared stack" vnas start s
-check "serves beside them" on client1 timeout 5 bash -c "exec 3<>/dev/tcp/$NET4.12/445"
+check "serves beside them" on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET4.12/445"
 
 # --- who reaches whom ---
 socat TCP6-LISTEN:5000,fork,reuseaddr,ipv6only=0 'SYSTEM:echo psv' 2>/dev/null &
@@ -212,8 +212,8 @@ check_eq "a stop leaves nothing of its network" "$(diff <(echo "$baseline") <(le
 vnas create four --address "$NET4.14/24" --root-size 64M --stack private --interface lan
 vnas create six --address "$NET6:15/64" --root-size 64M --stack private --interface lan
 check "start, IPv4 alone and IPv6 alone" vnas start four six
-check "IPv4" on client1 timeout 5 bash -c "exec 3<>/dev/tcp/$NET4.14/445"
-check "IPv6" on client1 timeout 5 bash -c "exec 3<>/dev/tcp/$NET6:15/445"
+check "IPv4" on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET4.14/445"
+check "IPv6" on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET6:15/445"
 vnas stop four six
 
 

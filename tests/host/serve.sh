@@ -73,7 +73,7 @@ check "a listener of the Psv on the wildcard address" eventually 20 bash -c "ss 
 check "start beside it" vnas start s11
 check "a share again" vnas share add s11 docs --path /srv/data/docs --smb --write tanaka
 check "its clients reach the server" eventually 20 smb client1 "$NET4.11" docs tanaka changed ls
-check "and others the Psv's listener" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.1/445"
+check "and others the Psv's listener" on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET4.1/445"
 kill $listener
 wait $listener 2>/dev/null || true
 vnas stop s11
