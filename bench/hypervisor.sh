@@ -44,7 +44,7 @@ hypervisor_begin() {
 	# Its first mebibyte is the label.
 	TMPDIR=$T qemu-system-x86_64 -machine q35 "${accel[@]}" -smp 2 -m 1G -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$BENCH_VM_IMAGE/vmlinuz" -initrd "$BENCH_VM_IMAGE/initrd" \
-		-append 'root=/dev/vda rw console=ttyS0 quiet panic=-1 mitigations=off init=/bin/bash -- -c "mkdir /run/vnas-bench; tar -xf /dev/vdb -C /run/vnas-bench; . /run/vnas-bench/begin"' \
+		-append 'root=/dev/vda rw console=ttyS0 quiet panic=-1 mitigations=off no_timer_check init=/bin/bash -- -c "mkdir /run/vnas-bench; tar -xf /dev/vdb -C /run/vnas-bench; . /run/vnas-bench/begin"' \
 		-drive "file=$BENCH_VM_IMAGE/disk,if=none,id=root,format=raw,snapshot=on" -device virtio-blk-pci,drive=root \
 		-drive "file=$T/qemu.tar,if=none,id=tar,format=raw,readonly=on" -device virtio-blk-pci,drive=tar \
 		-blockdev "driver=raw,node-name=data,offset=1048576,file.driver=file,file.filename=$LIB/volumes/hand-qemu.data.img" \
