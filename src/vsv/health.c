@@ -133,7 +133,26 @@ static int parse_rdev(char *text, dev_t *ret)
 	return 0;
 }
 
-int health_line(char *line, int root_fd, struct health_row *ret)
+/* The device that was looked at last: a root volume is mounted in five places, one after the other, and a thousand
+ * supervisors look every few seconds. */
+struct seen {
+	dev_t rdev;
+	bool known;
+	int wrong; /* device_state() */
+	enum health what;
+};
+
+static int device_state_once(dev_t rdev, struct seen *seen, enum health *ret)
+{
+	if (!seen->known || seen->rdev != rdev) {
+		*seen = (struct seen){ .rdev = rdev, .known = true };
+		seen->wrong = device_state(rdev, &seen->what);
+	}
+	*ret = seen->what;
+	return seen->wrong;
+}
+
+static int line_state(char *line, int root_fd, struct seen *seen, struct health_row *ret)
 {
 	struct health_row row;
 	char *p = line, *dev, *mount, *type, *options, *word;
@@ -158,7 +177,7 @@ int health_line(char *line, int root_fd, struct health_row *ret)
 		return 0;
 	copy_str(row.mount, sizeof(row.mount), mount);
 	/* The cause before what follows from it.  Since Linux 6.15 ext4 has a word of its own for read-only by an error. */
-	if (device_state(row.rdev, &row.what) == 0) {
+	if (device_state_once(row.rdev, seen, &row.what) == 0) {
 		if (has_option(options, "shutdown") || (xfs && root_fails(root_fd, mount)))
 			row.what = HEALTH_SHUT_DOWN;
 		else if (has_option(options, "ro") || has_option(options, "emergency_ro"))
@@ -168,6 +187,13 @@ int health_line(char *line, int root_fd, struct health_row *ret)
 	}
 	*ret = row;
 	return 1;
+}
+
+int health_line(char *line, int root_fd, struct health_row *ret)
+{
+	struct seen seen = { 0 };
+
+	return line_state(line, root_fd, &seen, ret);
 }
 
 static size_t add_row(struct health_row *rows, size_t n, size_t max, const struct health_row *row)
@@ -197,6 +223,7 @@ int health_read(pid_t init_pid, struct health_row *ret, size_t max)
 	_cleanup_close_ int fd = open_proc(init_pid, "/mountinfo", O_RDONLY);
 	_cleanup_close_ int root = fd < 0 ? -1 : open_proc(init_pid, "/root", O_PATH | O_DIRECTORY);
 	char buf[LINE_BYTES], *end;
+	struct seen seen = { 0 };
 	size_t len = 0, n = 0;
 	bool skip = false; /* the rest of a line that is too long: an overlay's, no volume's */
 	ssize_t got;
@@ -211,7 +238,7 @@ int health_read(pid_t init_pid, struct health_row *ret, size_t max)
 			struct health_row row;
 
 			*end = '\0';
-			if (!skip && health_line(p, root, &row) == 1)
+			if (!skip && line_state(p, root, &seen, &row) == 1)
 				n = add_row(ret, n, max, &row);
 			skip = false;
 			p = end + 1;
