@@ -27,6 +27,8 @@ struct inside_spawn {
 	 * Each can be NULL. */
 	int (*enter)(void *arg, struct err *err);
 	int (*before_go)(pid_t pid, void *arg, struct err *err);
+	/* meanwhile: called when PID 1 was told to go on, before its answer is waited for; again if it is made a second time. */
+	int (*meanwhile)(void *arg, struct err *err);
 	void *arg;
 };
 

@@ -295,7 +295,8 @@ static int send_boot(const struct inside_spawn *s, int boot, struct err *err)
 	/* One that ended already has left the reason behind. */
 	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
 		return err_set(err, r, "cannot start the first process of the virtual server: %m");
-	return wait_answer(boot, err);
+	r = s->meanwhile ? s->meanwhile(s->arg, err) : 0;
+	return r < 0 ? r : wait_answer(boot, err);
 }
 
 static pid_t clone_init(const struct inside_spawn *s, int *ret_pidfd, struct err *err)

@@ -166,6 +166,7 @@ static int start_locked(struct walk *w, struct err *err)
 		event_log(w->psv, w->name, "started", "generation %llu", (unsigned long long)w->st.generation);
 		return LIFECYCLE_DONE;
 	}
+	supervise_abandon(&w->supervisor);
 	/* The descriptors first: a volume is not gone while this process holds it. */
 	cleanup_close(&w->conn);
 	w->conn = -1;

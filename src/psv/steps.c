@@ -283,6 +283,15 @@ static int init_before_go(pid_t pid, void *arg, struct err *err)
 	return state_write(w->psv, w->name, &w->st, err);
 }
 
+/* Its program is loaded, and its lock taken, while PID 1 comes up. */
+static int init_meanwhile(void *arg, struct err *err)
+{
+	struct walk *w = arg;
+
+	supervise_abandon(&w->supervisor);
+	return w->opts->foreground ? 0 : supervise_begin(w->psv, w->name, &w->st, &w->supervisor, err);
+}
+
 uint64_t walk_bounding(const struct conf *conf)
 {
 	/* A service that is added later has no other bounding set. */
@@ -317,6 +326,7 @@ static int init_up(struct walk *w, struct err *err)
 		.net_fd = w->net_fd >= 0 ? &w->net_fd : NULL,
 		.enter = init_enter,
 		.before_go = init_before_go,
+		.meanwhile = init_meanwhile,
 		.arg = w,
 	};
 	pid_t pid;
@@ -327,13 +337,8 @@ static int init_up(struct walk *w, struct err *err)
 			s.bounding |= UINT64_C(1) << too_many[i].capability;
 	r = inside_spawn(&s, &pid, err);
 	if (r < 0)
-		return r;
-	/* From here on the mounts are the Vsv's: when it ends, they end. */
-	root_close(&w->root);
-	for (size_t i = 0; i < w->n_volumes; i++)
-		volume_close(&w->volumes[i]);
-	w->n_volumes = 0;
-	return 0;
+		supervise_abandon(&w->supervisor);
+	return r;
 }
 
 static int init_down(struct walk *w, struct err *err)
@@ -465,11 +470,22 @@ static void supervisor_describe(const struct walk *w, struct strlist *ret)
 	strlist_add(ret, "supervisor: watch over it");
 }
 
+/* let_go: the mounts are the Vsv's: when it ends, they end. */
+static void let_go(struct walk *w)
+{
+	root_close(&w->root);
+	for (size_t i = 0; i < w->n_volumes; i++)
+		volume_close(&w->volumes[i]);
+	w->n_volumes = 0;
+}
+
 static int supervisor_up(struct walk *w, struct err *err)
 {
-	if (w->opts->foreground)
-		return 0;
-	return supervise_spawn(w->psv, w->name, &w->st, err);
+	if (!w->opts->foreground)
+		supervise_go(&w->supervisor);
+	/* While it attaches: the kernel waits for its readers (RCU) before a detached mount is closed. */
+	let_go(w);
+	return w->opts->foreground ? 0 : supervise_await(w->psv, w->name, &w->supervisor, &w->st, err);
 }
 
 static int supervisor_down(struct walk *w, struct err *err)

@@ -138,7 +138,7 @@ static bool ends(pid_t pid)
 }
 
 /* wait_ready: 0: attached; 1: there was one already; -errno. */
-static int wait_ready(pid_t pid, int ready, const char *path, struct err *err)
+static int wait_ready(pid_t pid, int ready, struct err *err)
 {
 	struct pollfd p = { .fd = ready, .events = POLLIN };
 	int status, r;
@@ -154,68 +154,121 @@ static int wait_ready(pid_t pid, int ready, const char *path, struct err *err)
 		(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			return err_set(err, -errno, "cannot wait for %s: %m", path);
+			return err_set(err, -errno, "cannot wait for vnas-supervise: %m");
 	if (r == 0)
-		return err_set(err, -ETIME, "%s does not begin", path);
+		return err_set(err, -ETIME, "vnas-supervise does not begin");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_IN_USE)
 		return 1;
-	return err_set(err, -EIO, "%s ended at once with %s %d", path, WIFEXITED(status) ? "status" : "signal",
+	return err_set(err, -EIO, "vnas-supervise ended at once with %s %d", WIFEXITED(status) ? "status" : "signal",
 		       WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
-/* spawn_once: as wait_ready(). */
-static int spawn_once(const struct command *c, int group, pid_t *ret_pid, struct err *err)
+static int begin_once(const struct command *c, int group, struct supervise_begun *ret, struct err *err)
 {
 	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)group };
-	_cleanup_close_ int ready = -1, theirs = -1;
+	_cleanup_close_ int ours = -1, theirs = -1;
 	pid_t pid;
 	int p[2];
 
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_set(err, -errno, "cannot make a pipe: %m");
-	ready = p[0];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) < 0)
+		return err_set(err, -errno, "cannot make a socket pair: %m");
+	ours = p[0];
 	theirs = p[1];
 	pid = sys_clone3(&args);
 	if (pid < 0)
 		return err_set(err, -errno, "cannot make a process in its control group: %m");
 	if (pid == 0)
 		child(c, theirs);
-	(void)close(steal_fd(&theirs));
-	*ret_pid = pid;
-	return wait_ready(pid, ready, c->path, err);
+	*ret = (struct supervise_begun){ .pid = pid, .fd = steal_fd(&ours) };
+	return 0;
 }
 
-int supervise_spawn(const struct psv *psv, const char *name, struct state *st, struct err *err)
+int supervise_begin(const struct psv *psv, const char *name, const struct state *st, struct supervise_begun *ret,
+		    struct err *err)
 {
 	_cleanup_close_ int group = -1;
 	struct command c;
-	pid_t pid = 0;
-	int r;
+	int r = build_command(psv, name, st, true, &c, err), level;
 
-	r = build_command(psv, name, st, true, &c, err);
 	if (r < 0)
 		return r;
 	group = cgroup_supervisor_up(psv, name, err);
 	if (group < 0)
 		return group;
-	r = spawn_once(&c, group, &pid, err);
-	if (r < 0) {
-		int level = cgroup_level(group, err);
+	r = begin_once(&c, group, ret, err);
+	if (r == 0)
+		return 0;
+	level = cgroup_level(group, err);
+	if (level <= 0)
+		return level < 0 ? level : r;
+	err_clear(err);
+	return begin_once(&c, group, ret, err);
+}
 
-		if (level <= 0)
-			return level < 0 ? level : r;
-		err_clear(err);
-		r = spawn_once(&c, group, &pid, err);
-	}
+void supervise_go(const struct supervise_begun *b)
+{
+	/* One that has ended already is found out when it is waited for. */
+	(void)send(b->fd, "", 1, MSG_NOSIGNAL);
+}
+
+/* again: what was begun was ended by the kernel, see cgroup_level().  As wait_ready(). */
+static int again(const struct psv *psv, const char *name, const struct state *st, int failure, struct supervise_begun *b,
+		 struct err *err)
+{
+	_cleanup_close_ int group = cgroup_supervisor_up(psv, name, err);
+	int r = group < 0 ? group : cgroup_level(group, err);
+
+	if (r <= 0)
+		return r < 0 ? r : failure;
+	err_clear(err);
+	cleanup_close(&b->fd);
+	r = supervise_begin(psv, name, st, b, err);
+	if (r < 0)
+		return r;
+	supervise_go(b);
+	return wait_ready(b->pid, b->fd, err);
+}
+
+int supervise_await(const struct psv *psv, const char *name, struct supervise_begun *b, struct state *st, struct err *err)
+{
+	int r = wait_ready(b->pid, b->fd, err);
+
+	if (r < 0)
+		r = again(psv, name, st, r, b, err);
+	cleanup_close(&b->fd);
+	b->fd = -1;
 	if (r < 0)
 		return r;
 	if (r == 1) {
 		r = supervise_find(psv, name, st, err);
 		return r == 1 ? err_set(err, -EAGAIN, "the supervisor of %s has just ended", name) : r;
 	}
-	st->supervisor_pid = pid;
-	return pid_start_time(pid, &st->supervisor_start) < 0 ?
+	st->supervisor_pid = b->pid;
+	return pid_start_time(b->pid, &st->supervisor_start) < 0 ?
 		       err_set(err, -ESRCH, "the supervisor of %s has ended at once", name) : 0;
+}
+
+void supervise_abandon(struct supervise_begun *b)
+{
+	if (b->fd < 0)
+		return;
+	cleanup_close(&b->fd);
+	b->fd = -1;
+	if (!ends(b->pid))
+		(void)kill(b->pid, SIGKILL);
+	while (waitpid(b->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+int supervise_spawn(const struct psv *psv, const char *name, struct state *st, struct err *err)
+{
+	struct supervise_begun begun = SUPERVISE_NONE;
+	int r = supervise_begin(psv, name, st, &begun, err);
+
+	if (r < 0)
+		return r;
+	supervise_go(&begun);
+	return supervise_await(psv, name, &begun, st, err);
 }
 
 static int end_process(const struct psv *psv, const char *name, struct err *err)

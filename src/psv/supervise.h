@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct err;
 struct psv;
@@ -14,6 +15,21 @@ struct state;
  * st->supervisor_pid and supervisor_start (the caller writes the state).  One that is there already is taken over as it
  * is: after a recovery it follows the state file to the new PID 1 by itself, so a recovery need not end it. */
 int supervise_spawn(const struct psv *psv, const char *name, struct state *st, struct err *err);
+
+/* The same in three steps, so that it comes up while PID 1 does: supervise_begin() makes its process, which takes its lock and
+ * then waits (0 or -errno; *ret holds a descriptor); supervise_go() tells it that PID 1 answers; supervise_await() returns when
+ * it is attached, as supervise_spawn() does.  supervise_abandon() ends one that was not told yet, and waits for its end;
+ * the starter's death ends it, too. */
+struct supervise_begun {
+	pid_t pid;
+	int fd; /* -1: none was begun */
+};
+#define SUPERVISE_NONE { .fd = -1 }
+int supervise_begin(const struct psv *psv, const char *name, const struct state *st, struct supervise_begun *ret,
+		    struct err *err);
+void supervise_go(const struct supervise_begun *b);
+int supervise_await(const struct psv *psv, const char *name, struct supervise_begun *b, struct state *st, struct err *err);
+void supervise_abandon(struct supervise_begun *b);
 
 /* supervise_exec: becomes it, in the foreground; ends one that is there before.  st gets its own pid and is written.  A
  * service manager that waits for it is told READY=1 (sd_notify(3)).  Returns only when that failed. */

@@ -18,11 +18,12 @@
 void walk_init(struct walk *w, const struct psv *psv, const char *name, const struct start_opts *opts)
 {
 	*w = (struct walk){ .psv = psv, .name = name, .opts = opts, .overlay_fd = -1, .cgroup_fd = -1, .conn = -1, .net_fd = -1,
-			    .root.conf_fd = -1 };
+			    .root.conf_fd = -1, .supervisor = SUPERVISE_NONE };
 }
 
 void walk_end(struct walk *w)
 {
+	supervise_abandon(&w->supervisor);
 	cleanup_close(&w->conn);
 	root_close(&w->root);
 	cleanup_close(&w->overlay_fd);

@@ -9,6 +9,7 @@
 #include "psv/conf.h"
 #include "psv/psv.h"
 #include "psv/root.h"
+#include "psv/supervise.h"
 #include "psv/volume.h"
 
 struct err;
@@ -27,6 +28,7 @@ struct walk {
 	int overlay_fd, cgroup_fd, conn;
 	int net_fd;               /* private stack: its namespace, or a pidfd of its PID 1; -1: the shared one, or not there */
 	struct root root;
+	struct supervise_begun supervisor; /* begun, not yet attached */
 	int stop_timeout_ms;
 	bool degraded;            /* its directory does not answer */
 };

@@ -5,7 +5,9 @@
  *
  * NAME is the Vsv's; RUN_DIR and LIB_DIR are the Psv's run/vnas and var/lib/vnas; INIT_PID and INIT_START (field 22 of
  * /proc/PID/stat) name its PID 1; VNAS_BINARY is run as `VNAS_BINARY reassert NAME`, `… announce NAME` and `… recover NAME`.
- * A byte is written to READY_FD, if given, when it is attached.
+ * READY_FD, if given, is a socket of whoever started it: a byte comes from there when PID 1 answers, and one is written to it when
+ * the supervisor is attached.  If that end is closed before, the start was given up, and this one ends.  (A pipe for writing,
+ * which an older vnas gives, says that PID 1 answers already.)
  *
  * It keeps what PID 1 and the services say, has addresses, routes and rules that somebody flushed put back, tells when a
  * volume fails, and has a Vsv whose PID 1 died recovered.  Nothing depends on it for longer than that: services run under PID 1, enforcement is the
@@ -152,16 +154,33 @@ static void take_lock(void)
 		die(path, -errno);
 }
 
-static void end(int status) __attribute__((noreturn));
-static void end(int status)
+static void leave(int status) __attribute__((noreturn));
+static void leave(int status)
 {
 	char path[4096];
 
-	keep_flush(&sup.files);
-	(void)keep_fetch(&sup.files, sup.init_pid);
 	lock_path(path, sizeof(path));
 	(void)unlink(path);
 	_exit(status);
+}
+
+static void end(int status) __attribute__((noreturn));
+static void end(int status)
+{
+	keep_flush(&sup.files);
+	(void)keep_fetch(&sup.files, sup.init_pid);
+	leave(status);
+}
+
+static void wait_for_word(int starter)
+{
+	ssize_t n;
+	char byte;
+
+	while ((n = read(starter, &byte, 1)) < 0 && errno == EINTR)
+		;
+	if (n == 0)
+		leave(1);
 }
 
 /* ---- attaching ---- */
@@ -479,6 +498,8 @@ int main(int argc, char **argv)
 		r = sup.net = net_open(sup.run_dir, sup.name, -1);
 	if (r < 0)
 		die("cannot listen to the network", r);
+	if (ready >= 0)
+		wait_for_word(ready);
 	r = attach();
 	if (r == -ESRCH)
 		init_is_gone();

@@ -172,6 +172,51 @@ TEST(supervise_keeps_the_log)
 	psv_close(&psv);
 }
 
+/* Begun and not told: it is attached to nobody, and ends with whoever began it. */
+TEST(supervise_begun_and_given_up)
+{
+	struct supervise_begun begun = SUPERVISE_NONE;
+	struct state st = { 0 }, found = { 0 };
+	struct err err = { 0 };
+	struct psv psv;
+	struct tiny t;
+	pid_t starter;
+
+	make_psv(&psv);
+	tiny_start(&t, 0);
+	st.init_pid = t.pid;
+	st.init_start = t.start;
+	CHECK_INT(supervise_begin(&psv, "tiny", &st, &begun, &err), 0);
+	start_service(&t, "a", "echo one; exec sleep 1000");
+	sleep_ms(100);
+	CHECK(slurp(&psv, "log")[0] == '\0');
+	supervise_abandon(&begun);
+	CHECK_INT(begun.fd, -1);
+	CHECK_INT(supervise_find(&psv, "tiny", &found, &err), 1);
+	supervise_abandon(&begun);
+	/* The starter is killed. */
+	starter = fork();
+	if (starter == 0) {
+		CHECK_INT(supervise_begin(&psv, "tiny", &st, &begun, &err), 0);
+		while (supervise_find(&psv, "tiny", &found, NULL) != 0)
+			sleep_ms(1);
+		_exit(0);
+	}
+	CHECK_INT(waitpid(starter, NULL, 0), starter);
+	for (int i = 0; i < 300 && supervise_find(&psv, "tiny", &found, &err) != 1; i++)
+		sleep_ms(10);
+	CHECK_INT(supervise_find(&psv, "tiny", &found, &err), 1);
+	CHECK(slurp(&psv, "log")[0] == '\0');
+	/* Told, it takes what was there to be read. */
+	CHECK_INT(supervise_begin(&psv, "tiny", &st, &begun, &err), 0);
+	supervise_go(&begun);
+	CHECK_INT(supervise_await(&psv, "tiny", &begun, &st, &err), 0);
+	CHECK(wait_text(&psv, "log", "a: one\n"));
+	CHECK_INT(supervise_end(&psv, "tiny", &err), 0);
+	tiny_stop(&t);
+	psv_close(&psv);
+}
+
 static off_t size_of(const struct psv *psv, const char *file)
 {
 	char path[4096];
