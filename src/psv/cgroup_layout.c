@@ -95,11 +95,16 @@ static int find_controllers(struct cgroup_layout *l, struct err *err)
 
 int cgroup_layout(struct cgroup_layout *ret, struct err *err)
 {
+	static struct cgroup_layout known; /* a start asks three times, and a command is over before the machine has another one */
 	_cleanup_free_ char *mountinfo = NULL;
 	struct cgroup_layout l = { 0 };
 	struct statfs fs;
 	int r;
 
+	if (known.v2[0]) {
+		*ret = known;
+		return 0;
+	}
 	/* The usual case is told by one call, without reading a table that may have thousands of lines. */
 	if (statfs(USUAL_MOUNT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) {
 		(void)str_copy(l.v2, sizeof(l.v2), USUAL_MOUNT);
@@ -116,6 +121,6 @@ int cgroup_layout(struct cgroup_layout *ret, struct err *err)
 	r = find_controllers(&l, err);
 	if (r < 0)
 		return r;
-	*ret = l;
+	*ret = known = l;
 	return 0;
 }

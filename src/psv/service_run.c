@@ -15,10 +15,10 @@
 
 enum { READY_TIMEOUT_MS = 60 * 1000, ENDS_MAX = 3 };
 
-/* ready_pause_ms: a start takes at most a sixteenth longer than the service needed. */
+/* ready_pause_ms: a start takes at most a sixtieth longer than the service needed, or a millisecond. */
 static long ready_pause_ms(int64_t waited_ms)
 {
-	int64_t pause_ms = waited_ms / 16;
+	int64_t pause_ms = waited_ms / 64;
 
 	return pause_ms < 1 ? 1 : pause_ms > 100 ? 100 : (long)pause_ms;
 }

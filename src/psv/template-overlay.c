@@ -3,7 +3,7 @@
  * finds the device by the note in RUN/locks/.template-NAME and gets the same superblock from the kernel, and with it the
  * same page cache.  The Psv has it mounted, too, at RUN/templates/NAME, until the template is removed: else the superblock would end
  * with the last Vsv, and with it all pages, which the next start would have to read again.  The device clears itself after the last
- * mount.
+ * mount.  RUN/templates/empty is the second lower layer that each overlay needs, likewise.
  *
  * Each Vsv gets an overlay of its own over it: a superblock that leads nowhere by file handle. */
 #include <errno.h>
@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -147,19 +148,48 @@ static int lock_devices(int locks, struct err *err)
 	return steal_fd(&fd);
 }
 
-/* keep: mounts it for the Psv, unless it is.  What fails here costs the next start some time, and nobody anything else. */
-static void keep(const struct psv *psv, const char *name, const struct mount_option *options)
+static const struct mount_option small[] = { { "size", "4096" }, { "nr_inodes", "1" }, { NULL, NULL } };
+
+#define EMPTY "empty" /* no template has such a name */
+
+static bool kept_path(const struct psv *psv, const char *name, char path[PATH_MAX])
 {
-	_cleanup_close_ int at = -1, mnt = -1;
+	return str_format(path, PATH_MAX, "%s/templates/%s", psv->run, name);
+}
+
+/* kept_open: what the Psv keeps mounted under that name; -1: nothing, or something else.  loop: the device that a template
+ * must be on; -1: it is the empty one, a tmpfs in which nothing has room. */
+static int kept_open(const struct psv *psv, const char *name, int loop)
+{
+	_cleanup_close_ int at = -1;
+	struct stat st, device;
 	char path[PATH_MAX];
 	struct statfs fs;
 
-	if (!str_format(path, sizeof(path), "%s/templates/%s", psv->run, name) || dir_make_path(path, 0700) < 0)
+	if (!kept_path(psv, name, path))
+		return -1;
+	at = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (at < 0 || fstatfs(at, &fs) < 0 || !(fs.f_flags & ST_RDONLY))
+		return -1;
+	if (loop < 0)
+		return fs.f_type == TMPFS_MAGIC && fs.f_files == 1 && fs.f_ffree == 0 ? steal_fd(&at) : -1;
+	if (fs.f_type != EROFS_SUPER_MAGIC_V1 || fstat(at, &st) < 0 || fstat(loop, &device) < 0 || st.st_dev != device.st_rdev)
+		return -1;
+	return steal_fd(&at);
+}
+
+/* keep: mounts it for the Psv.  What fails here costs the next start some time, and nobody anything else. */
+static void keep(const struct psv *psv, const char *name, const char *type, const struct mount_option *options)
+{
+	_cleanup_close_ int at = -1, mnt = -1;
+	char path[PATH_MAX];
+
+	if (!kept_path(psv, name, path) || dir_make_path(path, 0700) < 0)
 		return;
 	at = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (at < 0 || fstatfs(at, &fs) < 0 || fs.f_type == EROFS_SUPER_MAGIC_V1)
+	if (at < 0)
 		return;
-	mnt = mount_new("erofs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, NULL);
+	mnt = mount_new(type, options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, NULL);
 	if (mnt >= 0)
 		(void)move_mount(mnt, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
@@ -168,18 +198,32 @@ static void unkeep(const struct psv *psv, const char *name)
 {
 	char path[PATH_MAX];
 
-	if (!str_format(path, sizeof(path), "%s/templates/%s", psv->run, name))
+	if (!kept_path(psv, name, path))
 		return;
 	(void)umount2(path, UMOUNT_NOFOLLOW);
 	(void)rmdir(path);
 }
 
-static int mount_template(const struct psv *psv, const char *name, struct err *err)
+/* The two lower layers of a Vsv's overlay.  Those that the Psv keeps mounted are taken as they are: to make two mounts for one
+ * start costs a millisecond on a busy machine, most of it for the kernel to close them again. */
+struct layers {
+	int template, empty;
+	bool kept;
+};
+
+static void layers_close(struct layers *l)
+{
+	cleanup_close(&l->template);
+	cleanup_close(&l->empty);
+	l->template = l->empty = -1;
+}
+
+static int open_layers(const struct psv *psv, const char *name, bool keeps, struct layers *ret, struct err *err)
 {
 	_cleanup_close_ int image = open_image(psv, name, err), locks = -1, lock = -1, loop = -1;
 	char device[32];
 	const struct mount_option options[] = { { "source", device }, { "ro", NULL }, { NULL, NULL } };
-	int fd;
+	struct layers l = { -1, -1, false };
 
 	if (image < 0)
 		return image;
@@ -192,42 +236,79 @@ static int mount_template(const struct psv *psv, const char *name, struct err *e
 	loop = loop_get(locks, name, image, device, err);
 	if (loop < 0)
 		return loop;
-	fd = mount_new("erofs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
-	if (fd >= 0)
-		keep(psv, name, options);
-	return fd;
+	if (keeps) {
+		l.template = kept_open(psv, name, loop);
+		l.empty = kept_open(psv, EMPTY, -1);
+		l.kept = l.template >= 0 && l.empty >= 0;
+	}
+	if (!l.kept) {
+		bool keep_template = l.template < 0, keep_empty = l.empty < 0;
+
+		layers_close(&l);
+		l.template = mount_new("erofs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+		if (l.template < 0)
+			return l.template;
+		/* An overlay without an upper layer wants two lower ones. */
+		l.empty = mount_new("tmpfs", small, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+		if (l.empty < 0) {
+			int r = l.empty;
+
+			layers_close(&l);
+			return r;
+		}
+		if (keeps && keep_template)
+			keep(psv, name, "erofs", options);
+		if (keeps && keep_empty)
+			keep(psv, EMPTY, "tmpfs", small);
+	}
+	*ret = l;
+	return 0;
+}
+
+static int overlay(const struct psv *psv, const char *name, bool keeps, bool *ret_kept, struct err *err)
+{
+	struct layers l;
+	int r = open_layers(psv, name, keeps, &l, err);
+
+	if (r < 0)
+		return r;
+	*ret_kept = l.kept;
+	r = (l.kept ? mount_overlay_directly : mount_overlay)((const int[]){ l.template, l.empty }, err);
+	layers_close(&l);
+	return r;
 }
 
 int template_overlay(const struct psv *psv, const char *name, struct err *err)
 {
-	static const struct mount_option small[] = { { "size", "4096" }, { "nr_inodes", "1" }, { NULL, NULL } };
-	_cleanup_close_ int template = mount_template(psv, name, err), empty = -1;
-	int r;
+	bool kept = false;
+	int r = overlay(psv, name, true, &kept, err);
 
-	if (template < 0)
-		return err_wrap(err, template, "template");
-	/* An overlay without an upper layer wants two lower ones. */
-	empty = mount_new("tmpfs", small, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
-	if (empty < 0)
-		return err_wrap(err, empty, "template");
-	r = mount_overlay((const int[]){ template, empty }, err);
+	/* What is kept can be of another mount namespace than ours. */
+	if (r < 0 && kept) {
+		err_clear(err);
+		r = overlay(psv, name, false, &kept, err);
+	}
 	return r < 0 ? err_wrap(err, r, "template") : r;
 }
 
 bool template_let_go(const struct psv *psv, const char *name)
 {
 	_cleanup_close_ int locks = open_locks(psv, NULL), image = open_image(psv, name, NULL), lock = -1,
-		      loop = -1;
+		      loop = -1, kept = -1;
 	char device[32];
 	const struct mount_option options[] = { { "source", device }, { "ro", NULL }, { NULL, NULL } };
 
 	if (locks < 0 || image < 0)
 		return true;
 	lock = lock_devices(locks, NULL);
-	if (lock >= 0)
+	if (lock >= 0) {
 		unkeep(psv, name);
+		unkeep(psv, EMPTY); /* the next start makes it again */
+	}
 	loop = loop_noted(locks, name, image, device);
-	if (loop >= 0 && lock >= 0)
-		keep(psv, name, options);
+	/* A start that is just taking it may have kept it from being unmounted. */
+	kept = loop >= 0 ? kept_open(psv, name, loop) : -1;
+	if (loop >= 0 && lock >= 0 && kept < 0)
+		keep(psv, name, "erofs", options);
 	return loop < 0;
 }

@@ -205,6 +205,33 @@ static char *mount_table(void)
 	return text;
 }
 
+/* What stands in a kept layer's place and is not it becomes part of no Vsv; and where nothing is kept, all goes as well. */
+static void check_layers(const struct psv *psv, const char *name)
+{
+	char empty[512], kept[512], file[600];
+	struct err e = { 0 };
+	int fd;
+
+	CHECK(str_format(empty, sizeof(empty), "%s/templates/empty", psv->run));
+	CHECK(str_format(kept, sizeof(kept), "%s/templates/%s", psv->run, name));
+	for (int i = 0; i < 2; i++) {
+		const char *at = i ? kept : empty;
+
+		CHECK_INT(mount("test", at, "tmpfs", 0, "mode=755"), 0);
+		CHECK(str_format(file, sizeof(file), "%s/foreign", at));
+		CHECK_INT(mkdir(file, 0755), 0);
+		CHECK_INT(mount("test", at, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+		fd = template_overlay(psv, name, &e);
+		CHECK_STR(e.text, "");
+		CHECK_INT(faccessat(fd, "foreign", F_OK, 0), -1);
+		CHECK_INT(faccessat(fd, "lib/vnas/vnas-init", X_OK, 0), 0);
+		(void)close(fd);
+		/* What was kept instead stands on top of it. */
+		CHECK_INT(umount2(at, UMOUNT_NOFOLLOW), 0);
+		CHECK_INT(umount2(at, UMOUNT_NOFOLLOW), 0);
+	}
+}
+
 TEST(template_is_built_once_and_runs_samba)
 {
 	struct template t, again, *list;
@@ -249,12 +276,13 @@ TEST(template_is_built_once_and_runs_samba)
 		CHECK_STR(e.text, "");
 		CHECK(fd[i] >= 0);
 	}
-	/* The overlays are attached nowhere; the template is, once. */
+	/* The overlays are attached nowhere; the template and the empty layer are, once. */
 	after = mount_table();
-	CHECK_INT(count_lines(after), count_lines(before) + 1);
+	CHECK_INT(count_lines(after), count_lines(before) + 2);
 	CHECK(str_format(path, sizeof(path), "%s/templates/%s ", psv.run, t.name));
 	CHECK(strstr(after, path) != NULL);
 	free(after);
+	check_layers(&psv, t.name);
 	CHECK_INT(template_remove(&psv, t.name, &e), -EBUSY);
 	after = mount_table();
 	CHECK(strstr(after, path) != NULL);
