@@ -118,21 +118,30 @@ static size_t place(const struct source *s, const char *text, size_t len)
 	return at ? (size_t)(at - text) + n : 0;
 }
 
-/* read_new: the lines that have come since the last time, to the end of the list. */
-static int read_new(struct source *s, json_t *list, struct err *err)
+static const char *time_of(const json_t *o)
 {
+	return json_string_value(json_object_get(o, "time"));
+}
+
+/* read_new: the lines that have come since the last time, to the end of the list; since: "" or NULL: all. */
+static int read_new(struct source *s, const char *since, json_t *list, struct err *err)
+{
+	_cleanup_close_ int fd = open(s->path, O_PATH | O_CLOEXEC);
 	_cleanup_free_ char *text = NULL;
 	size_t len, at = 0;
+	char path[64];
 	struct stat st;
 	int r;
 
-	if (stat(s->path, &st) < 0)
-		return errno == ENOENT ? 0 : err_set(err, -errno, "cannot read %s: %m", s->path);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(err, -errno, "cannot read %s: %m", s->path);
 	if (s->ino == st.st_ino && s->dev == st.st_dev && s->offset == st.st_size)
 		return 0;
-	r = file_read_at(AT_FDCWD, s->path, FILE_MAX_BYTES, &text, &len);
-	if (r == -ENOENT)
-		return 0;
+	/* The one that was looked at: by now its name may be its newer half's. */
+	(void)str_format(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = file_read_at(AT_FDCWD, path, FILE_MAX_BYTES, &text, &len);
 	if (r < 0)
 		return err_set(err, r, "cannot read %s: %m", s->path);
 	if (s->ino == st.st_ino && s->dev == st.st_dev && (size_t)s->offset <= len)
@@ -147,7 +156,9 @@ static int read_new(struct source *s, json_t *list, struct err *err)
 		if (!nl)
 			break;
 		o = event_parse(text + at, n);
-		if (o)
+		if (o && since && strcmp(time_of(o), since) < 0)
+			json_decref(o);
+		else if (o)
 			(void)json_array_append_new(list, o);
 		free(s->last);
 		s->last = xasprintf("%.*s\n", (int)n, text + at);
@@ -167,11 +178,6 @@ struct row {
 	size_t place;
 };
 
-static const char *time_of(const json_t *o)
-{
-	return json_string_value(json_object_get(o, "time"));
-}
-
 static int by_time(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
@@ -180,12 +186,11 @@ static int by_time(const void *a, const void *b)
 	return c ? c : (x->place > y->place) - (x->place < y->place);
 }
 
-/* give: those that are wanted, in the order of time; those of one moment in that of their files. */
-static int give(const struct events_wanted *w, json_t *list, bool first)
+/* in_order: by time; those of one moment in that of their files. */
+static struct row *in_order(json_t *list)
 {
-	size_t n = json_array_size(list), from;
+	size_t n = json_array_size(list);
 	struct row *rows = xcalloc(n ? n : 1, sizeof(*rows));
-	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		json_t *o = json_array_get(list, i);
@@ -193,10 +198,36 @@ static int give(const struct events_wanted *w, json_t *list, bool first)
 		rows[i] = (struct row){ o, time_of(o), i };
 	}
 	qsort(rows, n, sizeof(*rows), by_time);
-	from = first && w->last && n > w->last ? n - w->last : 0;
-	for (size_t i = from; i < n && r == 0; i++)
-		if (!first || !w->since || strcmp(rows[i].time, w->since) >= 0)
-			r = w->each(rows[i].event, w->arg);
+	return rows;
+}
+
+/* keep_last: only that many, so that what is not wanted is not held for all servers together. */
+static void keep_last(json_t *list, size_t last)
+{
+	size_t n = json_array_size(list);
+	struct row *rows;
+	json_t *kept;
+
+	if (!last || n <= last)
+		return;
+	rows = in_order(list);
+	kept = json_array();
+	for (size_t i = n - last; i < n; i++)
+		(void)json_array_append(kept, rows[i].event);
+	(void)json_array_clear(list);
+	(void)json_array_extend(list, kept);
+	json_decref(kept);
+	free(rows);
+}
+
+static int give(const struct events_wanted *w, json_t *list)
+{
+	size_t n = json_array_size(list);
+	struct row *rows = in_order(list);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = w->each(rows[i].event, w->arg);
 	free(rows);
 	return r;
 }
@@ -214,24 +245,30 @@ static void fetch(const struct psv *psv, const char *name)
 	state_free(&st);
 }
 
-static int look(struct reader *r, json_t *list, struct err *err)
+/* look: the first time as much as is wanted of what there is. */
+static int look(struct reader *r, bool first, json_t *list, struct err *err)
 {
 	_cleanup_strlist_ struct strlist all = { 0 };
 	const struct strlist *names = r->w->names;
+	const char *since = first ? r->w->since : NULL;
 	int ret = 0;
 
 	if (!names->n) {
 		ret = psv_list(r->psv, &all, err);
 		if (ret == 0)
-			ret = read_new(source_of(r, NULL, EVENTS_FILE), list, err);
+			ret = read_new(source_of(r, NULL, EVENTS_FILE), since, list, err);
 		names = &all;
 	}
 	for (size_t i = 0; ret == 0 && i < names->n; i++) {
 		fetch(r->psv, names->v[i]);
-		ret = read_new(source_of(r, names->v[i], EVENTS_FILE), list, err);
+		ret = read_new(source_of(r, names->v[i], EVENTS_FILE), since, list, err);
 		if (ret == 0)
-			ret = read_new(source_of(r, names->v[i], REFUSALS_FILE), list, err);
+			ret = read_new(source_of(r, names->v[i], REFUSALS_FILE), since, list, err);
+		if (first)
+			keep_last(list, r->w->last);
 	}
+	if (first)
+		keep_last(list, r->w->last);
 	return ret;
 }
 
@@ -247,9 +284,9 @@ int events_read(const struct psv *psv, const struct events_wanted *w, struct err
 
 		if (!first)
 			(void)nanosleep(&pause, NULL);
-		ret = look(&r, list, err);
+		ret = look(&r, first, list, err);
 		if (ret == 0) {
-			ret = give(w, list, first);
+			ret = give(w, list);
 			if (ret < 0)
 				(void)err_set(err, ret, "cannot pass on the events: %m");
 		}
