@@ -133,7 +133,9 @@ static void route_msg(struct netlink_msg *m, uint16_t type, const struct route *
 	rt->rtm_table = RT_TABLE_UNSPEC;
 	rt->rtm_protocol = NET_PROTOCOL;
 	rt->rtm_type = r->type;
-	rt->rtm_scope = r->family == AF_INET && r->ifindex && !r->gateway ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	/* Of an end too: who asks for hosts on the link alone (SO_DONTROUTE, MSG_DONTROUTE) is shown no route of a wider scope, and
+	 * would pass by it to the Psv's own links. */
+	rt->rtm_scope = r->family == AF_INET && !r->gateway ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 	if (r->gateway)
 		rt->rtm_flags = RTNH_F_ONLINK; /* the Psv's own tables need not know its network */
 	if (r->dst_len)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/addr.h"
 #include "lib/err.h"
@@ -274,6 +276,20 @@ static bool leaves_by(const char *words, const char *want)
 	return want && strstr(strbuf_str(&said), want);
 }
 
+/* Who asks for the hosts of the link alone (SO_DONTROUTE): 0, or the kernel's errno. */
+static int on_link(const char *from, const char *to, int type)
+{
+	struct sockaddr_in own = { .sin_family = AF_INET }, other = { .sin_family = AF_INET, .sin_port = htons(9) };
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, r;
+
+	CHECK(inet_pton(AF_INET, from, &own.sin_addr) == 1 && inet_pton(AF_INET, to, &other.sin_addr) == 1);
+	CHECK(setsockopt(fd, SOL_SOCKET, SO_DONTROUTE, &one, sizeof(one)) == 0);
+	CHECK(bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0);
+	r = connect(fd, (struct sockaddr *)&other, sizeof(other)) < 0 && errno != EINPROGRESS ? errno : 0;
+	(void)close(fd);
+	return r;
+}
+
 TEST(net_never_leaves_by_another_network)
 {
 	struct host third;
@@ -288,6 +304,12 @@ TEST(net_never_leaves_by_another_network)
 	CHECK(leaves_by("198.51.100.1", "via 203.0.113.254 "));
 	CHECK_INT(up(1, "192.0.2.11/24", "192.0.2.254"), 1);
 	CHECK(leaves_by("198.51.100.1", "via 192.0.2.254 "));
+	/* Nor to hosts of the Psv's other link that are asked for as neighbours; its own are. */
+	CHECK_INT(on_link("203.0.113.1", "203.0.113.7", SOCK_DGRAM), 0);
+	CHECK_INT(on_link("192.0.2.11", "203.0.113.7", SOCK_DGRAM), EHOSTUNREACH);
+	CHECK_INT(on_link("192.0.2.11", "203.0.113.7", SOCK_STREAM), EHOSTUNREACH);
+	CHECK_INT(on_link("192.0.2.11", "192.0.2.99", SOCK_DGRAM), 0);
+	CHECK_INT(on_link("192.0.2.11", "192.0.2.99", SOCK_STREAM), 0);
 	ip("link set eth0 down");
 	CHECK(leaves_by("198.51.100.1", NULL));
 	ip("link set eth0 up");
