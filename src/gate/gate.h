@@ -63,6 +63,10 @@ int gate_ensure(const char *bpf_dir, struct err *err);
 /* gate_try: loads everything and lets it go again: what this kernel has against it.  0 or -errno, as gate_ensure. */
 int gate_try(struct err *err);
 
+/* gate_reads_kernel: whether this kernel lets the programs read its memory.  Without (lockdown=confidentiality) a datagram's
+ * ancillary data can name any of the Psv's interfaces (gate_via.bpf.h). */
+bool gate_reads_kernel(void);
+
 /* gate_set: puts the configuration into the maps; replaces an earlier one of the same id without a moment in which more
  * is open than either allows. */
 int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err);

@@ -350,6 +350,11 @@ static void set_weak(struct gate_skel *skel)
 #endif
 }
 
+bool gate_reads_kernel(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_probe_read_kernel, NULL) == 1;
+}
+
 /* load: bpf_dir NULL: nothing is pinned. */
 static int load(const char *bpf_dir, struct gate_skel **ret, struct err *err)
 {
@@ -364,6 +369,7 @@ static int load(const char *bpf_dir, struct gate_skel **ret, struct err *err)
 		r = err_set(err, -errno, "cannot open the gate's programs: %m");
 		goto out;
 	}
+	skel->rodata->gate_reads_kernel = gate_reads_kernel();
 	r = bpf_dir ? set_pins(skel, bpf_dir, err) : 0;
 	if (r < 0)
 		goto out;

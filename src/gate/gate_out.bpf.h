@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gate_group.bpf.h"
+#include "gate_via.bpf.h"
 #include "gate_who.bpf.h"
 
 /* Which Vsv of a private stack has an address on a network that v is on too, told by the Psv's interface; 0: none. */
@@ -172,7 +173,7 @@ int gate_connect6(struct bpf_sock_addr *ctx)
 /* A datagram.  `from` is the source that the kernel is about to use: by packet information, by bind, or none yet.
  * without_name: on a connected socket, with ancillary data; connect_hook judged the destination. */
 static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, struct gate_addr *from, __u32 port,
-				     bool without_name)
+				     bool without_name, struct via via)
 {
 	struct gate_addr chosen = mapped(0), bound = bound_to(sk);
 	const struct gate_addr asked = *to;
@@ -194,6 +195,8 @@ static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, 
 		if (!is_any(&bound) && is_own_source(&me, &bound))
 			chosen = bound;
 	}
+	if (via.hops || (!may_leave_by(me.v, via.ifindex) && !weak(GATE_WEAK_INTERFACE_SEND)))
+		return refuse(me.id, KIND_SEND, EPERM, &asked, port, IPPROTO_UDP);
 	if (is_any(from))
 		*from = chosen;
 	if (me.v->flags & GATE_F_OWN_STACK)
@@ -218,7 +221,7 @@ int gate_sendmsg4(struct bpf_sock_addr *ctx)
 	/* A named destination has a port: the kernel refused port 0 before. */
 	bool without_name = !ctx->user_port;
 
-	if (!sk || !send_hook(sk, &to, &from, bpf_ntohs(ctx->user_port), without_name))
+	if (!sk || !send_hook(sk, &to, &from, bpf_ntohs(ctx->user_port), without_name, via4(ctx)))
 		return REFUSE;
 	if (!without_name)
 		ctx->user_ip4 = to.w[3];
@@ -233,7 +236,7 @@ int gate_sendmsg6(struct bpf_sock_addr *ctx)
 	struct bpf_sock *sk = ctx->sk;
 	bool without_name = !ctx->user_port;
 
-	if (!sk || !send_hook(sk, &to, &from, bpf_ntohs(ctx->user_port), without_name))
+	if (!sk || !send_hook(sk, &to, &from, bpf_ntohs(ctx->user_port), without_name, via6(ctx)))
 		return REFUSE;
 	if (!without_name)
 		ADDR_STORE(ctx, user_ip6, &to);

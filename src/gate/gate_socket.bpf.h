@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gate_group.bpf.h"
+#include "gate_via.bpf.h"
 #include "gate_who.bpf.h"
 
 /* --- sockets and their options --- */
@@ -106,14 +107,15 @@ int gate_setsockopt(struct bpf_sockopt *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct gate_identity *me;
-	int r = ALLOW;
+	int r = ALLOW, judged;
 
 	if (is_bypass(ctx->level, ctx->optname)) {
 		me = bpf_get_local_storage(&identity, 0);
 		gate_note(me->id, how(KIND_SOCKET, GATE_ASKED_OPTION, EPERM), NULL, ctx->level, ctx->optname);
 		return REFUSE;
 	}
-	switch (judge_membership(ctx)) {
+	judged = judge_interface(ctx);
+	switch (judged == JOIN_NONE ? judge_membership(ctx) : judged) {
 	case JOIN_ALLOWED:
 		return ALLOW; /* with the value as it stands now, which is short */
 	case JOIN_REFUSED:

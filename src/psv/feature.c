@@ -159,6 +159,11 @@ static int has_gate(void)
 	return r == 0 ? 1 : r == -EPERM ? r : 0;
 }
 
+static int has_bpf_read(void)
+{
+	return gate_reads_kernel();
+}
+
 /* ---- system calls ---- */
 
 static int notified(void)
@@ -353,6 +358,9 @@ const struct feature features[FEATURES] = {
 			    "boot a kernel with CONFIG_BPF_SYSCALL", has_bpffs },
 	[FEATURE_GATE] = { "gate", "all of the gate's programs, as the kernel checks them", "nothing keeps to its addresses: no server can start",
 			   "vnas start says what the kernel has against them", has_gate },
+	[FEATURE_BPF_READ] = { "bpf-read", "BPF programs that read the kernel's memory",
+			       "in the shared stack a datagram can leave by any of this machine's interfaces",
+			       "boot without lockdown=confidentiality", has_bpf_read },
 	[FEATURE_SK_LOOKUP] = { "bpf-sk-lookup", "BPF sk_lookup programs (Linux 5.9)",
 				"wildcard listeners are reached at one address alone: no server can start", IN_THE_KERNEL, has_sk_lookup },
 	[FEATURE_SECCOMP_NOTIFY] = { "seccomp-notify", "seccomp with user notification and killable waits (Linux 5.19)",

@@ -38,11 +38,10 @@ static int send_with(int fd, const union address *to, const char *text, int leve
 	return outcome(sendmsg(fd, &m, MSG_DONTWAIT));
 }
 
-/* send_from: with a source chosen by packet information if there is one. */
-static int send_from(int fd, const union address *to, const union address *source, const char *text)
+int send_from(int fd, const union address *to, const union address *source, unsigned ifindex, const char *text)
 {
-	struct in_pktinfo four = { .ipi_ifindex = 0 };
-	struct in6_pktinfo six = { .ipi6_ifindex = 0 };
+	struct in_pktinfo four = { .ipi_ifindex = (int)ifindex };
+	struct in6_pktinfo six = { .ipi6_ifindex = ifindex };
 
 	if (!source)
 		return send_with(fd, to, text, 0, 0, NULL, 0);
@@ -62,7 +61,7 @@ static int send_to(const union address *a)
 	if (fd < 0)
 		return fd;
 	(void)setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof(one));
-	r = send_from(fd, a, NULL, sent_text);
+	r = send_from(fd, a, NULL, 0, sent_text);
 	(void)close(fd);
 	return r;
 }
@@ -122,7 +121,7 @@ static int with_source(const union address *source, bool connected)
 		r = outcome(connect(fd, &at.sa, address_len(&at)));
 	unnamed = with_port(&at, 0);
 	if (r == 0)
-		r = send_from(fd, connected ? &unnamed : &at, source, "vnas");
+		r = send_from(fd, connected ? &unnamed : &at, source, 0, "vnas");
 	if (r == 0 && source != NULL) {
 		struct pollfd p = { .fd = to, .events = POLLIN };
 

@@ -10,13 +10,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "verify/prober.h"
+#include "verify/probe_net.h"
 #include "vsv/small.h"
 
 #ifndef SO_BINDTOIFINDEX
 #define SO_BINDTOIFINDEX 62
 #endif
-enum { LOCAL_PORT_RANGE = 51, PROTO_MPTCP = 262, PROTO_UDPLITE = 136, PROTO_SCTP = 132, NO_LINK = 0x7ffffff0, ANSWER_MS = 1000 };
+enum { LOCAL_PORT_RANGE = 51, PROTO_MPTCP = 262, PROTO_UDPLITE = 136, PROTO_SCTP = 132, NO_LINK = 0x7ffffff0, ANSWER_MS = 1000, DISCARD_PORT = 9 };
 enum { FAMILY_RDS = 21, FAMILY_CAN = 29, FAMILY_TIPC = 30, FAMILY_BLUETOOTH = 31, FAMILY_ALG = 38, FAMILY_VSOCK = 40,
        FAMILY_KCM = 41, FAMILY_QIPCRTR = 42, FAMILY_SMC = 43, FAMILY_XDP = 44, FAMILY_KEY = 15, FAMILY_APPLETALK = 5 };
 
@@ -339,6 +339,80 @@ static bool is_link(const struct nlmsghdr *h, const void *wanted)
 int see_links(const struct target *t)
 {
 	return t->n_links ? dump(RTM_GETLINK, is_link, t) : ANSWER_NOTHING;
+}
+
+/* ---- by another interface ---- */
+
+struct interfaces {
+	const struct addresses *own;
+	unsigned v[64], n;
+};
+
+static void interface_add(struct interfaces *i, unsigned index)
+{
+	if (i->n < sizeof(i->v) / sizeof(*i->v))
+		i->v[i->n++] = index;
+}
+static bool is_own_row(const struct nlmsghdr *h, const void *wanted)
+{
+	struct interfaces *i = (struct interfaces *)(uintptr_t)wanted;
+
+	if (is_address(h, i->own))
+		interface_add(i, ((const struct ifaddrmsg *)NLMSG_DATA(h))->ifa_index);
+	return false;
+}
+static bool is_up_row(const struct nlmsghdr *h, const void *wanted)
+{
+	const struct ifinfomsg *m = NLMSG_DATA(h);
+
+	if (m->ifi_flags & IFF_UP && !(m->ifi_flags & IFF_LOOPBACK))
+		interface_add((struct interfaces *)(uintptr_t)wanted, (unsigned)m->ifi_index);
+	return false;
+}
+static bool has(const struct interfaces *i, unsigned index)
+{
+	for (unsigned k = 0; k < i->n; k++)
+		if (i->v[k] == index)
+			return true;
+	return false;
+}
+
+/* other_of: nobody's address of the same family. */
+static bool other_of(const struct target *t, const union address *a, union address *ret)
+{
+	for (unsigned i = 0; i < t->absent.n; i++) {
+		if (t->absent.v[i].sa.sa_family != a->sa.sa_family)
+			continue;
+		*ret = with_port(&t->absent.v[i], DISCARD_PORT);
+		return true;
+	}
+	return false;
+}
+
+/* A datagram for nobody, with an own source, by each interface that none of the own addresses stands on. */
+int source_interface(const struct target *t)
+{
+	struct interfaces own = { .own = &t->own }, up = { .n = 0 };
+	int r = ANSWER_NOTHING, dumped = dump(RTM_GETADDR, is_own_row, &own);
+
+	if (dumped == -ENOENT)
+		dumped = dump(RTM_GETLINK, is_up_row, &up);
+	if (dumped != -ENOENT)
+		return dumped;
+	for (unsigned k = 0; k < up.n; k++) {
+		for (unsigned i = 0; !has(&own, up.v[k]) && i < t->own.n; i++) {
+			const union address *a = &t->own.v[i];
+			union address to;
+			int fd;
+
+			if (!other_of(t, a, &to))
+				continue;
+			fd = socket_for(a, SOCK_DGRAM);
+			r = worse(r, fd < 0 ? fd : send_from(fd, &to, a, up.v[k], "vnas"));
+			(void)close(fd);
+		}
+	}
+	return r;
 }
 
 /* ---- /proc/net ---- */

@@ -30,3 +30,7 @@ int free_udp(const union address *a);
 int connect_from(const union address *a, const union address *from);
 int listen_at(const union address *a, bool v6_only, uint16_t *ret_port);
 int let_go(int r);
+
+/* send_from: one datagram, with a source and an interface (0: none) that packet information names, if there is a source
+ * (probe_datagram.c). */
+int send_from(int fd, const union address *to, const union address *source, unsigned ifindex, const char *text);

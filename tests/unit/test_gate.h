@@ -45,6 +45,8 @@ int do_connect(int fd, const char *host, uint16_t port);
 int do_listen(int fd);
 /* do_sendto: a datagram of four bytes; from NULL: without packet information. */
 int do_sendto(int fd, const char *to, uint16_t port, const char *from);
+/* do_send_via: the same by an interface that packet information names; to NULL: of a connected socket. */
+int do_send_via(int fd, const char *to, uint16_t port, const char *from, const char *interface);
 /* do_recv: 0: one arrived within ms; ret_host gets its sender.  -EAGAIN. */
 int do_recv(int fd, int ms, char ret_host[64], uint16_t *ret_port);
 /* do_accept: as do_recv; ret_host gets the peer as accept(2) says. */

@@ -177,30 +177,7 @@ TEST(gate_joins_no_group_without_discovery)
 /* send_by: to a group, from that source, by an interface that packet information names. */
 static int send_by(int fd, const char *to, const char *from, const char *interface)
 {
-	struct sockaddr_storage dst, src;
-	char control[CMSG_SPACE(sizeof(struct in6_pktinfo))] = { 0 };
-	struct iovec iov = { .iov_base = (char[]){ "abcd" }, .iov_len = 4 };
-	struct msghdr h = { .msg_name = &dst, .msg_namelen = socket_address(to, PORT, &dst), .msg_iov = &iov, .msg_iovlen = 1,
-			    .msg_control = control, .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-
-	(void)socket_address(from, 0, &src);
-	if (dst.ss_family == AF_INET) {
-		struct in_pktinfo info = { .ipi_ifindex = (int)if_nametoindex(interface),
-					   .ipi_spec_dst = ((struct sockaddr_in *)&src)->sin_addr };
-
-		*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(info)), .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO };
-		memcpy(CMSG_DATA(c), &info, sizeof(info));
-		h.msg_controllen = CMSG_SPACE(sizeof(info));
-	} else {
-		struct in6_pktinfo info = { .ipi6_ifindex = if_nametoindex(interface),
-					    .ipi6_addr = ((struct sockaddr_in6 *)&src)->sin6_addr };
-
-		((struct sockaddr_in6 *)&dst)->sin6_scope_id = 0; /* it would choose the interface as well */
-		*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(info)), .cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_PKTINFO };
-		memcpy(CMSG_DATA(c), &info, sizeof(info));
-	}
-	return sendmsg(fd, &h, 0) < 0 ? -errno : 0;
+	return do_send_via(fd, to, PORT, from, interface);
 }
 
 /* send_by_option: by the interface that the socket's option and the address's scope name. */

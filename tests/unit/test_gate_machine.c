@@ -315,21 +315,21 @@ int do_listen(int fd)
 	return listen(fd, 8) < 0 ? -errno : 0;
 }
 
-static void add_source(struct msghdr *msg, const char *from)
+static void add_source(struct msghdr *msg, const char *from, unsigned ifindex)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 	struct sockaddr_storage a;
 
 	(void)socket_address(from, 0, &a);
 	if (a.ss_family == AF_INET) {
-		struct in_pktinfo info = { .ipi_spec_dst = ((struct sockaddr_in *)&a)->sin_addr };
+		struct in_pktinfo info = { .ipi_ifindex = (int)ifindex, .ipi_spec_dst = ((struct sockaddr_in *)&a)->sin_addr };
 
 		c->cmsg_level = IPPROTO_IP;
 		c->cmsg_type = IP_PKTINFO;
 		c->cmsg_len = CMSG_LEN(sizeof(info));
 		memcpy(CMSG_DATA(c), &info, sizeof(info));
 	} else {
-		struct in6_pktinfo info = { .ipi6_addr = ((struct sockaddr_in6 *)&a)->sin6_addr };
+		struct in6_pktinfo info = { .ipi6_ifindex = ifindex, .ipi6_addr = ((struct sockaddr_in6 *)&a)->sin6_addr };
 
 		c->cmsg_level = IPPROTO_IPV6;
 		c->cmsg_type = IPV6_PKTINFO;
@@ -341,6 +341,11 @@ static void add_source(struct msghdr *msg, const char *from)
 
 int do_sendto(int fd, const char *to, uint16_t port, const char *from)
 {
+	return do_send_via(fd, to, port, from, NULL);
+}
+
+int do_send_via(int fd, const char *to, uint16_t port, const char *from, const char *interface)
+{
 	_Alignas(struct cmsghdr) char control[128] = { 0 };
 	char data[] = "data";
 	struct iovec iov = { data, 4 };
@@ -350,11 +355,13 @@ int do_sendto(int fd, const char *to, uint16_t port, const char *from)
 	if (to) {
 		msg.msg_namelen = socket_address(to, port, &a);
 		msg.msg_name = &a;
+		if (interface && a.ss_family == AF_INET6)
+			((struct sockaddr_in6 *)&a)->sin6_scope_id = 0; /* it would choose the interface as well */
 	}
 	if (from) {
 		msg.msg_control = control;
 		msg.msg_controllen = sizeof(control);
-		add_source(&msg, from);
+		add_source(&msg, from, interface ? if_nametoindex(interface) : 0);
 	}
 	return sendmsg(fd, &msg, 0) < 0 ? -errno : 0;
 }
