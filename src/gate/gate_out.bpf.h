@@ -21,7 +21,8 @@ __noinline int gate_guest_of(const struct gate_vsv *v, const struct gate_addr *a
 	return 0;
 }
 
-/* A neighbour in an own subnet, on the same interface of the Psv: whose it is; 0: nobody's that is known here. */
+/* A neighbour on the same interface of the Psv: whose it is; 0: nobody's that is known here.  Whatever its subnet: a route of
+ * the Psv's, or an interface that is named with MSG_DONTROUTE, leads to it past the router. */
 static __always_inline __u32 neighbour(const struct gate_vsv *v, const struct gate_addr *a)
 {
 	__u32 owner = gate_guest_of(v, a);
@@ -71,11 +72,9 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 	place = gate_place(v, to, &near);
 	if (place & PLACE_DENIED || (place & PLACE_BROADCAST && !(v->flags & GATE_F_BROADCAST)))
 		return EPERM;
-	if (place & PLACE_NEAR) {
-		owner = neighbour(v, to);
-		if (owner && owner != me->id && !gate_has_peer(v, owner))
-			return EPERM;
-	}
+	owner = neighbour(v, to);
+	if (owner && owner != me->id && !gate_has_peer(v, owner))
+		return EPERM;
 	if (v->flags & GATE_F_OWN_STACK)
 		return 0;
 	if (in_hidden_net(to))

@@ -171,3 +171,36 @@ TEST(gate_source_route)
 {
 	machine_test(source_route_body);
 }
+
+/* A private stack on the same interface, in a subnet that is nobody else's: it is a neighbour all the same. */
+static void other_subnet_body(struct machine *m)
+{
+	struct gate_config a = m->config[VSV_A], b = { .id = 2, .own_stack = true, .n_addresses = 1, .ifindex = if_nametoindex("psv0") };
+
+	CHECK_INT(gate_clear(m->bpf_dir, 2, NULL), 0);
+	CHECK_INT(ipaddr_parse_prefix("10.9.0.5/24", &b.addresses[0].addr, &b.addresses[0].prefix), 0);
+	CHECK_INT(gate_set(m->bpf_dir, &b, NULL), 0);
+	for (unsigned own = 0; own < 2; own++) {
+		a.own_stack = own;
+		a.ifindex = own ? if_nametoindex("psv0") : 0;
+		a.n_peers = 0;
+		CHECK_INT(gate_set(m->bpf_dir, &a, NULL), 0);
+		CHECK_INT(do_connect(machine_socket(m, VSV_A, AF_INET, SOCK_STREAM, 0), "10.9.0.5", PORT), -EPERM);
+		CHECK_INT(do_send_via(udp(m, VSV_A, AF_INET), "10.9.0.5", PORT, "192.0.2.11", "psv0"), -EPERM);
+		CHECK_INT(do_send_via(udp(m, VSV_A, AF_INET), "10.9.0.6", PORT, "192.0.2.11", "psv0"), 0);
+		a.peers[a.n_peers++] = 2;
+		CHECK_INT(gate_set(m->bpf_dir, &a, NULL), 0);
+		CHECK_INT(do_send_via(udp(m, VSV_A, AF_INET), "10.9.0.5", PORT, "192.0.2.11", "psv0"), 0);
+	}
+	/* On another interface it is not. */
+	b.ifindex = if_nametoindex("other0");
+	a.n_peers = 0;
+	CHECK_INT(gate_set(m->bpf_dir, &b, NULL), 0);
+	CHECK_INT(gate_set(m->bpf_dir, &a, NULL), 0);
+	CHECK_INT(do_send_via(udp(m, VSV_A, AF_INET), "10.9.0.5", PORT, "192.0.2.11", "psv0"), 0);
+}
+
+TEST(gate_neighbour_in_another_subnet)
+{
+	machine_test(other_subnet_body);
+}
