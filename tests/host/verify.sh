@@ -3,6 +3,9 @@
 # vnas verify: Vsv of both stacks, all pairs; what is opened is seen; a hostile inside ends it and never makes it pass.
 . "$(dirname "$0")/../lib.sh"
 
+# A link of the Psv's on which no server stands.
+ip link add elsewhere type veth peer name far
+ip link set elsewhere up
 plain_vsv a 11 --volume data=32M
 plain_vsv b 12
 plain_vsv c 13 --stack private --interface lan
@@ -47,6 +50,7 @@ probes "every probe was tried" "($tried - (map(.probe) | unique)) - [\"ipc-keys\
 rows=$(jq -c '[.probes[].row] | unique' "$T/list")
 probes "every row was tried in a" "$rows - (map(select(.server == \"a\") | .row) | unique) == []"
 probes "deny" 'map(select(.server == "a" and .row == "deny")) | length == 2 and all(.verdict == "refused" and .answer == "EPERM")'
+probes "by another link" 'map(select(.probe == "source-interface")) | length == 2 and all(.verdict == "refused" and .answer == "EPERM")'
 probes "every control succeeded" 'map(select(.expected == "succeeds" and .verdict != "control")) == []'
 check_json "that it ran is an event" '.events | map(select(.event == "verify")) | length == 1' vnas events --json
 check_json "what was refused to it is told by its name" '[.events[] | tostring] | any(contains("vnas-prober"))' vnas events a --json
@@ -161,4 +165,5 @@ check_eq "a kill leaves no socket" "$(ss -Hlnx | grep -c vnas-verify || true)" 0
 check "and no process" eventually 20 bash -c "! ls -l /proc/*/exe 2>/dev/null | grep -q 'memfd:vnas-prober'"
 run b
 check_eq "and the next one runs" "$status" 7
+ip link del elsewhere
 done_testing
