@@ -16,6 +16,7 @@
 #include "lib/process.h"
 #include "psv/cgroup.h"
 #include "psv/inside.h"
+#include "psv/link.h"
 #include "psv/net.h"
 #include "psv/supervise.h"
 #include "psv/template.h"
@@ -421,6 +422,23 @@ static int reassert_all(struct walk *w, struct err *err)
 	return first;
 }
 
+/* A bridge that was removed and made again has another index, too. */
+static int rejoin(struct walk *w, struct err *err)
+{
+	struct err why = { 0 };
+	int r = link_rejoin(&w->conf, &w->st.link, &why);
+
+	/* Without the bridge there is nothing to join; status says so. */
+	if (r == 0 || r == -ENODEV)
+		return 0;
+	if (r < 0) {
+		*err = why;
+		return r;
+	}
+	event_log(w->psv, w->name, "interface-restored", "%s is a port of %s again", w->st.link.host, w->st.link.interface);
+	return tell_gate(w, err);
+}
+
 int lifecycle_reassert(const struct psv *psv, const char *name, struct err *err)
 {
 	_cleanup_close_ int lock = psv_lock(psv, name, "reassert", LOCK_WAIT_MS, NULL, err);
@@ -437,6 +455,8 @@ int lifecycle_reassert(const struct psv *psv, const char *name, struct err *err)
 		r = running_conf_read(psv, name, &w.conf_text, &w.conf, err);
 	if (r == 0)
 		r = w.st.link.kind == CONF_LINK_AUTO ? net_loopback_up(w.st.id, err) : walk_net(&w, err);
+	if (r >= 0)
+		r = rejoin(&w, err);
 	if (r >= 0)
 		r = reassert_all(&w, err);
 	walk_end(&w);

@@ -260,6 +260,47 @@ static int make(const struct making *m, struct err *err)
 	return r < 0 ? r : join_bridge(&nl, m, err);
 }
 
+/* Down, until it is set apart. */
+static int set_master(struct netlink *nl, uint32_t ifindex, uint32_t master, struct err *err)
+{
+	struct ifinfomsg *ifi;
+	struct netlink_msg msg;
+	int r;
+
+	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
+	ifi->ifi_index = (int)ifindex;
+	ifi->ifi_change = IFF_UP;
+	r = netlink_talk(nl, &msg.h, NULL, NULL, err);
+	if (r < 0)
+		return r;
+	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
+	ifi->ifi_index = (int)ifindex;
+	mnl_attr_put_u32(&msg.h, IFLA_MASTER, master);
+	return netlink_talk(nl, &msg.h, NULL, NULL, err);
+}
+
+int link_rejoin(const struct conf *c, const struct state_link *plan, struct err *err)
+{
+	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
+	struct making m = { .c = c, .plan = plan, .net_fd = -1 };
+	struct link_info host;
+	int r;
+
+	if (plan->kind != CONF_LINK_VETH)
+		return 0;
+	r = link_get(plan->interface, &m.parent, err);
+	if (r == 0)
+		r = link_get(plan->host, &host, err);
+	if (r < 0 || host.master == m.parent.ifindex)
+		return r;
+	r = netlink_open(NETLINK_ROUTE, &nl, err);
+	if (r == 0)
+		r = set_master(&nl, host.ifindex, m.parent.ifindex, err);
+	if (r >= 0)
+		r = join_bridge(&nl, &m, err);
+	return r < 0 ? err_wrap(err, r, "cannot make %s a port of %s", plan->host, plan->interface) : 1;
+}
+
 static int explain(const struct making *m, int code, struct err *err)
 {
 	const char *kind = conf_link_name(m->plan->kind), *name = m->parent.name;

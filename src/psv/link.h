@@ -46,6 +46,9 @@ int link_plan(const struct conf *c, uint32_t id, struct state_link *ret, struct 
  * index inside. */
 int link_up(const struct psv *psv, const struct conf *c, const struct state_link *plan, int net_fd, uint32_t *ret_ifindex,
 	    struct err *err);
+/* link_rejoin: makes the Psv's end of a pair a port of its bridge again, if that was made anew.  1: it was not; 0: it was, or is of
+ * another kind; -ENODEV: there is no such bridge, or no pair. */
+int link_rejoin(const struct conf *c, const struct state_link *plan, struct err *err);
 /* link_down: takes away what is left of it: in the namespace net_fd (-1: nobody's any more), in the pinned one, and on the Psv's
  * side.  Accepts "never came up".  plan may have kind AUTO if the state is not known: then c, which may have no interface either, says
  * what was handed over.  1: an interface that was handed over is back, but by another name, since somebody took its own; down. */

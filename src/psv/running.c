@@ -325,11 +325,17 @@ static void add_supervisor(const struct state *st, json_t *o, json_t *warnings)
 		json_array_append_new(warnings, json_string("it has no supervisor: `vnas start` gives it a new one"));
 }
 
-static bool is_port(const char *name, const char *bridge)
+/* add_port: whether the Psv's end of its pair is a port of its bridge. */
+static void add_port(const char *name, const char *bridge, json_t *degraded)
 {
 	struct link_info port, b;
 
-	return link_get(name, &port, NULL) == 0 && link_get(bridge, &b, NULL) == 0 && port.master == b.ifindex;
+	if (link_get(bridge, &b, NULL) < 0)
+		json_array_append_new(degraded, json_sprintf("there is no bridge %s any more: make it again, and its supervisor makes %s "
+							     "a port of it", bridge, name));
+	else if (link_get(name, &port, NULL) < 0 || port.master != b.ifindex)
+		json_array_append_new(degraded, json_sprintf("%s is no port of %s: its supervisor makes it one within seconds, if %s is "
+							     "a bridge", name, bridge, bridge));
 }
 
 /* add_link: how a private stack is joined to its network, and whether that works. */
@@ -356,9 +362,8 @@ static void add_link(const struct psv *psv, const char *name, const struct state
 	else if (works == 0)
 		json_array_append_new(degraded, json_sprintf("its interface has no carrier: see `ip link show %s`",
 							     *st->link.host ? st->link.host : st->link.interface));
-	else if (*st->link.host && !is_port(st->link.host, st->link.interface))
-		json_array_append_new(degraded, json_sprintf("%s is no port of %s any more: ip link set %s master %s", st->link.host,
-							     st->link.interface, st->link.host, st->link.interface));
+	else if (*st->link.host)
+		add_port(st->link.host, st->link.interface, degraded);
 }
 
 /* A running server that does less than it should is degraded, and says why. */

@@ -373,6 +373,8 @@ static int64_t tick(void)
 	due = verbs_run_due(&sup.verbs, now);
 	if (sup.attach_ms < 0 && !sup.verbs.recovering && sup.health_ms <= now) {
 		health_watch(&sup.files, sup.run_dir, sup.init_pid, sup.private ? sup.net : -1);
+		if (sup.private && net_port_astray(sup.run_dir, sup.name))
+			verbs_want_reassert(&sup.verbs);
 		sup.health_ms = clock_ms() + HEALTH_MS;
 		sup.fetch_ms = now; /* in step, so that an idle server wakes nobody up for it */
 	}

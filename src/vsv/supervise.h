@@ -56,6 +56,7 @@ void state_close(struct state_view *v);
 /* state_number: the first number of that key.  0 or -ENOENT. */
 int state_number(const struct state_view *v, const char *key, uint64_t *ret);
 bool state_has(const struct state_view *v, const char *key);
+bool state_text(const struct state_view *v, const char *key, char *buf, size_t size);
 bool state_is(const struct state_view *v, const char *key, const char *value);
 /* state_runs: the server is meant to run; a stop writes its intention first. */
 bool state_runs(const char *run_dir, const char *server);
@@ -104,6 +105,8 @@ enum { NET_GONE = 1 /* something of its own may be gone */, NET_NEW = 2 /* an ad
 bool net_is_private(const char *run_dir, const char *server);
 /* net_carrier: the interface of a private network works, in which net_open made that socket. */
 bool net_carrier(int fd);
+/* net_port_astray: the Psv's end of its pair is not, or no longer, a port of the bridge that has the name now. */
+bool net_port_astray(const char *run_dir, const char *server);
 /* net_open: a socket that hears of addresses, routes and rules (of this server's table) that go, of links that come, and of
  * its rules that come; in the network of the process pidfd, or -1: in our own.  -errno. */
 int net_open(const char *run_dir, const char *server, int pidfd);

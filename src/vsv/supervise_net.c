@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "vsv/small.h"
 
 /* The routing table of server n is TABLE_BASE + n (psv/net.h). */
 #define TABLE_BASE 0x564e0000u
@@ -279,4 +280,56 @@ unsigned net_read(int fd, const char *run_dir, const char *server)
 			found |= packet_concerns(buf.bytes, (size_t)n, run_dir, server);
 	}
 	return found;
+}
+
+/* link_ask: an interface of the Psv's by its name: its index, and that of its bridge or bond (0: none).  false: there is none. */
+static bool link_ask(int fd, const char *name, uint32_t *ret_index, uint32_t *ret_master)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg m;
+		struct rtattr a;
+		char name[IFNAMSIZ];
+	} ask = { .h = { .nlmsg_len = sizeof(ask), .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST },
+		  .a = { .rta_len = RTA_LENGTH(IFNAMSIZ), .rta_type = IFLA_IFNAME } };
+	union {
+		struct nlmsghdr align;
+		char bytes[2 * BUFFER];
+	} buf;
+	struct text t = TEXT(ask.name);
+	struct attributes a;
+	const void *data;
+	ssize_t n;
+	size_t len;
+	int type;
+
+	text_add(&t, name);
+	if (send(fd, &ask, sizeof(ask), 0) < 0)
+		return false;
+	n = recv(fd, &buf, sizeof(buf), 0);
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct ifinfomsg)) || buf.align.nlmsg_type != RTM_NEWLINK || buf.align.nlmsg_len > (size_t)n)
+		return false;
+	*ret_index = (uint32_t)((struct ifinfomsg *)NLMSG_DATA(&buf.align))->ifi_index;
+	*ret_master = 0;
+	a = (struct attributes){ .p = buf.bytes + NLMSG_SPACE(sizeof(struct ifinfomsg)),
+				 .len = buf.align.nlmsg_len - NLMSG_SPACE(sizeof(struct ifinfomsg)) };
+	while ((type = next_attribute(&a, &data, &len)) >= 0)
+		if (type == IFLA_MASTER && len == sizeof(*ret_master))
+			memcpy(ret_master, data, len);
+	return true;
+}
+
+bool net_port_astray(const char *run_dir, const char *server)
+{
+	_cleanup_close_ int fd = rtnl_socket();
+	char port[IFNAMSIZ], bridge[IFNAMSIZ];
+	struct state_view v = { .text = NULL };
+	uint32_t index, master, bridge_index, unused;
+	bool known;
+
+	if (fd < 0 || state_open(run_dir, server, &v) < 0)
+		return false;
+	known = state_text(&v, "host_interface", port, sizeof(port)) && *port && state_text(&v, "parent", bridge, sizeof(bridge));
+	state_close(&v);
+	return known && link_ask(fd, port, &index, &master) && link_ask(fd, bridge, &bridge_index, &unused) && master != bridge_index;
 }

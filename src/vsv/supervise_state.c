@@ -97,12 +97,18 @@ bool state_has(const struct state_view *v, const char *key)
 	return value_of(v, key, v->text) != NULL;
 }
 
-bool state_is(const struct state_view *v, const char *key, const char *value)
+bool state_text(const struct state_view *v, const char *key, char *buf, size_t size)
 {
 	const char *p = value_of(v, key, v->text);
+
+	return p && copy_value(v, p, buf, size);
+}
+
+bool state_is(const struct state_view *v, const char *key, const char *value)
+{
 	char buf[64];
 
-	return p && copy_value(v, p, buf, sizeof(buf)) && strcmp(buf, value) == 0;
+	return state_text(v, key, buf, sizeof(buf)) && strcmp(buf, value) == 0;
 }
 
 bool state_runs(const char *run_dir, const char *server)

@@ -164,6 +164,27 @@ check_json "which is an event" '[.events[] | select(.event == "interface-renamed
 ip link del wire1
 ip link del "$(ip -o link | grep "$wire_mac" | sed -E 's/^[0-9]+: ([^@:]+).*/\1/')"
 
+# --- a bridge that is removed under a server, and made again ---
+ip link add br9 type bridge forward_delay 0 mcast_snooping 0
+ip link set br9 up
+private p 15 br9
+vnas start p
+ip link del br9
+check_status "without its bridge a server is degraded" 0 'there is no bridge br9 any more: make it again' vnas status p
+ip link add br9 type bridge forward_delay 0 mcast_snooping 0
+ip link set br9 up
+check "it is joined to the new one, apart as before" eventually 30 bash -c \
+	"ip -d link show vnas-p | grep -q 'master br9' && ip -d link show vnas-p | grep -q 'isolated on'"
+check "and runs" eventually 20 bash -c "$VNAS status p --json | jq -e '.servers[0].state == \"running\"'"
+check_json "which is an event" '[.events[] | select(.event == "interface-restored")] | length == 1' vnas events p --json
+host_add client9 109 br9
+check "and it is reached" eventually 5 on client9 bash -c "exec 3<>/dev/tcp/$NET4.15/445"
+vnas stop p
+ip link del v-client9
+umount "$T/netns/client9"
+rm "$T/netns/client9"
+ip link del br9
+
 ip link del wire0
 umount "$T/netns/switch"
 rm "$T/netns/switch"
