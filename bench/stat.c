@@ -255,12 +255,12 @@ static json_t *result(struct series *s)
 		ratio = (struct spread){ sp[VALUE].low / goal->limit, sp[VALUE].median / goal->limit,
 					 sp[VALUE].high / goal->limit };
 	(void)json_object_update_new(
-		o, json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:b}", "unit", s->unit, "rounds", (int)s->n, "value",
+		o, json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:o}", "unit", s->unit, "rounds", (int)s->n, "value",
 			     rounded(sp[VALUE].median), "peer_value",
 			     paired ? rounded(spread_of(s->peer, s->n).median) : json_null(), "ratio", rounded(ratio.median),
 			     "low", rounded(ratio.low), "high", rounded(ratio.high), "added", rounded(sp[ADDED].median),
 			     "added_low", rounded(sp[ADDED].low), "added_high", rounded(sp[ADDED].high), "verdict", verdict,
-			     "sure", sure));
+			     "sure", strcmp(verdict, "none") == 0 ? json_null() : json_boolean(sure)));
 	return o;
 }
 
