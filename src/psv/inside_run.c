@@ -102,3 +102,36 @@ int inside_must(const struct inside_ref *ref, const char *const argv[], const ch
 	words = last_line(&said);
 	return err_set(err, -EIO, "%s failed with status %d%s%.200s", argv[0], status, words ? ": " : "", words ? words : "");
 }
+
+int inside_missing(const struct inside_ref *ref, const struct strlist *words, struct strlist *ret, struct err *err)
+{
+	/* It runs no further program. */
+	static const char look[] = "for word; do\n"
+				   "\tcase $word in\n"
+				   "\t/*) [ ! -e \"$word\" ] || continue ;;\n"
+				   "\t*) while IFS=: read -r name rest; do [ \"$name\" != \"$word\" ] || continue 2; done </etc/passwd ;;\n"
+				   "\tesac\n"
+				   "\tprintf '%s\\n' \"$word\"\n"
+				   "done\n";
+	_cleanup_strlist_ struct strlist argv = { 0 }, missing = { 0 };
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+	int r;
+
+	if (words->n == 0)
+		return 0;
+	strlist_add(&argv, "sh");
+	strlist_add(&argv, "-c");
+	strlist_add(&argv, look);
+	strlist_add(&argv, "look");
+	for (size_t i = 0; i < words->n; i++)
+		strlist_add(&argv, words->v[i]);
+	r = inside_run(ref, (const char *const *)argv.v, NULL, &said, err);
+	if (r != 0)
+		return r < 0 ? r : err_set(err, -EIO, "a look at what is there failed with status %d", r);
+	strlist_split(&missing, strbuf_str(&said), "\n");
+	/* It is a tenant's word. */
+	for (size_t i = 0; i < words->n; i++)
+		if (strlist_has(&missing, words->v[i]))
+			strlist_add(ret, words->v[i]);
+	return 0;
+}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "psv/conf.h"
 #include "psv/inside_run.h"
@@ -33,26 +34,56 @@ int nfs_check_keys(const struct conf_share *s, const struct inside_ref *ref, str
 	return err_hint(err, -ENOKEY, "make it a member of its domain first (vnas directory join), or take 'sec = sys'");
 }
 
-/* A root volume from an older version lacks it, and a tenant may have taken it away. */
-int nfs_prepare(const struct conf *conf, const struct inside_ref *ref, struct err *err)
+#define SERVER "/usr/bin/ganesha.nfsd"
+#define STATD "/usr/sbin/rpc.statd"
+#define NETCONFIG "/etc/netconfig"
+#define RPC_USER "_rpc"
+
+/* A root volume from an older version lacks them, and a tenant may have taken them away. */
+static const char *const folders[] = { "/var/lib/nfs/ganesha", "/run/ganesha" };
+static const char *const folders_v3[] = { "/var/lib/nfs/sm", "/var/lib/nfs/sm.bak", "/run/rpcbind" };
+
+static void add_folders(const struct conf *conf, struct strlist *ret)
 {
-	static const char *const folders[] = { "mkdir", "-p", "--", "/var/lib/nfs/ganesha", "/var/lib/nfs/sm", "/var/lib/nfs/sm.bak",
-					       "/run/ganesha", "/run/rpcbind", NULL };
-	static const char *const links[] = { "ln", "-sfn", "-t", "/etc", "--", GANESHA_NETCONFIG_INSIDE, NULL };
-	const char *const there[] = { "test", "-x", "/usr/bin/ganesha.nfsd", "-a", "-x",
-				      ganesha_serves_v3(conf) ? "/usr/sbin/rpc.statd" : "/usr/bin/ganesha.nfsd", NULL };
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		strlist_add(ret, folders[i]);
+	for (size_t i = 0; ganesha_serves_v3(conf) && i < sizeof(folders_v3) / sizeof(*folders_v3); i++)
+		strlist_add(ret, folders_v3[i]);
+}
+
+void nfs_wants(const struct conf *conf, struct strlist *ret)
+{
+	if (!conf_serves_nfs(conf))
+		return;
+	strlist_add(ret, SERVER);
+	strlist_add(ret, NETCONFIG);
+	add_folders(conf, ret);
+	if (!ganesha_serves_v3(conf))
+		return;
+	strlist_add(ret, STATD);
+	strlist_add(ret, RPC_USER);
+}
+
+int nfs_prepare(const struct conf *conf, const struct inside_ref *ref, const struct strlist *missing, struct err *err)
+{
+	static const char *const links[] = { "ln", "-sfn", "-T", "--", GANESHA_NETCONFIG_INSIDE, NETCONFIG, NULL };
+	_cleanup_strlist_ struct strlist wanted = { 0 }, make = { 0 };
 	int r = 0;
 
-	if (!conf_serves_nfs(conf))
-		return 0;
-	r = inside_run(ref, there, NULL, NULL, err);
-	if (r > 0) {
+	if (strlist_has(missing, SERVER) || strlist_has(missing, STATD)) {
 		(void)err_set(err, -ENOENT, "the template that it runs has no NFS server");
 		return err_hint(err, -ENOENT, "tools/deps nfs, or apt-get install nfs-ganesha-vfs nfs-common; then start the server again");
 	}
-	if (r == 0)
-		r = inside_must(ref, folders, NULL, err);
-	if (r == 0)
+	strlist_add(&make, "mkdir");
+	strlist_add(&make, "-p");
+	strlist_add(&make, "--");
+	add_folders(conf, &wanted);
+	for (size_t i = 0; i < wanted.n; i++)
+		if (strlist_has(missing, wanted.v[i]))
+			strlist_add(&make, wanted.v[i]);
+	if (make.n > 3)
+		r = inside_must(ref, (const char *const *)make.v, NULL, err);
+	if (r == 0 && strlist_has(missing, NETCONFIG))
 		r = inside_must(ref, links, NULL, err);
-	return r == 0 && ganesha_serves_v3(conf) ? nfs_rpc_user(ref, err) : r;
+	return r == 0 && strlist_has(missing, RPC_USER) ? nfs_rpc_user(ref, err) : r;
 }

@@ -6,9 +6,12 @@ struct conf;
 struct conf_share;
 struct err;
 struct inside_ref;
+struct strlist;
 
-/* nfs_prepare: what its services find on the root volume and in /run; nothing for a server without NFS shares. */
-int nfs_prepare(const struct conf *conf, const struct inside_ref *ref, struct err *err);
+/* nfs_wants: appends what must be there inside before its services begin (inside_missing()); nothing for a server without NFS
+ * shares.  nfs_prepare: makes what of it is missing; -ENOENT: the template has no NFS server. */
+void nfs_wants(const struct conf *conf, struct strlist *ret);
+int nfs_prepare(const struct conf *conf, const struct inside_ref *ref, const struct strlist *missing, struct err *err);
 /* nfs_check_keys: a share that wants Kerberos has a keytab inside.  0 or -ENOKEY with words. */
 int nfs_check_keys(const struct conf_share *s, const struct inside_ref *ref, struct err *err);
 /* nfs_rpc_user: the user of rpcbind. */

@@ -259,6 +259,8 @@ static uint64_t part_of_memory(const struct conf *conf, unsigned int divisor, ui
 	return bytes > most_bytes ? most_bytes : bytes;
 }
 
+static const char *const run_folders[] = { "vnas", "ganesha" };
+
 /* smbd keeps its tables of open files and locks here, some KiB a file, and does not survive a full /run. */
 static int add_run(struct root *r, const struct conf *conf, struct err *err)
 {
@@ -267,8 +269,15 @@ static int add_run(struct root *r, const struct conf *conf, struct err *err)
 
 	if (res < 0)
 		return res;
-	if (mkdirat(fd, "vnas", 0755) < 0 || mkdirat(fd, "lock", 01777) < 0 || fchmodat(fd, "lock", 01777, 0) < 0)
-		return err_set(err, -errno, "cannot make the folders of /run: %m");
+	/* What some services expect costs a program each at the start, if it is made inside. */
+	for (size_t i = 0; i < sizeof(run_folders) / sizeof(*run_folders); i++)
+		if (mkdirat(fd, run_folders[i], 0755) < 0)
+			return err_set(err, -errno, "cannot make /run/%s: %m", run_folders[i]);
+	/* What rpcbind is to know at its start lies where it cannot change it. */
+	if (symlinkat("vnas/rpcbind", fd, "rpcbind") < 0)
+		return err_set(err, -errno, "cannot make /run/rpcbind: %m");
+	if (mkdirat(fd, "lock", 01777) < 0 || fchmodat(fd, "lock", 01777, 0) < 0)
+		return err_set(err, -errno, "cannot make /run/lock: %m");
 	return add_generated(r, err);
 }
 

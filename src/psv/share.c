@@ -424,37 +424,13 @@ static bool has_bin(const struct conf_share *s)
 	return s->recycle && !samba_share_is_homes(s->name);
 }
 
-/* wanted_folders: those of the shares, and the bins in them. */
-static void wanted_folders(const struct conf *conf, struct strlist *ret)
+void share_wants(const struct conf *conf, struct strlist *ret)
 {
 	for (size_t i = 0; i < conf->n_shares; i++) {
 		strlist_add(ret, conf->shares[i].path);
 		if (has_bin(&conf->shares[i]))
 			strlist_addf(ret, "%s/" SAMBA_BIN, conf->shares[i].path);
 	}
-}
-
-/* find_missing: one look for all, because it stands in the way of every start. */
-static int find_missing(const struct conf *conf, const struct inside_ref *ref, struct strlist *ret, struct err *err)
-{
-	_cleanup_strlist_ struct strlist argv = { 0 }, there = { 0 }, wanted = { 0 };
-	_cleanup_strbuf_ struct strbuf output = { 0 };
-	int r;
-
-	strlist_add(&argv, "stat");
-	strlist_add(&argv, "--format=%n");
-	strlist_add(&argv, "--");
-	wanted_folders(conf, &wanted);
-	for (size_t i = 0; i < wanted.n; i++)
-		strlist_add(&argv, wanted.v[i]);
-	r = inside_run(ref, (const char *const *)argv.v, NULL, &output, err);
-	if (r < 0)
-		return r;
-	strlist_split(&there, strbuf_str(&output), "\n");
-	for (size_t i = 0; i < wanted.n; i++)
-		if (!strlist_has(&there, wanted.v[i]))
-			strlist_add(ret, wanted.v[i]);
-	return 0;
 }
 
 static void say_not_served(void (*notice)(const char *line), const char *share, const char *why)
@@ -464,8 +440,8 @@ static void say_not_served(void (*notice)(const char *line), const char *share, 
 	notice(line);
 }
 
-/* find_astray: NFS serves what lies where it says; somebody inside can put a link there at any time.  One look for all. */
-static void find_astray(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line))
+/* NFS serves what lies where it says; somebody inside can put a link there at any time.  One look for all. */
+void share_astray(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line))
 {
 	_cleanup_strlist_ struct strlist paths = { 0 }, real = { 0 };
 	struct err why = { 0 };
@@ -519,26 +495,38 @@ static void make_bin(const struct inside_ref *ref, const struct conf_share *s, c
 	notice(line);
 }
 
-void share_folders(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line))
+/* look: with words if that fails. */
+static void look(const struct conf *conf, const struct inside_ref *ref, struct strlist *ret, void (*notice)(const char *line))
 {
-	_cleanup_strlist_ struct strlist missing = { 0 };
+	_cleanup_strlist_ struct strlist wanted = { 0 };
+	_cleanup_free_ char *line = NULL;
+	struct err why = { 0 };
+
+	share_wants(conf, &wanted);
+	if (inside_missing(ref, &wanted, ret, &why) == 0 || !notice)
+		return;
+	line = xasprintf("cannot look for the folders of its shares: %s", why.text);
+	notice(line);
+}
+
+void share_folders(const struct conf *conf, const struct inside_ref *ref, const struct strlist *missing,
+		   void (*notice)(const char *line))
+{
+	_cleanup_strlist_ struct strlist found = { 0 };
 	struct err why = { 0 };
 
 	if (conf->n_shares == 0)
 		return;
-	if (find_missing(conf, ref, &missing, &why) < 0 && notice) {
-		_cleanup_free_ char *line = xasprintf("cannot look for the folders of its shares: %s", why.text);
-
-		notice(line);
+	if (!missing) {
+		look(conf, ref, &found, notice);
+		missing = &found;
 	}
 	for (size_t i = 0; i < conf->n_shares; i++)
-		if (strlist_has(&missing, conf->shares[i].path) && !samba_share_is_homes(conf->shares[i].name))
+		if (strlist_has(missing, conf->shares[i].path) && !samba_share_is_homes(conf->shares[i].name))
 			make_missing(ref, &conf->shares[i], notice);
 	for (size_t i = 0; i < conf->n_shares; i++)
 		if (has_bin(&conf->shares[i]))
-			make_bin(ref, &conf->shares[i], &missing, notice);
-	find_astray(conf, ref, notice);
-	err_clear(&why);
+			make_bin(ref, &conf->shares[i], missing, notice);
 	if (share_homes_make(conf, ref, NULL, &why) < 0 && notice)
 		notice(why.text);
 }

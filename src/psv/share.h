@@ -46,5 +46,9 @@ int share_list(const struct psv *psv, const char *server, json_t **ret, struct e
 char *share_edit_text(const char *text, const struct conf *conf, const struct share_edit *edit, struct err *err);
 
 /* share_folders: makes the folders of shares that are not there yet, as after a share was added to a stopped Vsv.  Called
- * at the start, once commands run inside.  Nothing of it makes a start fail: what does not work is said by notice. */
-void share_folders(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line));
+ * at the start, once commands run inside.  missing: of share_wants(), what is not there; NULL: it looks itself.
+ * share_astray: says which shares NFS does not serve.  Nothing of them makes a start fail: what does not work is said by notice. */
+void share_wants(const struct conf *conf, struct strlist *ret);
+void share_folders(const struct conf *conf, const struct inside_ref *ref, const struct strlist *missing,
+		   void (*notice)(const char *line));
+void share_astray(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line));

@@ -16,3 +16,6 @@ int addresses_up(struct walk *w, struct err *err);
 int addresses_down(struct walk *w, struct err *err);
 void announce_describe(const struct walk *w, struct strlist *ret);
 int announce_up(struct walk *w, struct err *err);
+void services_describe(const struct walk *w, struct strlist *ret);
+int services_up(struct walk *w, struct err *err);
+int services_down(struct walk *w, struct err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* NFS-Ganesha and statd.  Ganesha has mountd and the lock manager of NFS 3 in it; rpcbind's row is in nis.c.  What must
+/* NFS-Ganesha and statd.  Ganesha has mountd and the lock manager of NFS 3 in it; rpcbind's row is in rpcbind.c.  What must
  * outlive a restart and a move (which clients hold what) lies on the root volume. */
 #include "service/ganesha.h"
 

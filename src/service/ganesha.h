@@ -33,3 +33,5 @@ extern const char ganesha_start[];     /* how it is started, for sh(1) */
 /* ganesha_conf_text, ganesha_idmap_text: append the whole files of a Vsv.  graceless: for a start where no client was.  0 or -EINVAL with words. */
 int ganesha_conf_text(const struct conf *conf, bool graceless, struct strbuf *ret, struct err *err);
 void ganesha_idmap_text(const struct conf *conf, struct strbuf *ret);
+/* rpcbind_lists: appends the two files that rpcbind reads at its start. */
+void rpcbind_lists(const struct conf *conf, struct strbuf *ret_rpcb, struct strbuf *ret_pmap);

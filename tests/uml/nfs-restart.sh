@@ -127,6 +127,11 @@ each keep
 losetup -d "${loops[@]}"
 each give
 
+# Who mounts by NFS 3 asks rpcbind.
+check "rpcbind is killed" service_kill "$VSV" rpcbind
+check "a new mount by NFS 3" eventually 30 guest c1 nfs 3 "$SERVER:/data" /mnt/again
+check "umount" guest c1 umount /mnt/again
+
 # A client that is gone for good: its lock is another's after the lease.
 volume=data version=4.1 DIR=/mnt/gone
 for c in c1 c2; do

@@ -202,6 +202,28 @@ TEST(nfs_services_by_versions)
 	conf_free(&none);
 }
 
+TEST(nfs_lists_of_rpcbind)
+{
+	/* The list of version 2, as rpcbind 1.2 itself writes it: rpcbind by TCP. */
+	static const unsigned char first[] = { 0, 0, 0, 1, 0, 1, 0x86, 0xa0, 0, 0, 0, 4, 0, 0, 0, 6, 0, 0, 0, 111 };
+	static const unsigned char mountd[] = "\0\0\0\4tcp6\0\0\0\x8::.78.80\0\0\0\x9superuser\0\0";
+	struct conf three = parse_ok(HEAD SHARE("docs") "[nfs]\nversions = 3\n"), both = parse_ok(HEAD SHARE("docs"));
+	_cleanup_strbuf_ struct strbuf rpcb = { 0 }, pmap = { 0 }, rpcb4 = { 0 }, pmap4 = { 0 };
+
+	rpcbind_lists(&three, &rpcb, &pmap);
+	rpcbind_lists(&both, &rpcb4, &pmap4);
+	/* Eight programs, each by TCP and UDP, and the end. */
+	CHECK_INT(pmap.len, 8 * 2 * 20 + 4);
+	CHECK_INT(pmap4.len, 9 * 2 * 20 + 4);
+	CHECK(memcmp(pmap.buf, first, sizeof(first)) == 0);
+	CHECK(memmem(rpcb.buf, rpcb.len, mountd, sizeof(mountd)) != NULL);
+	CHECK_INT(rpcb.len % 4, 0);
+	CHECK(rpcb4.len > rpcb.len);
+	CHECK(memcmp(rpcb.buf + rpcb.len - 4, "\0\0\0", 4) == 0);
+	conf_free(&three);
+	conf_free(&both);
+}
+
 /* ---- answers ---- */
 
 enum { XID = 0x01020304 };
