@@ -149,8 +149,8 @@ static void route_msg(struct netlink_msg *m, uint16_t type, const struct route *
 		mnl_attr_put_u32(&m->h, RTA_PRIORITY, r->metric);
 }
 
-/* The routes that one address's network needs.  Returns how many, at most three. */
-static size_t network_routes(const struct conf_address *a, uint32_t ifindex, uint32_t table, struct route ret[3])
+/* The routes that one address's network needs.  Returns how many, at most two: each is told to the supervisors of all. */
+static size_t network_routes(const struct conf_address *a, uint32_t ifindex, uint32_t table, struct route ret[2])
 {
 	struct route r = { .family = a->addr.family, .type = RTN_UNICAST, .dst = ipaddr_network(&a->addr, a->prefix),
 			   .dst_len = a->prefix, .table = table, .ifindex = ifindex };
@@ -162,10 +162,10 @@ static size_t network_routes(const struct conf_address *a, uint32_t ifindex, uin
 	/* A /31 has two hosts and no broadcast address (RFC 3021). */
 	if (r.family != AF_INET || a->prefix > 30)
 		return n;
+	/* The local table is asked before all others: a broadcast address in the Vsv's own would never be found. */
 	r.type = RTN_BROADCAST;
 	r.dst = ipaddr_broadcast(&a->addr, a->prefix);
 	r.dst_len = 32;
-	ret[n++] = r;
 	r.table = RT_TABLE_LOCAL;
 	r.metric = table;
 	ret[n++] = r;
@@ -288,7 +288,7 @@ int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, 
 	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
 	uint32_t table = NET_TABLE_BASE + id;
 	struct netlink_msg m;
-	struct route routes[3];
+	struct route routes[2];
 	size_t n_routes;
 	int r, added = 0;
 
@@ -440,7 +440,7 @@ static int take_rule(struct netlink *nl, const struct ipaddr *from, uint32_t tab
 static int take_routes(struct netlink *nl, const struct conf_address *a, uint32_t ifindex, uint32_t table,
 		       const struct sources *left, struct err *err)
 {
-	struct route routes[3];
+	struct route routes[2];
 	size_t n = network_routes(a, ifindex, table, routes);
 	struct netlink_msg m;
 	int r;

@@ -2,7 +2,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -333,6 +335,36 @@ TEST(net_broadcast_of_a_network_that_is_not_the_psvs)
 	ip_says(&said, "route get 198.51.100.255 from 198.51.100.12");
 	CHECK(str_starts(strbuf_str(&said), "broadcast "));
 	CHECK_INT(down(2, "198.51.100.12/24@eth0"), 0);
+}
+
+/* told: how many messages wait there for who listens to addresses, routes and rules. */
+static unsigned told(int fd)
+{
+	char buf[8192];
+	unsigned n = 0;
+
+	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		n++;
+	return n;
+}
+
+/* Each message of a start goes to the supervisors of all that run (docs/architecture.md, "What grows"). */
+TEST(net_up_and_down_say_little)
+{
+	struct sockaddr_nl all = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE };
+	int fd;
+
+	one_network();
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&all, sizeof(all)) == 0);
+	CHECK_INT(up(1, "192.0.2.11/24", NULL), 1);
+	/* rule, address, its local route, its network, the network's broadcast address */
+	CHECK_INT(told(fd), 5);
+	CHECK_INT(up(1, "192.0.2.11/24", NULL), 0);
+	CHECK_INT(told(fd), 0);
+	CHECK_INT(down(1, "192.0.2.11/24"), 0);
+	CHECK_INT(told(fd), 5);
+	CHECK(close(fd) == 0);
 }
 
 TEST(net_interface_is_found_or_named)
