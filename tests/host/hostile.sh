@@ -103,6 +103,30 @@ for kind in closes=16 answers=40; do
 	check "  and all of it ends with the command" eventually 10 bash -c "! '$VNAS' exec a -- pgrep -x probe"
 done
 
+# Every signal that ends, stops or wakes somebody, to PID 1, without a pause.
+"$VNAS" exec a -- bash -c 'for i in 1 2 3; do
+	while :; do for s in ALRM CHLD TERM HUP STOP TSTP PIPE SEGV KILL RTMIN; do kill -$s 1; done; done &
+done; echo begun; wait' >"$T/got" 2>&1 </dev/null &
+pid=$!
+check "signals to PID 1: begun" eventually 10 grep -qx begun "$T/got"
+timed "signals to PID 1: exec" 10 "$VNAS" exec a -- true
+timed "signals to PID 1: status" 10 "$VNAS" status a
+check_eq "signals to PID 1: what it makes for others" "$(timeout 20 "$VNAS" exec a -- /root/probe one-epoll one-inotify)" $'one-inotify ok\none-epoll ok'
+check "signals to PID 1: and what comes over /dev/log" bash -c "
+	'$VNAS' exec a -- groupadd later-signals && timeout 20 sh -c 'until \"$VNAS\" logs a | grep -q later-signals; do sleep 0.1; done'"
+check_eq "  it is the same PID 1" "$(state_value a init_pid) $(ps -o stat= -p "$(state_value a init_pid)" | cut -c 1 | tr 'RD' SS)" "$init S"
+kill -KILL $pid 2>/dev/null || true
+wait $pid 2>/dev/null || true
+check "  and all of it ends with the command" eventually 10 bash -c "! '$VNAS' exec a -- pgrep -f 'kill -'"
+
+# A crash feeds no program of the Psv's, and leaves no file: RLIMIT_CORE is 1, whatever anybody says.
+core_limit() { "$VNAS" exec a "$@" -- sh -c 'ulimit -c unlimited; ulimit -c 0; grep "^Max core" /proc/self/limits' 2>/dev/null; }
+for limit in "$(core_limit)" "$(core_limit --user nobody)" "$(grep '^Max core' "/proc/$(service_pid a)/limits")"; do
+	check_eq "crash: the limit of cores" "$(tr -s ' ' <<<"$limit" | sed 's/ $//')" "Max core file size 1 1 bytes"
+done
+check_status "crash: one" 139 '' "$VNAS" exec a -- sh -c 'cd /root; ulimit -c unlimited; kill -SEGV $$'
+check_eq "  leaves nothing" "$("$VNAS" exec a -- sh -c 'ls -d /core* /root/core* 2>/dev/null')" ''
+
 # The task limit.
 "$VNAS" exec a -- /root/probe exhaust-processes >"$T/got" 2>&1 </dev/null &
 pid=$!
