@@ -76,6 +76,24 @@ kill -KILL "$child"
 wait "$child" 2>/dev/null || true
 rm "$T/vnas-supervise"
 
+# What is killed leaves nothing.
+cat >"$T/killed" <<END
+# vnas-test: plain
+. "$(cd "$(dirname "$0")/.." && pwd)/lib.sh"
+root=/sys/fs/cgroup
+[[ -e \$root/cgroup.procs ]] || root=\$root/unified
+mkdir -p "\$root/\${VNAS_TEST_DIR##*/}-1/a"
+echo 0 >"\$root/\${VNAS_TEST_DIR##*/}-1/a/cgroup.procs"
+echo "\${VNAS_TEST_DIR##*/}" >"$T/killed.name"
+sleep 60
+END
+env -u VNAS_TEST_DIR bash "$T/killed" >"$T/killed.out" 2>&1 &
+child=$!
+check "a test that will be killed" eventually 20 test -s "$T/killed.name"
+kill -TERM "$child"
+wait "$child" 2>/dev/null || true
+check_eq "its control groups are gone" "$(find /sys/fs/cgroup -type d -path "*/$(cat "$T/killed.name")-*" 2>/dev/null)" ""
+
 id=$(ipcmk -Q | grep -oE '[0-9]+$')
 leaks "a message queue" "sysvipc msg"
 ipcrm -q "$id"

@@ -61,9 +61,10 @@ offline() {
 	loop=$(losetup --find --show --offset 1M "$image")
 	mkdir -p "$T/volume"
 	mount -o nodev,nosuid "$loop" "$T/volume"
+	# Cleared with the mount, which goes with the host.
+	losetup -d "$loop"
 	(cd "$T/volume" && "$@")
 	umount "$T/volume"
-	losetup -d "$loop"
 	eventually 10 detached "$image" || not_ok "the test's own loop device goes"
 }
 
