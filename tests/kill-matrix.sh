@@ -35,7 +35,7 @@ cannot_fail+='|getppid|rt_sigreturn|rt_sigprocmask|rt_sigaction|munmap|mprotect|
 cannot_fail+='|close|wait4|waitid|madvise|getcwd|sched_yield|nanosleep|clock_nanosleep|access|prlimit64|uname'
 
 quick_snapshot() {
-	leak_state | grep -vE "^(pin |file ($RUN/locks/|$RUN/bpf.lock|$RUN/.index|$LIB/ids|$LIB/servers/.*/(events|log|refusals)))" | LC_ALL=C sort
+	leak_state | grep -vE "^(pin (addresses|lookup|maps|progs)|file ($RUN/locks/|$RUN/bpf.lock|$RUN/.index|$LIB/ids|$LIB/servers/.*/(events|log|refusals)))" | LC_ALL=C sort
 }
 
 # points TRACE: "PROCESS CALL SITE HIT PROGRAM ACTION" for each point. A program of another package (mkfs) is one point:

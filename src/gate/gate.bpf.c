@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The gate's programs.  All but the last hang on a Vsv's cgroup and judge what its processes ask for; gate_lookup
- * hangs on the network namespace and judges what arrives for a listener or an unconnected UDP socket.  Nothing
- * runs per packet of a connection, but where a Vsv may use groups (gate_group.bpf.h).
+ * hangs on the network namespace and judges what arrives for a listener or an unconnected UDP socket (gate_inside on that of
+ * a private stack judges nothing).  Nothing runs per packet of a connection, but where a Vsv may use groups (gate_group.bpf.h).
  *
  * Who asks is told by the storage of the cgroup that the program is attached to.  No number, or a number without a
  * configuration, is refused everything: a gate that is half put up, or half taken down, is shut.

@@ -478,8 +478,10 @@ int gate_clear(const char *bpf_dir, uint32_t id, struct err *err)
 	if (r < 0)
 		return r;
 	/* The configuration goes last but for the counters: until then it says that there are some. */
-	if (gate_map_lookup(t.vsv, &id, &v) < 0 || v.flags & GATE_F_OWN_STACK)
+	if (gate_map_lookup(t.vsv, &id, &v) < 0 || v.flags & GATE_F_OWN_STACK) {
 		take_guests(&t, id, NULL, 0);
+		gate_inside_down(bpf_dir, id);
+	}
 	if (gate_map_lookup(t.ledger, &id, &l) < 0) {
 		clear_unknown(bpf_dir, &t, id);
 		return 0;

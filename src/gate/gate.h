@@ -75,6 +75,13 @@ int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err);
  * id.  Again on the same cgroup: nothing happens. */
 int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err);
 
+/* gate_inside_up: of a private stack, before anything runs in it: who connects to a port whose listener has closed a moment ago is
+ * left without an answer there too (struct gate_closed).  ifindex: its interface as it is numbered inside; GATE_INSIDE and
+ * the id where vnas numbers it.  Enforces nothing: where another one has an interface of that number, clients are refused.
+ * The link is pinned, and gate_clear takes it away. */
+enum { GATE_INSIDE = 0x20000000 };
+int gate_inside_up(const char *bpf_dir, uint32_t id, int netns_fd, uint32_t ifindex, struct err *err);
+
 /* gate_attach_more: before gate_set() of a Vsv that runs: what that configuration needs on the cgroup and the one so far did
  * not (gate_group.bpf.h).  What is no longer needed stays. */
 int gate_attach_more(const char *bpf_dir, int cgroup_fd, const struct gate_config *c, struct err *err);

@@ -105,6 +105,24 @@ struct {
 	__type(value, struct gate_taken);
 } taken SEC(".maps");
 
+/* Which private stack has an interface of that number: those that vnas makes have GATE_INSIDE and the Vsv's, one that was handed over
+ * has the Psv's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_VSV);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} inside SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_VSV);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct gate_ports);
+} ports SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
 	__uint(max_entries, 131072);

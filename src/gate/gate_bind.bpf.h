@@ -289,9 +289,19 @@ int gate_post_bind6(struct bpf_sock *ctx)
 
 static __always_inline void note_closed(__u32 id, __u32 port)
 {
-	struct gate_stats *s = bpf_map_lookup_elem(&stats, &id);
+	struct gate_ports *inside_ports = bpf_map_lookup_elem(&ports, &id);
+	struct gate_stats *s;
 	struct gate_closed *c;
 
+	if (inside_ports) {
+		__u32 i = port & (GATE_PORTS - 1);
+
+		inside_ports->at[i].port = port;
+		inside_ports->at[i].boot_ns = bpf_ktime_get_boot_ns();
+		__sync_fetch_and_add(&inside_ports->at[i].listeners, -1);
+		return;
+	}
+	s = bpf_map_lookup_elem(&stats, &id);
 	if (!s)
 		return;
 	c = &s->closed[__sync_fetch_and_add(&s->n_closed, 1) & (GATE_CLOSED - 1)];

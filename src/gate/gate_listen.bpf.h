@@ -35,6 +35,26 @@ static __always_inline bool count_listener(struct sock_note *n, const struct ask
 	return true;
 }
 
+/* In a private stack nothing is judged, and no socket but PID 1's own put into the table. */
+static __always_inline void on_listen_inside(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const struct asker *me)
+{
+	struct gate_ports *p = bpf_map_lookup_elem(&ports, &me->id);
+	struct gate_listener key = { .id = me->id, .port = ctx->local_port, .scope = GATE_EXACT };
+	struct gate_addr at = bound_to(sk);
+	struct sock_note *n = p ? note_make(sk) : NULL;
+
+	if (!n || n->listener)
+		return;
+	n->listener = 1;
+	n->listens = key.port;
+	__sync_fetch_and_add(&me->counts->listeners, 1);
+	__sync_fetch_and_add(&p->at[key.port & (GATE_PORTS - 1)].listeners, 1);
+	if (key.port != GATE_STANDBY_PORT || !is_loopback(&at))
+		return;
+	key.addr = is_mapped(&at) ? hidden4(me->id) : hidden6(me->id);
+	put_listener(ctx, &key);
+}
+
 /* A socket begins to listen.  What is not put into the table is reached by nobody: gate_lookup asks the table alone. */
 static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
@@ -48,8 +68,10 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock 
 			shut(ctx);
 		return;
 	}
-	if (me.v->flags & GATE_F_OWN_STACK)
+	if (me.v->flags & GATE_F_OWN_STACK) {
+		on_listen_inside(ctx, sk, &me);
 		return;
+	}
 	key.addr = bound_to(sk);
 	/* listen() without bind(): it stands on the wildcard address, the Psv's addresses included. */
 	if (is_any(&key.addr) && !weak(GATE_WEAK_LISTEN_ANY)) {
@@ -130,12 +152,12 @@ static __always_inline bool closed_lately(__u32 id, __u32 port)
 }
 
 /* A listener that answers nobody: see struct gate_closed. */
-static __always_inline bool give_standby(struct bpf_sk_lookup *ctx, const struct gate_addr *to, __u32 id)
+static __always_inline bool give_standby(struct bpf_sk_lookup *ctx, bool four, __u32 id)
 {
 	struct gate_listener key = { .id = id, .port = GATE_STANDBY_PORT, .scope = GATE_EXACT };
 
-	key.addr = is_mapped(to) ? hidden4(id) : hidden6(id);
-	return closed_lately(id, ctx->local_port) && give(ctx, &key, 0);
+	key.addr = four ? hidden4(id) : hidden6(id);
+	return give(ctx, &key, 0);
 }
 
 /* The second slots come last: they are asked only when a first one has closed. */
@@ -147,7 +169,9 @@ static __always_inline int to_listener(struct bpf_sk_lookup *ctx, const struct g
 	wild.scope = is_mapped(to) ? GATE_WILD4 : GATE_WILD6;
 	if (give(ctx, &exact, 0) || give(ctx, &wild, 0) || give(ctx, &exact, 1) || give(ctx, &wild, 1))
 		return SK_PASS;
-	return give_standby(ctx, to, id) || weak(GATE_WEAK_LOOKUP_LISTENER) ? SK_PASS : SK_DROP;
+	if (closed_lately(id, ctx->local_port) && give_standby(ctx, is_mapped(to), id))
+		return SK_PASS;
+	return weak(GATE_WEAK_LOOKUP_LISTENER) ? SK_PASS : SK_DROP;
 }
 
 static __always_inline int to_datagram(struct bpf_sk_lookup *ctx, const struct gate_addr *to, __u32 id)
@@ -214,4 +238,22 @@ int gate_lookup(struct bpf_sk_lookup *ctx)
 	if (!v)
 		return SK_PASS;
 	return ctx->protocol == IPPROTO_TCP ? to_listener(ctx, &to, owner) : to_datagram(ctx, &to, owner);
+}
+
+/* On the network namespace of a private stack: refuses nothing, gives nobody's connection to a service, and only keeps silent where
+ * the kernel would refuse. */
+SEC("sk_lookup")
+int gate_inside(struct bpf_sk_lookup *ctx)
+{
+	__u32 ifindex = ctx->ingress_ifindex, port = ctx->local_port, i = port & (GATE_PORTS - 1), *id;
+	const struct gate_ports *p;
+
+	if (ctx->protocol != IPPROTO_TCP)
+		return SK_PASS;
+	id = bpf_map_lookup_elem(&inside, &ifindex);
+	p = id ? bpf_map_lookup_elem(&ports, id) : NULL;
+	if (p && p->at[i].listeners <= 0 && p->at[i].port == port &&
+	    bpf_ktime_get_boot_ns() - p->at[i].boot_ns < GATE_STANDBY_NS)
+		(void)give_standby(ctx, ctx->family == AF_INET, *id);
+	return SK_PASS;
 }

@@ -5,6 +5,7 @@
  *   maps-LAYOUT/NAME      the other tables, shared by all builds with that layout
  *   progs-BUILD/NAME      the programs of one build, complete or not there (renamed into place)
  *   lookup-LAYOUT-NETNS   the link that holds gate_lookup on a network namespace
+ *   inside-ID             the link that holds gate_inside on that of a private stack
  *
  * A new build with the same layout takes over the tables and the link; cgroups keep the programs that they were
  * given, which work on the same tables.  With another layout the old tables and their link stay until no Vsv uses

@@ -25,6 +25,7 @@ enum {
 	GATE_EVENTS = 64,           /* refusals of a Vsv that wait for a reader; a power of two */
 	GATE_CLOSED = 16,           /* listeners of a Vsv that closed last; a power of two */
 	GATE_STANDBY_PORT = 65535,  /* on the own loopback: see struct gate_closed */
+	GATE_PORTS = 1024,          /* of a private stack: see struct gate_ports; a power of two */
 };
 
 /* The hidden loopback: 127.200.0.0/16 and fd76:6e61:73::/48 ("vnas"), with the Vsv's number in the last two bytes. */
@@ -119,6 +120,16 @@ struct gate_closed {
 	__u64 boot_ns; /* CLOCK_BOOTTIME; 0: none */
 	__u32 port;    /* host order */
 	__u32 zero;
+};
+
+/* A private stack has the kernel's own look-up, whose answer no program is told. So its listening sockets are counted here by port
+ * (ports with the same last bits are one), and nobody is left without an answer where one of them may stand. */
+struct gate_ports {
+	struct {
+		__s32 listeners;
+		__u32 port;    /* host order; of the last one that closed */
+		__u64 boot_ns; /* when; CLOCK_BOOTTIME */
+	} at[GATE_PORTS];
 };
 
 struct gate_stats {

@@ -97,7 +97,7 @@ struct making {
 	const struct conf *c;
 	const struct state_link *plan;
 	struct link_info parent;
-	int net_fd;
+	int net_fd, ifindex; /* inside */
 	uint8_t mac[MAC_BYTES];
 };
 
@@ -121,9 +121,11 @@ static void put_inside(struct nlmsghdr *h, const struct making *m)
 static int make_upper(struct netlink *nl, const struct making *m, struct err *err)
 {
 	struct nlattr *info, *data;
+	struct ifinfomsg *ifi;
 	struct netlink_msg msg;
 
-	(void)netlink_begin(&msg, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	ifi = netlink_begin(&msg, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*ifi));
+	ifi->ifi_index = m->ifindex;
 	put_inside(&msg.h, m);
 	mnl_attr_put_u32(&msg.h, IFLA_LINK, m->parent.ifindex);
 	info = mnl_attr_nest_start(&msg.h, IFLA_LINKINFO);
@@ -142,23 +144,25 @@ static int make_upper(struct netlink *nl, const struct making *m, struct err *er
 	return netlink_talk(nl, &msg.h, NULL, NULL, err);
 }
 
-/* The Psv's end is made, but is not up yet. */
+/* The Psv's end is made, but is neither a port nor up yet.  The inner one is the first of the two: veth takes the peer's index only
+ * where the other has one. */
 static int make_pair(struct netlink *nl, const struct making *m, struct err *err)
 {
 	struct nlattr *info, *data, *peer;
+	struct ifinfomsg *ifi;
 	struct netlink_msg msg;
 
-	(void)netlink_begin(&msg, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(&msg.h, IFLA_IFNAME, m->plan->host);
-	/* A port with a smaller one would lower the bridge's. */
-	mnl_attr_put_u32(&msg.h, IFLA_MTU, m->parent.mtu);
-	mnl_attr_put_u32(&msg.h, IFLA_MASTER, m->parent.ifindex);
+	ifi = netlink_begin(&msg, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*ifi));
+	ifi->ifi_index = m->ifindex;
+	put_inside(&msg.h, m);
 	info = mnl_attr_nest_start(&msg.h, IFLA_LINKINFO);
 	mnl_attr_put_strz(&msg.h, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(&msg.h, IFLA_INFO_DATA);
 	peer = mnl_attr_nest_start(&msg.h, VETH_INFO_PEER);
-	(void)mnl_nlmsg_put_extra_header(&msg.h, sizeof(struct ifinfomsg));
-	put_inside(&msg.h, m);
+	(void)mnl_nlmsg_put_extra_header(&msg.h, sizeof(*ifi));
+	mnl_attr_put_strz(&msg.h, IFLA_IFNAME, m->plan->host);
+	/* A port with a smaller one would lower the bridge's. */
+	mnl_attr_put_u32(&msg.h, IFLA_MTU, m->parent.mtu);
 	mnl_attr_nest_end(&msg.h, peer);
 	mnl_attr_nest_end(&msg.h, data);
 	mnl_attr_nest_end(&msg.h, info);
@@ -204,19 +208,30 @@ static int set_port_vlan(struct netlink *nl, uint32_t ifindex, uint16_t type, ui
 	return r < 0 ? err_wrap(err, r, "cannot set the VLAN of the bridge port") : 0;
 }
 
+static int make_port(struct netlink *nl, uint32_t ifindex, const struct making *m, struct err *err)
+{
+	struct ifinfomsg *ifi;
+	struct netlink_msg msg;
+	char alias[64];
+
+	(void)str_format(alias, sizeof(alias), "vnas %s", m->c->name);
+	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
+	ifi->ifi_index = (int)ifindex;
+	mnl_attr_put_str(&msg.h, IFLA_IFALIAS, alias);
+	mnl_attr_put_u32(&msg.h, IFLA_MASTER, m->parent.ifindex);
+	return netlink_talk(nl, &msg.h, NULL, NULL, err);
+}
+
 /* No address of its own: it is a port, and nobody is to find the Psv by it. */
-static int set_host_end(struct netlink *nl, uint32_t ifindex, const char *server, struct err *err)
+static int set_host_end(struct netlink *nl, uint32_t ifindex, struct err *err)
 {
 	struct nlattr *spec, *six;
 	struct ifinfomsg *ifi;
 	struct netlink_msg msg;
-	char alias[64];
 	int r;
 
-	(void)str_format(alias, sizeof(alias), "vnas %s", server);
 	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
 	ifi->ifi_index = (int)ifindex;
-	mnl_attr_put_str(&msg.h, IFLA_IFALIAS, alias);
 	spec = mnl_attr_nest_start(&msg.h, IFLA_AF_SPEC);
 	six = mnl_attr_nest_start(&msg.h, AF_INET6);
 	mnl_attr_put_u8(&msg.h, IFLA_INET6_ADDR_GEN_MODE, GEN_MODE_NONE);
@@ -236,6 +251,8 @@ static int join_bridge(struct netlink *nl, const struct making *m, struct err *e
 	int r = link_get(m->plan->host, &host, err);
 
 	if (r == 0)
+		r = make_port(nl, host.ifindex, m, err);
+	if (r == 0)
 		r = set_port(nl, host.ifindex, is_apart(m), err);
 	if (r == 0 && m->c->vlan)
 		r = set_port_vlan(nl, host.ifindex, RTM_SETLINK, m->c->vlan, err);
@@ -243,7 +260,7 @@ static int join_bridge(struct netlink *nl, const struct making *m, struct err *e
 	if (r == 0 && m->c->vlan && m->parent.default_vlan && m->parent.default_vlan != m->c->vlan)
 		r = set_port_vlan(nl, host.ifindex, RTM_DELLINK, m->parent.default_vlan, err);
 	if (r == 0)
-		r = set_host_end(nl, host.ifindex, m->c->name, err);
+		r = set_host_end(nl, host.ifindex, err);
 	return r < 0 ? r : link_set_up(host.ifindex, err);
 }
 
@@ -365,17 +382,17 @@ static int set_inside_up(int net_fd, uint32_t *ret_ifindex, struct err *err)
 	return 0;
 }
 
-int link_up(const struct psv *psv, const struct conf *c, const struct state_link *plan, int net_fd, uint32_t *ret_ifindex,
+int link_up(const struct psv *psv, const struct conf *c, const struct state_link *plan, int net_fd, uint32_t *ifindex,
 	    struct err *err)
 {
-	struct making m = { .c = c, .plan = plan, .net_fd = net_fd };
+	struct making m = { .c = c, .plan = plan, .net_fd = net_fd, .ifindex = (int)*ifindex };
 	int r = link_get(plan->interface, &m.parent, err);
 
 	conf_mac(c, m.mac);
 	if (r == 0)
 		r = plan->kind == CONF_LINK_INTERFACE ? link_hand_over(psv, c->name, &m.parent, net_fd, err)
 						      : make_patiently(&m, err);
-	return r < 0 ? r : set_inside_up(net_fd, ret_ifindex, err);
+	return r < 0 ? r : set_inside_up(net_fd, ifindex, err);
 }
 
 /* An orderly end does not leave it to the kernel, which would take its time. */

@@ -42,9 +42,9 @@ int link_kind_known(enum conf_link kind, struct err *err);
 enum conf_link link_kind(const struct conf *c, const struct link_info *parent);
 /* link_plan: what link_up will make, for the state file. */
 int link_plan(const struct conf *c, uint32_t id, struct state_link *ret, struct err *err);
-/* link_up: makes it in that namespace and sets it up.  What is left of one that has just ended is waited for.  *ret: its
- * index inside. */
-int link_up(const struct psv *psv, const struct conf *c, const struct state_link *plan, int net_fd, uint32_t *ret_ifindex,
+/* link_up: makes it in that namespace and sets it up.  What is left of one that has just ended is waited for.  *ifindex: the
+ * index that it is to have inside; one that is handed over keeps its own, which is put there. */
+int link_up(const struct psv *psv, const struct conf *c, const struct state_link *plan, int net_fd, uint32_t *ifindex,
 	    struct err *err);
 /* link_rejoin: makes the Psv's end of a pair a port of its bridge again, if that was made anew.  1: it was not; 0: it was, or is of
  * another kind; -ENODEV: there is no such bridge, or no pair. */

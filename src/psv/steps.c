@@ -225,6 +225,9 @@ static int gate_up(struct walk *w, struct err *err)
 		r = gate_set(dir, &c, err);
 	if (r == 0 && !weakened("gate"))
 		r = gate_attach(dir, w->cgroup_fd, w->st.id, err);
+	if (r == 0 && w->net_fd >= 0)
+		r = gate_inside_up(dir, w->st.id, w->net_fd,
+				   w->st.n_addresses ? w->st.addresses[0].ifindex : GATE_INSIDE + w->st.id, err);
 	return r;
 }
 

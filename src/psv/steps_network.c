@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "gate/gate.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/netns.h"
@@ -32,7 +33,7 @@ void network_describe(const struct walk *w, struct strlist *ret)
 
 int network_up(struct walk *w, struct err *err)
 {
-	uint32_t ifindex;
+	uint32_t ifindex = GATE_INSIDE + w->st.id;
 	int r;
 
 	if (!is_private(w))

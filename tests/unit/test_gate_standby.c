@@ -2,6 +2,8 @@
 /* Who connects to a port whose listener closed a moment ago gets no answer, and the next listener's when there is one. */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -105,4 +107,90 @@ static void standby_body(struct machine *m)
 TEST(gate_standby)
 {
 	machine_test(standby_body);
+}
+
+/* The network namespace of the test is one of a private stack here. */
+static void become_inside(struct machine *m)
+{
+	struct gate_config *c = &m->config[VSV_A];
+	int ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	c->own_stack = true;
+	CHECK_INT(gate_set(m->bpf_dir, c, NULL), 0);
+	for (int i = 0; i < 2; i++)
+		CHECK_INT(gate_inside_up(m->bpf_dir, c->id, ns, if_nametoindex("psv0"), NULL), 0);
+	(void)close(ns);
+}
+
+static bool is_pinned(const struct machine *m)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/inside-%u", m->bpf_dir, m->config[VSV_A].id);
+	return access(path, F_OK) == 0;
+}
+
+/* As on any host: another listener on that port, at another address, leaves no doubt. */
+static void check_other_listener(struct machine *m)
+{
+	int one = listener(m, AF_INET, "192.0.2.11"), two = listener(m, AF_INET, "192.0.2.12");
+
+	(void)close(one);
+	CHECK_INT(refusal(m, "192.0.2.11", PORT), -ECONNREFUSED);
+	CHECK_INT(refusal(m, "192.0.2.12", PORT), 0);
+	(void)close(two);
+}
+
+static void check_datagrams(struct machine *m)
+{
+	int fd = machine_socket(m, VSV_A, AF_INET, SOCK_DGRAM, 0), client = machine_socket(m, CLIENT, AF_INET, SOCK_DGRAM, 0);
+	char host[64];
+
+	CHECK_INT(do_bind(fd, "0.0.0.0", PORT), 0);
+	CHECK_INT(do_sendto(client, "192.0.2.11", PORT, NULL), 0);
+	CHECK_INT(do_recv(fd, AGAIN_MS, host, NULL), 0);
+	CHECK_STR(host, "192.0.2.100");
+	(void)close(fd);
+	(void)close(client);
+}
+
+static void standby_inside_body(struct machine *m)
+{
+	become_inside(m);
+	CHECK(is_pinned(m));
+	(void)close(listener(m, AF_INET, "0.0.0.0"));
+	CHECK_INT(refusal(m, "192.0.2.12", PORT), -ECONNREFUSED);
+	standby(m, AF_INET, "127.0.0.1");
+	standby(m, AF_INET6, "::1");
+	check_silence(m, AF_INET, "0.0.0.0", "192.0.2.12");
+	check_silence(m, AF_INET, "192.0.2.11", "192.0.2.11");
+	check_silence(m, AF_INET6, "::", "192.0.2.11");
+	check_silence(m, AF_INET6, "::", "2001:db8::12");
+	check_other_listener(m);
+	check_datagrams(m);
+	(void)close(listener(m, AF_INET, "0.0.0.0"));
+	CHECK_INT(gate_clear(m->bpf_dir, m->config[VSV_A].id, NULL), 0);
+	CHECK(!is_pinned(m));
+	CHECK_INT(refusal(m, "192.0.2.12", PORT), -ECONNREFUSED);
+}
+
+TEST(gate_standby_inside)
+{
+	machine_test(standby_inside_body);
+}
+
+/* A number that another one has: clients are refused as anywhere. */
+static void number_taken_body(struct machine *m)
+{
+	int ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	CHECK_INT(gate_inside_up(m->bpf_dir, 2, ns, if_nametoindex("psv0"), NULL), 0);
+	become_inside(m);
+	CHECK(!is_pinned(m));
+	(void)close(ns);
+}
+
+TEST(gate_standby_number_taken)
+{
+	machine_test(number_taken_body);
 }

@@ -195,7 +195,7 @@ TEST(link_comes_and_goes)
 	struct state_link plan;
 	struct link_info l;
 	struct err e = { 0 };
-	uint32_t ifindex = 0;
+	uint32_t ifindex = GATE_INSIDE + 1;
 	struct conf c;
 	struct host h;
 	int fd;
@@ -214,7 +214,7 @@ TEST(link_comes_and_goes)
 		CHECK_INT(l.mtu, 1500); /* a smaller one would become the bridge's */
 		CHECK_INT(netns_enter(fd, &visit, &e), 0);
 		CHECK_INT(link_get(LINK_INSIDE, &l, &e), 0);
-		CHECK(l.ifindex == ifindex && l.mtu == 1400 && l.carrier);
+		CHECK(l.ifindex == GATE_INSIDE + 1 && ifindex == l.ifindex && l.mtu == 1400 && l.carrier);
 		netns_leave(&visit);
 		if (round == 0)
 			CHECK_INT(link_down(&psv, "sales", &plan, &c, fd, &e), 0);
