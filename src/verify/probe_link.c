@@ -16,7 +16,7 @@
 #ifndef SO_BINDTOIFINDEX
 #define SO_BINDTOIFINDEX 62
 #endif
-enum { LOCAL_PORT_RANGE = 51, PROTO_MPTCP = 262, PROTO_UDPLITE = 136, PROTO_SCTP = 132, NO_LINK = 0x7ffffff0, ANSWER_MS = 1000, DISCARD_PORT = 9 };
+enum { LOCAL_PORT_RANGE = 51, PROTO_MPTCP = 262, PROTO_UDPLITE = 136, PROTO_SCTP = 132, NO_LINK = 0x7ffffff0, ANSWER_MS = 1000 };
 enum { FAMILY_RDS = 21, FAMILY_CAN = 29, FAMILY_TIPC = 30, FAMILY_BLUETOOTH = 31, FAMILY_ALG = 38, FAMILY_VSOCK = 40,
        FAMILY_KCM = 41, FAMILY_QIPCRTR = 42, FAMILY_SMC = 43, FAMILY_XDP = 44, FAMILY_KEY = 15, FAMILY_APPLETALK = 5 };
 
@@ -243,8 +243,7 @@ int interface_ioctl(const struct target *t)
 	return answer;
 }
 
-/* after: what follows something of that length in a message of which so much is left. */
-static const void *after(const void *p, unsigned len, unsigned *left)
+const void *route_after(const void *p, unsigned len, unsigned *left)
 {
 	unsigned step = NLMSG_ALIGN(len) < *left ? NLMSG_ALIGN(len) : *left;
 
@@ -252,10 +251,7 @@ static const void *after(const void *p, unsigned len, unsigned *left)
 	return (const char *)p + step;
 }
 
-typedef bool row_function(const struct nlmsghdr *h, const void *wanted);
-
-/* dump: 0 if a row is as wanted, -ENOENT, -errno. */
-static int dump(uint16_t type, row_function *is_it, const void *wanted)
+int route_dump(uint16_t type, row_function *is_it, const void *wanted)
 {
 	static union {
 		char bytes[32768];
@@ -277,7 +273,7 @@ static int dump(uint16_t type, row_function *is_it, const void *wanted)
 			r = -ETIMEDOUT;
 			break;
 		}
-		for (const struct nlmsghdr *h = &buf.align; NLMSG_OK(h, left); h = after(h, h->nlmsg_len, &left)) {
+		for (const struct nlmsghdr *h = &buf.align; NLMSG_OK(h, left); h = route_after(h, h->nlmsg_len, &left)) {
 			if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
 				done = true;
 			else if (is_it(h, wanted))
@@ -297,16 +293,16 @@ static bool any_row(const struct nlmsghdr *h, const void *wanted)
 int route_read(const struct target *t)
 {
 	(void)t;
-	return dump(RTM_GETLINK, any_row, NULL);
+	return route_dump(RTM_GETLINK, any_row, NULL);
 }
 
-static bool is_address(const struct nlmsghdr *h, const void *wanted)
+bool route_is_address(const struct nlmsghdr *h, const void *wanted)
 {
 	const struct addresses *list = wanted;
 	const struct ifaddrmsg *m = NLMSG_DATA(h);
 	unsigned left = (unsigned)(h->nlmsg_len - NLMSG_LENGTH(0));
 
-	for (const struct rtattr *a = after(m, sizeof(*m), &left); RTA_OK(a, left); a = after(a, a->rta_len, &left)) {
+	for (const struct rtattr *a = route_after(m, sizeof(*m), &left); RTA_OK(a, left); a = route_after(a, a->rta_len, &left)) {
 		if (a->rta_type != IFA_ADDRESS && a->rta_type != IFA_LOCAL)
 			continue;
 		for (unsigned i = 0; i < list->n; i++) {
@@ -321,16 +317,16 @@ static bool is_address(const struct nlmsghdr *h, const void *wanted)
 }
 int see_addresses(const struct target *t)
 {
-	return t->own.n ? dump(RTM_GETADDR, is_address, &t->own) : ANSWER_NOTHING;
+	return t->own.n ? route_dump(RTM_GETADDR, route_is_address, &t->own) : ANSWER_NOTHING;
 }
 
-static bool is_link(const struct nlmsghdr *h, const void *wanted)
+bool route_is_link(const struct nlmsghdr *h, const void *wanted)
 {
 	const struct target *t = wanted;
 	const struct ifinfomsg *m = NLMSG_DATA(h);
 	unsigned left = (unsigned)(h->nlmsg_len - NLMSG_LENGTH(0));
 
-	for (const struct rtattr *a = after(m, sizeof(*m), &left); RTA_OK(a, left); a = after(a, a->rta_len, &left))
+	for (const struct rtattr *a = route_after(m, sizeof(*m), &left); RTA_OK(a, left); a = route_after(a, a->rta_len, &left))
 		for (unsigned i = 0; a->rta_type == IFLA_ADDRESS && RTA_PAYLOAD(a) == 6 && i < t->n_links; i++)
 			if (memcmp(RTA_DATA(a), t->links[i], 6) == 0)
 				return true;
@@ -338,81 +334,7 @@ static bool is_link(const struct nlmsghdr *h, const void *wanted)
 }
 int see_links(const struct target *t)
 {
-	return t->n_links ? dump(RTM_GETLINK, is_link, t) : ANSWER_NOTHING;
-}
-
-/* ---- by another interface ---- */
-
-struct interfaces {
-	const struct addresses *own;
-	unsigned v[64], n;
-};
-
-static void interface_add(struct interfaces *i, unsigned index)
-{
-	if (i->n < sizeof(i->v) / sizeof(*i->v))
-		i->v[i->n++] = index;
-}
-static bool is_own_row(const struct nlmsghdr *h, const void *wanted)
-{
-	struct interfaces *i = (struct interfaces *)(uintptr_t)wanted;
-
-	if (is_address(h, i->own))
-		interface_add(i, ((const struct ifaddrmsg *)NLMSG_DATA(h))->ifa_index);
-	return false;
-}
-static bool is_up_row(const struct nlmsghdr *h, const void *wanted)
-{
-	const struct ifinfomsg *m = NLMSG_DATA(h);
-
-	if (m->ifi_flags & IFF_UP && !(m->ifi_flags & IFF_LOOPBACK))
-		interface_add((struct interfaces *)(uintptr_t)wanted, (unsigned)m->ifi_index);
-	return false;
-}
-static bool has(const struct interfaces *i, unsigned index)
-{
-	for (unsigned k = 0; k < i->n; k++)
-		if (i->v[k] == index)
-			return true;
-	return false;
-}
-
-/* other_of: nobody's address of the same family. */
-static bool other_of(const struct target *t, const union address *a, union address *ret)
-{
-	for (unsigned i = 0; i < t->absent.n; i++) {
-		if (t->absent.v[i].sa.sa_family != a->sa.sa_family)
-			continue;
-		*ret = with_port(&t->absent.v[i], DISCARD_PORT);
-		return true;
-	}
-	return false;
-}
-
-/* A datagram for nobody, with an own source, by each interface that none of the own addresses stands on. */
-int source_interface(const struct target *t)
-{
-	struct interfaces own = { .own = &t->own }, up = { .n = 0 };
-	int r = ANSWER_NOTHING, dumped = dump(RTM_GETADDR, is_own_row, &own);
-
-	if (dumped == -ENOENT)
-		dumped = dump(RTM_GETLINK, is_up_row, &up);
-	if (dumped != -ENOENT)
-		return dumped;
-	for (unsigned k = 0; k < up.n; k++) {
-		for (unsigned i = 0; !has(&own, up.v[k]) && i < t->own.n; i++) {
-			const union address *a = &t->own.v[i];
-			union address to;
-			int fd;
-
-			if (!other_of(t, a, &to))
-				continue;
-			fd = socket_for(a, SOCK_DGRAM);
-			r = worse(r, fd < 0 ? fd : send_from(fd, &to, a, up.v[k], "vnas"));
-			(void)close(fd);
-		}
-	}
-	return r;
+	return t->n_links ? route_dump(RTM_GETLINK, route_is_link, t) : ANSWER_NOTHING;
 }
 
 /* ---- /proc/net ---- */

@@ -34,3 +34,11 @@ int let_go(int r);
 /* send_from: one datagram, with a source and an interface (0: none) that packet information names, if there is a source
  * (probe_datagram.c). */
 int send_from(int fd, const union address *to, const union address *source, unsigned ifindex, const char *text);
+
+/* rtnetlink (probe_link.c).  route_dump: 0 if a row is as wanted, -ENOENT, -errno.  route_after: what follows something of that
+ * length in a message of which so much is left.  Rows: an address that is among struct addresses; a link of struct target. */
+struct nlmsghdr;
+typedef bool row_function(const struct nlmsghdr *h, const void *wanted);
+int route_dump(uint16_t type, row_function *is_it, const void *wanted);
+const void *route_after(const void *p, unsigned len, unsigned *left);
+row_function route_is_address, route_is_link;

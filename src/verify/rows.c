@@ -20,7 +20,7 @@ const struct verify_row verify_rows[VERIFY_ROWS] = {
 			"refused, unless peer opens it", "BPF cgroup/connect4 (Linux 4.17), sk_lookup (Linux 5.9)" },
 	[ROW_DENY] = { "deny", 'a', "connect or send to a network of deny", "EPERM",
 		       "BPF cgroup/connect4, sendmsg4 (Linux 4.18)" },
-	[ROW_SEE_NETWORK] = { "see-network", 'a', "see the sockets, addresses and neighbours of others",
+	[ROW_SEE_NETWORK] = { "see-network", 'a', "see the sockets, addresses, neighbours, routes and rules of others",
 			      "hidden in a private stack, visible in the shared one", "a network namespace" },
 	[ROW_PORT_SHARE] = { "port-share", 'a', "take another's connections by SO_REUSEPORT or a stray listener", "refused",
 			     "BPF cgroup/bind4 (Linux 4.17), sk_lookup (Linux 5.9)" },

@@ -6,6 +6,7 @@
 # A link of the Psv's on which no server stands.
 ip link add elsewhere type veth peer name far
 ip link set elsewhere up
+ip neigh add "$NET4.77" lladdr 02:00:00:00:00:77 dev elsewhere nud permanent
 plain_vsv a 11 --volume data=32M
 plain_vsv b 12
 plain_vsv c 13 --stack private --interface lan
@@ -50,6 +51,8 @@ probes "every probe was tried" "($tried - (map(.probe) | unique)) - [\"ipc-keys\
 rows=$(jq -c '[.probes[].row] | unique' "$T/list")
 probes "every row was tried in a" "$rows - (map(select(.server == \"a\") | .row) | unique) == []"
 probes "deny" 'map(select(.server == "a" and .row == "deny")) | length == 2 and all(.verdict == "refused" and .answer == "EPERM")'
+probes "what is seen of others' network" 'map(select(.probe | test("^see-(addresses|links|neighbours|routes|rules)$"))) |
+	(map(.probe) | unique | length) == 5 and all(.verdict == "visible")'
 probes "by another link" 'map(select(.probe == "source-interface")) | length == 2 and all(.verdict == "refused" and .answer == "EPERM")'
 probes "every control succeeded" 'map(select(.expected == "succeeds" and .verdict != "control")) == []'
 check_json "that it ran is an event" '.events | map(select(.event == "verify")) | length == 1' vnas events --json
