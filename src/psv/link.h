@@ -29,6 +29,7 @@ struct link_info {
 	bool up;          /* an administrator's word */
 	bool carrier;     /* and it works */
 	bool vlan_filtering; /* a bridge that tells VLANs apart */
+	uint32_t stp_delay_ms; /* a bridge whose new ports wait so long before they forward (STP); 0: at once */
 	uint16_t default_vlan; /* … that it puts a new port into; 0: none */
 };
 /* link_get: by its name.  -ENODEV: there is none. */

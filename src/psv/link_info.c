@@ -32,6 +32,9 @@ static void read_kind(const struct nlattr *in, struct link_info *ret)
 	if (strcmp(ret->kind, "bridge") != 0 || !info[IFLA_INFO_DATA])
 		return;
 	netlink_nested(info[IFLA_INFO_DATA], data, IFLA_BR_VLAN_DEFAULT_PVID);
+	/* A port listens, then learns, each for a forward delay, which is in hundredths of a second. */
+	if (number(data[IFLA_BR_STP_STATE]))
+		ret->stp_delay_ms = 2 * 10 * number(data[IFLA_BR_FORWARD_DELAY]);
 	ret->vlan_filtering = data[IFLA_BR_VLAN_FILTERING] && mnl_attr_get_u8(data[IFLA_BR_VLAN_FILTERING]);
 	if (data[IFLA_BR_VLAN_DEFAULT_PVID])
 		ret->default_vlan = mnl_attr_get_u16(data[IFLA_BR_VLAN_DEFAULT_PVID]);

@@ -52,6 +52,10 @@ static void check_bridge(struct preflight_run *run, const struct link_info *l)
 	if (run->conf->vlan && !l->vlan_filtering)
 		preflight_hint(preflight_obstacle(run, VNAS_EXIT_FAILED, "bridge %s does not tell VLANs apart, which 'vlan' needs",
 						  l->name), "ip link set %s type bridge vlan_filtering 1", l->name);
+	if (l->stp_delay_ms)
+		preflight_hint(preflight_warning(run, "bridge %s runs the spanning tree protocol: for %u seconds its new port forwards nothing, so "
+						 "clients do not reach it, and the question whether an address is taken is not heard", l->name,
+						 l->stp_delay_ms / 1000), "ip link set %s type bridge stp_state 0, if it is in no ring", l->name);
 }
 
 static int check_upper(struct preflight_run *run, const struct link_info *l, struct err *err)

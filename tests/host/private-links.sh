@@ -168,6 +168,9 @@ ip link del "$(ip -o link | grep "$wire_mac" | sed -E 's/^[0-9]+: ([^@:]+).*/\1/
 ip link add br9 type bridge forward_delay 0 mcast_snooping 0
 ip link set br9 up
 private p 15 br9
+ip link set br9 type bridge stp_state 1 forward_delay 400
+check_status "a bridge with spanning tree is warned of" 0 'br9 runs the spanning tree protocol: for 8 seconds' vnas start --dry-run p
+ip link set br9 type bridge stp_state 0
 vnas start p
 ip link del br9
 check_status "without its bridge a server is degraded" 0 'there is no bridge br9 any more: make it again' vnas status p
