@@ -182,8 +182,28 @@ static int configurations(const struct psv *psv, json_t *probes, json_t **ret, s
 	return 0;
 }
 
-/* The one before: "NUMBER SHA256". */
-static void read_last(int dir, json_int_t *ret_number, char ret_digest[REPORT_DIGEST_HEX + 1])
+/* The one before stands beside the key, whole, from before it was written where it was asked for: so a kill between the two neither
+ * has a number used twice nor leaves a gap that nobody could fill. */
+#define LAST "last.report"
+
+/* last_number: 0: it is none. */
+static json_int_t last_number(const char *text, size_t len)
+{
+	uint8_t signature[REPORT_SIGNATURE_BYTES];
+	char key[REPORT_DIGEST_HEX + 1];
+	json_t *report = NULL;
+	json_int_t number;
+	size_t body_len;
+
+	if (report_split(text, len, &body_len, signature, key) < 0 || report_parse(text, body_len, &report) < 0)
+		return 0;
+	number = json_integer_value(json_object_get(report, "number"));
+	json_decref(report);
+	return number;
+}
+
+/* read_before: of a vnas that kept the number and SHA-256 alone: "NUMBER SHA256". */
+static void read_before(int dir, json_int_t *ret_number, char ret_digest[REPORT_DIGEST_HEX + 1])
 {
 	char line[128], digest[REPORT_DIGEST_HEX + 1] = "";
 	long long number = 0;
@@ -194,6 +214,51 @@ static void read_last(int dir, json_int_t *ret_number, char ret_digest[REPORT_DI
 		return;
 	*ret_number = number;
 	memcpy(ret_digest, digest, sizeof(digest));
+}
+
+/* read_last: *ret_text NULL: there is none. */
+static int read_last(int dir, json_int_t *ret_number, char ret_digest[REPORT_DIGEST_HEX + 1], char **ret_text, size_t *ret_len, struct err *err)
+{
+	int r = file_read_at(dir, LAST, REPORT_MAX_BYTES, ret_text, ret_len);
+
+	if (r == -ENOENT) {
+		read_before(dir, ret_number, ret_digest);
+		return 0;
+	}
+	if (r < 0)
+		return err_set(err, r, "cannot read the report before: %s", strerror(-r));
+	*ret_number = last_number(*ret_text, *ret_len);
+	return sha256(*ret_text, ret_digest, err);
+}
+
+static int write_report(const char *path, const char *text, size_t len, struct err *err)
+{
+	_cleanup_free_ char *copy = xstrdup(path);
+	char *slash = strrchr(copy, '/');
+	_cleanup_close_ int dir = -1;
+	const char *name = slash ? slash + 1 : copy;
+	int r;
+
+	if (slash)
+		*slash = '\0';
+	dir = open(!slash ? "." : *copy ? copy : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = dir < 0 ? -errno : !*name ? -EISDIR : file_write_atomic_at(dir, name, text, len, 0644);
+	return r < 0 ? err_set(err, r, "cannot write %s: %s", path, strerror(-r)) : 0;
+}
+
+/* deliver: keeps it and writes it; where that fails, what stood before stands again. */
+static int deliver(int dir, const char *path, const struct strbuf *text, const char *before, size_t before_len, struct err *err)
+{
+	int r = file_write_atomic_at(dir, LAST, text->buf, text->len, 0600);
+
+	if (r < 0)
+		return err_set(err, r, "cannot keep a copy of the report: %s", strerror(-r));
+	r = write_report(path, text->buf, text->len, err);
+	if (r < 0 && before)
+		(void)file_write_atomic_at(dir, LAST, before, before_len, 0600);
+	else if (r < 0)
+		(void)unlinkat(dir, LAST, 0);
+	return r;
 }
 
 static json_t *make_body(const struct psv *psv, const char *version, json_t *probes, json_t *confs, json_int_t number,
@@ -219,30 +284,16 @@ static json_t *make_body(const struct psv *psv, const char *version, json_t *pro
 	return o;
 }
 
-static int write_report(const char *path, const char *text, size_t len, struct err *err)
-{
-	_cleanup_free_ char *copy = xstrdup(path);
-	char *slash = strrchr(copy, '/');
-	_cleanup_close_ int dir = -1;
-	const char *name = slash ? slash + 1 : copy;
-	int r;
-
-	if (slash)
-		*slash = '\0';
-	dir = open(!slash ? "." : *copy ? copy : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = dir < 0 ? -errno : !*name ? -EISDIR : file_write_atomic_at(dir, name, text, len, 0644);
-	return r < 0 ? err_set(err, r, "cannot write %s: %s", path, strerror(-r)) : 0;
-}
-
 int report_write(const struct psv *psv, const char *path, const char *version, json_t *probes, const struct verify_sum *sum,
 		 struct err *err)
 {
-	char dir_path[PATH_MAX], previous[REPORT_DIGEST_HEX + 1], key[REPORT_DIGEST_HEX + 1], last[128];
+	char dir_path[PATH_MAX], previous[REPORT_DIGEST_HEX + 1], key[REPORT_DIGEST_HEX + 1];
 	_cleanup_close_ int dir = open_keys(psv, dir_path, sizeof(dir_path), err);
 	_cleanup_strbuf_ struct strbuf text = { 0 }, signature = { 0 };
-	_cleanup_free_ char *json = NULL, *pub = NULL;
+	_cleanup_free_ char *json = NULL, *pub = NULL, *before = NULL;
 	json_t *confs = NULL, *body;
-	json_int_t number;
+	size_t before_len = 0;
+	json_int_t number = 0;
 	int r;
 
 	if (dir < 0)
@@ -252,10 +303,11 @@ int report_write(const struct psv *psv, const char *path, const char *version, j
 		return err_set(err, r, "cannot read %s/key.pub: %s", dir_path, strerror(-r));
 	r = sha256(pub, key, err);
 	if (r == 0)
+		r = read_last(dir, &number, previous, &before, &before_len, err);
+	if (r == 0)
 		r = configurations(psv, probes, &confs, err);
 	if (r < 0)
 		return r;
-	read_last(dir, &number, previous);
 	body = make_body(psv, version, probes, confs, number + 1, previous, sum);
 	json = json_dumps(body, JSON_INDENT(1));
 	json_decref(body);
@@ -269,14 +321,7 @@ int report_write(const struct psv *psv, const char *path, const char *version, j
 	for (size_t i = 0; i < REPORT_SIGNATURE_BYTES; i++)
 		strbuf_addf(&text, "%02x", (unsigned char)signature.buf[i]);
 	strbuf_addstr(&text, "\"}\n");
-	r = write_report(path, strbuf_str(&text), text.len, err);
-	if (r == 0)
-		r = sha256(strbuf_str(&text), previous, err);
-	if (r < 0)
-		return r;
-	(void)str_format(last, sizeof(last), "%lld %s\n", (long long)number + 1, previous);
-	r = file_write_atomic_at(dir, "last", last, strlen(last), 0600);
-	return r < 0 ? err_set(err, r, "cannot write %s/last: %s", dir_path, strerror(-r)) : 0;
+	return deliver(dir, path, &text, before, before_len, err);
 }
 
 /* ---- checking ---- */

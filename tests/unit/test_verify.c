@@ -209,6 +209,41 @@ TEST(verify_report_is_sealed)
 	json_decref(list);
 }
 
+/* The number and the copy beside the key: after a failure, and after a kill before the report was where it was asked for. */
+TEST(verify_report_after_a_kill)
+{
+	struct verify_sum sum = { .n = { [VERDICT_REFUSED] = 1 } };
+	struct psv psv = { 0 };
+	json_t *list = json_array();
+	char *kept = NULL, *second = NULL, *third = NULL;
+	struct err err = { 0 };
+	size_t kept_len, second_len, third_len;
+
+	CHECK_INT(chdir(test_dir()), 0);
+	(void)str_format(psv.lib, sizeof(psv.lib), "%s/lib", test_dir());
+	if (access("/usr/bin/openssl", X_OK) < 0)
+		SKIP("no openssl");
+	CHECK_INT(report_write(&psv, "none/r1", "1", list, &sum, &err), -ENOENT);
+	CHECK(access("lib/verify/last.report", F_OK) < 0);
+	CHECK_INT(report_write(&psv, "r1", "1", list, &sum, &err), 0);
+	CHECK_INT(report_write(&psv, "none/r2", "1", list, &sum, &err), -ENOENT);
+	CHECK_INT(report_write(&psv, "r2", "1", list, &sum, &err), 0);
+	CHECK_INT(file_read_at(AT_FDCWD, "r2", REPORT_MAX_BYTES, &second, &second_len), 0);
+	CHECK_INT(file_read_at(AT_FDCWD, "lib/verify/last.report", REPORT_MAX_BYTES, &kept, &kept_len), 0);
+	CHECK_INT(kept_len, second_len);
+	CHECK_STR(kept, second);
+	CHECK(strstr(second, "\"number\": 2"));
+	/* What a kill leaves that comes before it. */
+	CHECK_INT(unlink("r2"), 0);
+	CHECK_INT(report_write(&psv, "r3", "1", list, &sum, &err), 0);
+	CHECK_INT(file_read_at(AT_FDCWD, "r3", REPORT_MAX_BYTES, &third, &third_len), 0);
+	CHECK(strstr(third, "\"number\": 3") && !strstr(third, "\"previous_sha256\": \"\""));
+	free(kept);
+	free(second);
+	free(third);
+	json_decref(list);
+}
+
 /* Several at once, the first of which makes the key. */
 TEST(verify_reports_at_once)
 {
