@@ -44,7 +44,7 @@ bool judge(const struct probe *p, int32_t answer, enum control control, enum ver
 
 /* ---- what there is to try it on (targets.c) ---- */
 
-enum { TARGET_ADDRESSES = 16, TARGET_PIDS = 4, TARGET_HANDLES = 3, TARGET_DEVICES = 33, TARGET_LINKS = 4, TARGET_KEYS = 4 };
+enum { TARGET_ADDRESSES = 64, TARGET_PIDS = 4, TARGET_HANDLES = 3, TARGET_DEVICES = 33, TARGET_LINKS = 4, TARGET_KEYS = 4 };
 
 struct listener {
 	struct ipaddr addr;
@@ -56,8 +56,8 @@ struct listener {
 struct victim {
 	char name[VSV_NAME_MAX + 1]; /* "psv" */
 	bool is_psv;
-	struct ipaddr addresses[64];
-	size_t n_addresses;
+	struct ipaddr addresses[TARGET_ADDRESSES];
+	size_t n_addresses, n_left_out; /* those that it has besides */
 	struct listener tcp[TARGET_ADDRESSES], udp[TARGET_ADDRESSES], loop[2], wild_tcp, wild_udp;
 	size_t n_tcp, n_udp, n_loop;
 	pid_t pids[TARGET_PIDS];
@@ -153,6 +153,8 @@ static inline bool is_private(const struct server *s)
 
 /* ---- running it (run.c) ---- */
 
+/* prober_limit_ms: how long one run of it may take. */
+int prober_limit_ms(size_t n_targets);
 /* prober_open: the sealed program. */
 int prober_open(int *ret, struct err *err);
 /* prober_inside: tries all from inside s.  prober_gate: by a process of the Psv's in its control group.  prober_control: what
@@ -205,6 +207,7 @@ enum verdict look_sockets(struct verify *v, struct server *s, char *answer, size
 /* other NULL: the Psv. */
 enum verdict look_namespaces(struct verify *v, struct server *s, const struct server *other, char *answer, size_t size);
 enum verdict look_ipc(struct verify *v, struct server *s, const struct server *other, char *answer, size_t size);
+enum verdict look_targets(struct verify *v, struct server *s, const struct server *other, char *answer, size_t size);
 enum verdict look_superblocks(struct verify *v, struct server *s, const struct server *other, char *answer, size_t size);
 
 /* look_begin, look_server_begin: what is read once: mounts, namespaces, sockets. */

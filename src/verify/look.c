@@ -43,6 +43,7 @@ const struct look looks[] = {
 	{ "look-sockets", ROW_ADDRESS, "its sockets stand on its own addresses", look_sockets, NULL },
 	{ "look-namespaces", ROW_NAMESPACE, "its own", NULL, look_namespaces },
 	{ "look-ipc", ROW_IPC, "an IPC namespace of its own", NULL, look_ipc },
+	{ "look-targets", ROW_REACH, "all of its addresses were tried", NULL, look_targets },
 	{ "look-superblocks", ROW_OUTSIDE_FILES, "none in common", NULL, look_superblocks },
 };
 const size_t n_looks = sizeof(looks) / sizeof(*looks);

@@ -281,3 +281,22 @@ enum verdict look_sockets(struct verify *v, struct server *s, char *answer, size
 	(void)str_format(answer, size, "%zu sockets", n);
 	return VERDICT_REFUSED;
 }
+
+/* look_targets: what could not be reached, or was too much to be tried, is not refused for that. */
+enum verdict look_targets(struct verify *v, struct server *s, const struct server *other, char *answer, size_t size)
+{
+	const struct victim *t = other ? &other->as_victim : &v->host;
+
+	(void)s;
+	if (t->n_left_out) {
+		(void)str_format(answer, size, "it has %zu addresses: %zu were tried", t->n_addresses + t->n_left_out, t->n_addresses);
+		return VERDICT_OPEN;
+	}
+	if (t->n_tcp < t->n_addresses || t->n_udp < t->n_addresses) {
+		(void)str_format(answer, size, "it has %zu addresses: by TCP %zu, by UDP %zu of them were tried", t->n_addresses, t->n_tcp,
+				 t->n_udp);
+		return VERDICT_OPEN;
+	}
+	(void)str_format(answer, size, "%zu addresses", t->n_addresses);
+	return VERDICT_REFUSED;
+}

@@ -54,8 +54,11 @@ int send_from(int fd, const union address *to, const union address *source, unsi
 }
 
 static const char *sent_text;
-static int send_to(const union address *a)
+/* An address without a port is sent to where nobody minds. */
+static int send_to(const union address *to)
 {
+	union address with = with_port(to, PORT_DISCARD);
+	const union address *a = port_of(to) ? to : &with;
 	int fd = socket_for(a, SOCK_DGRAM), one = 1, r;
 
 	if (fd < 0)

@@ -276,14 +276,14 @@ int proc_roots(const struct target *t)
 	return r;
 }
 
-/* What was handed in besides 0, 1 and 2, which are pipes; and one pipe to a parent of ours. */
+/* What was handed in besides 0, 1 and 2, which are pipes; and one pipe to a parent, and two sockets, of ours. */
 int descriptors(const struct target *t)
 {
 	(void)t;
 	for (int fd = 0; fd < 1024; fd++) {
 		struct stat st;
 
-		if (fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode))
+		if (fd != PROBER_OWN_FD && fd != PROBER_CHANNEL_FD && fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode))
 			return 0;
 	}
 	return -ENOENT;

@@ -15,7 +15,7 @@
 
 #include "vsv/small.h"
 
-enum { WHOLE_S = 60, ATTEMPT_MS = 4000, LINE_BYTES = 512 };
+enum { ASKED_S = 12, ATTEMPT_MS = 4000, LINE_BYTES = 512 };
 
 struct target self;
 static struct target target;
@@ -40,22 +40,6 @@ int past(long r, int error)
 	return r < 0 && errno != error ? -errno : 0;
 }
 
-int worse(int a, int b)
-{
-	static const int no_refusal[] = { ENOMEM, EMFILE, ENFILE, EAGAIN, ENOBUFS, ETIMEDOUT, ENOSPC, EINTR, EEXIST };
-
-	if (a == ANSWER_NOTHING || b == ANSWER_NOTHING)
-		return a == ANSWER_NOTHING ? b : a;
-	if (a == 0 || b == 0)
-		return 0;
-	if (a > 0 || b > 0)
-		return a > 0 ? a : b;
-	for (size_t i = 0; i < sizeof(no_refusal) / sizeof(*no_refusal); i++)
-		if (a == -no_refusal[i])
-			return a;
-	return b;
-}
-
 socklen_t address_len(const union address *a)
 {
 	return a->sa.sa_family == AF_INET ? sizeof(a->in4) : sizeof(a->in6);
@@ -74,7 +58,7 @@ static struct text line = TEXT(out);
 static void flush(void)
 {
 	for (size_t done = 0; done < line.len;) {
-		ssize_t n = write(1, out + done, line.len - done);
+		ssize_t n = send(PROBER_OWN_FD, out + done, line.len - done, MSG_NOSIGNAL);
 
 		if (n <= 0 && errno != EINTR)
 			_exit(1);
@@ -284,12 +268,14 @@ static bool read_line(char *buf, size_t size)
 
 	for (;;) {
 		if (begin == end) {
-			ssize_t got = read(0, in, sizeof(in));
+			ssize_t got = read(PROBER_OWN_FD, in, sizeof(in));
 
 			if (got < 0 && errno == EINTR)
 				continue;
 			if (got <= 0)
 				return false;
+			/* The Psv has its end: when that is gone, so are we. */
+			(void)close(PROBER_CHANNEL_FD);
 			begin = 0;
 			end = (size_t)got;
 		}
@@ -315,6 +301,25 @@ static void split(char *text, char *words[3])
 	}
 }
 
+/* make_channel: a fork has both ends too, and is the same program; what it executes is nothing. */
+static bool make_channel(void)
+{
+	int pair[2], own, other;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return false;
+	/* Beyond both places first, so that neither is written over. */
+	own = fcntl(pair[0], F_DUPFD_CLOEXEC, PROBER_CHANNEL_FD + 1);
+	other = fcntl(pair[1], F_DUPFD_CLOEXEC, PROBER_CHANNEL_FD + 1);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+	if (own < 0 || other < 0 || dup2(own, PROBER_OWN_FD) < 0 || dup2(other, PROBER_CHANNEL_FD) < 0)
+		return false;
+	(void)close(own);
+	(void)close(other);
+	return true;
+}
+
 int main(void)
 {
 	struct target *now = &self;
@@ -323,14 +328,16 @@ int main(void)
 	unsigned index = 0;
 
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	/* By which the events of what was refused tell it from others; a memfd's own would be a number. */
-	(void)prctl(PR_SET_NAME, "vnas-prober", 0, 0, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)alarm(WHOLE_S);
+	if (!make_channel() || prctl(PR_SET_NAME, PROBER_NAME, 0, 0, 0) < 0)
+		return 1;
+	(void)alarm(ASKED_S);
 	while (read_line(buf, sizeof(buf))) {
 		split(buf, w);
 		if (strcmp(w[0], "mode") == 0) {
 			mode = strcmp(w[1], "gate") == 0 ? MODE_GATE : strcmp(w[1], "control") == 0 ? MODE_CONTROL : MODE_INSIDE;
+		} else if (strcmp(w[0], "limit") == 0) {
+			(void)alarm((unsigned)strtoul(w[1], NULL, 10));
 		} else if (strcmp(w[0], "self") == 0) {
 			now = &self;
 		} else if (strcmp(w[0], "target") == 0) {

@@ -3,7 +3,11 @@
  * anything there can have.  It tries what must be refused, and says what the kernel answered; who judges is the Psv.  Every
  * attempt is made so that it does no harm where it succeeds.
  *
- * Standard input, from the Psv, a word and its values a line:
+ * It speaks with the Psv by a socket (verify/channel.h): it makes a pair and keeps the other end for the Psv to take.  Then
+ * it takes its name.  What whoever started it has given it as standard streams it does not look at.
+ *
+ * From the Psv, a word and its values a line:
+ *   limit SECONDS                     how long it may take
  *   mode inside|gate|control          which of the probes (enum probe_when; control: those whose control is "@psv")
  *   self                              what follows is the Vsv's own, up to "go"
  *   target psv|NAME                   what follows is that one's, up to "go"
@@ -11,7 +15,8 @@
  *   device MAJOR MINOR; handle TYPE:DEV:INODE HEX; abstract NAME; file DEV INODE; link MAC; shm KEY; capabilities HEX;
  *   hostname NAME; discovery NUMBER; private (it has a stack of its own); token WORD
  *   go                                tries
- * Standard output: "PROBE INDEX ANSWER" a line (probes.h; INDEX counts the targets from 1, 0 is self), "end" at the end. */
+ * It ends when the Psv's end does, or when it is not asked within seconds.
+ * To the Psv: "PROBE INDEX ANSWER" a line (probes.h; INDEX counts the targets from 1, 0 is self), "end" at the end. */
 #pragma once
 
 #include <netinet/in.h>
@@ -28,6 +33,10 @@ union address {
 	struct sockaddr_in in4;
 	struct sockaddr_in6 in6;
 };
+
+/* Where its ends stand, whatever stood there; and its name, by which events of what was refused to it are known too. */
+enum { PROBER_OWN_FD = 100, PROBER_CHANNEL_FD = 101 };
+#define PROBER_NAME "vnas-prober"
 
 enum { ADDRESSES_MAX = 64, PIDS_MAX = 8, HANDLES_MAX = 8, HANDLE_BYTES = 128, KEYS_MAX = 8, LINKS_MAX = 8 };
 
@@ -83,7 +92,8 @@ int outcome(long r);
 /* past: the same, but an error that the kernel gives only after it has allowed the call is a success: what was asked for is
  * made impossible, so that no harm is done. */
 int past(long r, int error);
-/* worse: of two answers, the one that counts more: success, then what is no refusal at all, then the refusal. */
+/* worse: of two answers, the one that counts more, whichever came first (verify/worse.c): success, then what is no refusal at all,
+ * then the refusal. */
 int worse(int a, int b);
 /* in_child: runs f in a process of its own, so that what succeeds ends with it. */
 int in_child(probe_function *f, const struct target *t);

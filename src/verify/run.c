@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -16,15 +17,18 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/fd.h"
 #include "lib/sys.h"
+#include "lib/when.h"
 #include "psv/inside.h"
 #include "psv/walk.h"
+#include "verify/channel.h"
 #include "verify/internal.h"
+#include "verify/prober.h"
 #include "vsv/confine.h"
 
 #ifndef MFD_EXEC
@@ -33,7 +37,7 @@
 
 #define PROBER VNAS_LIBEXECDIR "/vnas-prober"
 
-enum { INSIDE_MS = 15 * 1000, ASIDE_MS = 15 * 1000, OUTPUT_MAX = 4 * 1024 * 1024 };
+enum { LIMIT_MS = 15 * 1000, LIMIT_TARGET_MS = 100, LIMIT_MAX_MS = 10 * 60 * 1000, START_MS = 10 * 1000 };
 
 int prober_open(int *ret, struct err *err)
 {
@@ -104,41 +108,179 @@ static const char *parse_problem(int r)
 	return r == -ENODATA ? "it was ended before it had answered all" : "it answered what no prober says";
 }
 
-void prober_inside(struct verify *v, struct server *s)
+/* limit_ms: a fixed part for what a machine under load does to it, and some for each target, of which there are pairs. */
+int prober_limit_ms(size_t n_targets)
 {
-	static const char *const argv[] = { "vnas-prober", NULL };
-	_cleanup_strbuf_ struct strbuf in = { 0 }, out = { 0 };
-	struct inside_sealed sealed = { .fd = v->program, .capabilities = UINT64_MAX };
-	struct inside_exec e = { .argv = argv, .sealed = &sealed, .output = &out, .timeout_ms = INSIDE_MS };
+	size_t ms = LIMIT_MS + LIMIT_TARGET_MS * n_targets;
+
+	return ms > LIMIT_MAX_MS ? LIMIT_MAX_MS : (int)ms;
+}
+
+static void begin_text(const struct verify *v, const char *mode, struct strbuf *out)
+{
+	strbuf_addf(out, "limit %d\nmode %s\n", prober_limit_ms(v->n_servers) / 1000, mode);
+}
+
+/* ---- inside: PID 1 starts it, and has no part in what is said ---- */
+
+/* keep: asks PID 1 to run it, in a process of our own, which ends with us: when it does, PID 1 ends the prober.  What went wrong is
+ * said to `tell`. */
+static void keep(const struct verify *v, const struct server *s, bool file_handles, int tell) __attribute__((noreturn));
+static void keep(const struct verify *v, const struct server *s, bool file_handles, int tell)
+{
+	static const char *const argv[] = { PROBER_NAME, NULL };
+	const struct inside_sealed sealed = { .fd = v->program, .capabilities = UINT64_MAX, .file_handles = file_handles };
+	_cleanup_strbuf_ struct strbuf out = { 0 };
+	const struct inside_exec e = { .argv = argv, .sealed = &sealed, .input = "", .output = &out,
+				       .timeout_ms = prober_limit_ms(v->n_servers) };
 	_cleanup_close_ int conn = -1;
 	struct err err = { 0 };
+	char words[64] = "";
 	int r;
 
-	/* Where a service has that right, it tries what the service could. */
-	sealed.file_handles = s->has_conf && (walk_bounding(&s->conf) & (1ULL << CAP_DAC_READ_SEARCH));
-	strbuf_addstr(&in, "mode inside\n");
-	self_text(v, s, &in);
-	e.input = strbuf_str(&in);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	conn = inside_connect(s->st.init_pid, s->st.init_start, &err);
 	r = conn < 0 ? conn : inside_exec(conn, &e, &err);
+	if (r > 0)
+		(void)str_format(words, sizeof(words), "it was ended inside (status %d)", r);
+	(void)!write(tell, r < 0 ? err.text : words, strlen(r < 0 ? err.text : words));
+	_exit(0);
+}
+
+struct search {
+	int program, channel;
+	pid_t pid;
+};
+
+static bool try_process(pid_t pid, void *arg)
+{
+	struct search *f = arg;
+
+	if (!channel_runs(f->program, pid) || channel_open(f->program, pid, &f->channel) < 0)
+		return true;
+	f->pid = pid;
+	return false;
+}
+
+/* find_prober: among the processes of its control group. */
+static int find_prober(const struct verify *v, const struct server *s, int told, struct search *ret)
+{
+	int64_t until_ms = now_ms() + START_MS;
+
+	*ret = (struct search){ .program = v->program, .channel = -1 };
+	for (long pause_ms = 1; now_ms() < until_ms; pause_ms += pause_ms < 16) {
+		/* Its keeper says why it will never be there. */
+		struct pollfd p = { .fd = told, .events = POLLIN };
+
+		each_process(s, try_process, ret);
+		if (ret->channel >= 0)
+			return 0;
+		if (poll(&p, 1, (int)pause_ms) > 0)
+			return -ESRCH;
+	}
+	return -ETIME;
+}
+
+static uint64_t status_number(const char *status, const char *key, int base)
+{
+	const char *value = status_value(status, key);
+
+	return value ? strtoull(value, NULL, base) : UINT64_MAX;
+}
+
+static bool same_root(pid_t a, pid_t b)
+{
+	struct stat x, y;
+	char path[40];
+
+	(void)str_format(path, sizeof(path), "/proc/%d/root", (int)a);
+	if (stat(path, &x) < 0)
+		return false;
+	(void)str_format(path, sizeof(path), "/proc/%d/root", (int)b);
+	return stat(path, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* is_cut: whoever started it took more from it than all have that is started inside, so that what it is refused says nothing of the
+ * others: a filter more, fewer capabilities, another root.  NULL: no. */
+static const char *is_cut(const struct server *s, pid_t pid, bool file_handles)
+{
+	static const uint64_t aside = 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH; /* confine_read_nothing() */
+	_cleanup_free_ char *its = NULL, *first = NULL;
+	uint64_t filters, want;
+
+	if (!status_read(pid, &its) || !status_read(s->st.init_pid, &first))
+		return "it was gone before it was looked at";
+	/* Linux 5.9; of PID 1's one, and one more where file handles are not allowed (vsv/seccomp.h). */
+	filters = status_number(its, "\nSeccomp_filters:", 10);
+	if (filters != UINT64_MAX && filters > (file_handles ? 1 : 2))
+		return "it has a filter of system calls that it was not given";
+	want = status_number(first, "\nCapPrm:", 16);
+	if (status_number(its, "\nCapPrm:", 16) != want || status_number(its, "\nCapBnd:", 16) != want ||
+	    (status_number(its, "\nCapEff:", 16) | aside) != (want | aside))
+		return "it has fewer capabilities than its first process";
+	return same_root(pid, s->st.init_pid) ? NULL : "it has another root";
+}
+
+static void ask_inside(const struct verify *v, struct server *s, bool file_handles, int told)
+{
+	_cleanup_strbuf_ struct strbuf in = { 0 }, out = { 0 };
+	struct search found;
+	const char *cut;
+	int r = find_prober(v, s, told, &found);
+	_cleanup_close_ int channel = found.channel;
+
+	if (r < 0) {
+		if (r == -ETIME)
+			(void)str_copy(s->inside_problem, sizeof(s->inside_problem), "the prober was not found inside");
+		return;
+	}
+	cut = is_cut(s, found.pid, file_handles);
+	if (cut) {
+		(void)str_copy(s->inside_problem, sizeof(s->inside_problem), cut);
+		return;
+	}
+	begin_text(v, "inside", &in);
+	self_text(v, s, &in);
+	r = channel_talk(channel, strbuf_str(&in), prober_limit_ms(v->n_servers), &out);
 	if (r < 0)
-		(void)str_format(s->inside_problem, sizeof(s->inside_problem), "%.200s", err.text);
-	else if (r != 0)
-		(void)str_format(s->inside_problem, sizeof(s->inside_problem), "it was ended inside (status %d)", r);
+		(void)str_copy(s->inside_problem, sizeof(s->inside_problem), "it did not end in time");
 	r = answers_parse(&s->inside, strbuf_str(&out), out.len);
 	if (r < 0 && !s->inside_problem[0])
 		(void)str_copy(s->inside_problem, sizeof(s->inside_problem), parse_problem(r));
 }
 
-/* ---- beside it: a process of the Psv's ---- */
-
-static int64_t now_ms(void)
+void prober_inside(struct verify *v, struct server *s)
 {
-	struct timespec ts;
+	/* Where a service has that right, it tries what the service could. */
+	bool file_handles = s->has_conf && (walk_bounding(&s->conf) & (1ULL << CAP_DAC_READ_SEARCH));
+	_cleanup_close_ int told = -1, tell = -1;
+	int pair[2];
+	pid_t keeper;
+	ssize_t n;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return;
+	told = pair[0];
+	tell = pair[1];
+	keeper = fork();
+	if (keeper == 0)
+		keep(v, s, file_handles, tell);
+	(void)close(steal_fd(&tell));
+	if (keeper < 0) {
+		(void)str_copy(s->inside_problem, sizeof(s->inside_problem), "no process could be made");
+		return;
+	}
+	ask_inside(v, s, file_handles, told);
+	(void)kill(keeper, SIGKILL);
+	while (waitpid(keeper, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (!s->inside_problem[0]) {
+		n = read(told, s->inside_problem, sizeof(s->inside_problem) - 1);
+		s->inside_problem[n > 0 ? n : 0] = '\0';
+	}
 }
+
+/* ---- beside it: a process of the Psv's ---- */
 
 struct aside {
 	int cgroup_fd;       /* to be born in, or -1 */
@@ -147,10 +289,10 @@ struct aside {
 	const char *input;
 };
 
-static void aside_child(const struct aside *a, int program, int in, int out) __attribute__((noreturn));
-static void aside_child(const struct aside *a, int program, int in, int out)
+static void aside_child(const struct aside *a, int program) __attribute__((noreturn));
+static void aside_child(const struct aside *a, int program)
 {
-	static const char *const args[] = { "vnas-prober", NULL }, *const env[] = { NULL };
+	static const char *const args[] = { PROBER_NAME, NULL }, *const env[] = { NULL };
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (a->net_fd >= 0 && setns(a->net_fd, CLONE_NEWNET) < 0)
@@ -158,88 +300,39 @@ static void aside_child(const struct aside *a, int program, int in, int out)
 	if (a->namespaces && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		_exit(1);
 	/* As PR_SET_PDEATHSIG does not cross a pid namespace's end, the prober's own alarm is the last word. */
-	in = fcntl(in, F_DUPFD_CLOEXEC, 3);
-	out = fcntl(out, F_DUPFD_CLOEXEC, 3);
-	program = fcntl(program, F_DUPFD_CLOEXEC, 3);
-	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
-		_exit(1);
 	(void)execveat(program, "", (char *const *)(uintptr_t)args, (char *const *)(uintptr_t)env, AT_EMPTY_PATH);
 	_exit(1);
 }
 
-/* talk: writes the input and reads what comes, in one loop; `to` is closed.  0 or -ETIME. */
-static int talk(int to, int out, const char *input, struct strbuf *said)
+static int ask_aside(const struct verify *v, pid_t pid, const char *input, struct strbuf *said)
 {
-	_cleanup_close_ int in = to;
-	int64_t until_ms = now_ms() + ASIDE_MS;
-	size_t left = strlen(input);
+	int64_t until_ms = now_ms() + START_MS;
+	_cleanup_close_ int channel = -1;
+	int r = -EAGAIN;
 
-	(void)fcntl(in, F_SETFL, O_NONBLOCK);
-	for (;;) {
-		struct pollfd p[2] = { { .fd = out, .events = POLLIN }, { .fd = in, .events = POLLOUT } };
-		int64_t wait_ms = until_ms - now_ms();
-		char buf[4096];
-		ssize_t n;
-
-		if (wait_ms <= 0 || said->len > OUTPUT_MAX)
-			return -ETIME;
-		if (poll(p, 2, (int)wait_ms) < 0)
-			continue;
-		if (p[1].revents) {
-			n = left ? write(in, input, left) : -1;
-			if (n > 0) {
-				input += n;
-				left -= (size_t)n;
-			}
-			if (left == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-				(void)close(in);
-				in = -1;
-			}
-		}
-		if (p[0].revents) {
-			n = read(out, buf, sizeof(buf));
-			if (n <= 0 && (n == 0 || errno != EINTR))
-				return 0;
-			strbuf_add(said, buf, n > 0 ? (size_t)n : 0);
-		}
+	while (r == -EAGAIN && now_ms() < until_ms) {
+		r = channel_open(v->program, pid, &channel);
+		if (r == -EAGAIN)
+			sleep_ms(1);
 	}
+	return r < 0 ? r : channel_talk(channel, input, prober_limit_ms(v->n_servers), said);
 }
 
 static int run_aside(const struct verify *v, const struct aside *a, struct strbuf *said, char *problem, size_t size)
 {
-	int in[2], out[2], r;
 	struct clone_args args = { .flags = a->namespaces ? CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET : 0,
 				   .exit_signal = SIGCHLD };
-	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
 	pid_t pid;
+	int r;
 
 	if (a->cgroup_fd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)a->cgroup_fd;
 	}
-	if (pipe2(in, O_CLOEXEC) < 0)
-		return -errno;
-	if (pipe2(out, O_CLOEXEC) < 0) {
-		(void)close(in[0]);
-		(void)close(in[1]);
-		return -errno;
-	}
 	pid = sys_clone3(&args);
-	if (pid == 0) {
-		(void)close(in[1]);
-		(void)close(out[0]);
-		aside_child(a, v->program, in[0], out[1]);
-	}
-	r = pid < 0 ? -errno : 0;
-	(void)close(in[0]);
-	(void)close(out[1]);
-	(void)sigaction(SIGPIPE, &ignore, &old);
-	if (r == 0)
-		r = talk(in[1], out[0], a->input, said);
-	else
-		(void)close(in[1]);
-	(void)sigaction(SIGPIPE, &old, NULL);
-	(void)close(out[0]);
+	if (pid == 0)
+		aside_child(a, v->program);
+	r = pid < 0 ? -errno : ask_aside(v, pid, a->input, said);
 	if (pid > 0) {
 		(void)kill(pid, SIGKILL);
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -269,7 +362,7 @@ void prober_gate(struct verify *v, struct server *s)
 		return;
 	}
 	a.net_fd = net;
-	strbuf_addstr(&in, "mode gate\n");
+	begin_text(v, "gate", &in);
 	self_text(v, s, &in);
 	a.input = strbuf_str(&in);
 	r = run_aside(v, &a, &out, s->gate_problem, sizeof(s->gate_problem));

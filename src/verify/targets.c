@@ -160,6 +160,14 @@ static bool from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret)
 	return true;
 }
 
+static void add_target_address(struct victim *t, const struct ipaddr *a)
+{
+	if (t->n_addresses < TARGET_ADDRESSES)
+		t->addresses[t->n_addresses++] = *a;
+	else
+		t->n_left_out++;
+}
+
 static void host_addresses(struct verify *v, struct victim *t)
 {
 	struct ifaddrs *list = NULL;
@@ -178,8 +186,8 @@ static void host_addresses(struct verify *v, struct victim *t)
 				(void)str_format(t->links[t->n_links++], sizeof(t->links[0]), "%02x%02x%02x%02x%02x%02x", ll->sll_addr[0],
 						 ll->sll_addr[1], ll->sll_addr[2], ll->sll_addr[3], ll->sll_addr[4], ll->sll_addr[5]);
 		}
-		if (t->n_addresses < TARGET_ADDRESSES && from_sockaddr(i->ifa_addr, &a) && ipaddr_is_host(&a) && !is_of_servers(v, &a))
-			t->addresses[t->n_addresses++] = a;
+		if (from_sockaddr(i->ifa_addr, &a) && ipaddr_is_host(&a) && !is_of_servers(v, &a))
+			add_target_address(t, &a);
 	}
 	freeifaddrs(list);
 }
@@ -407,9 +415,9 @@ void victim_server(struct verify *v, struct server *s)
 	(void)v;
 	*t = (struct victim){ .abstract_fd = -1, .wild_tcp = { .fd = -1 }, .wild_udp = { .fd = -1 } };
 	(void)str_copy(t->name, sizeof(t->name), s->name);
-	for (size_t i = 0; i < s->st.n_addresses && t->n_addresses < sizeof(t->addresses) / sizeof(*t->addresses); i++)
-		t->addresses[t->n_addresses++] = s->st.addresses[i].a.addr;
-	for (size_t i = 0; i < t->n_addresses && t->n_tcp < TARGET_ADDRESSES; i++) {
+	for (size_t i = 0; i < s->st.n_addresses; i++)
+		add_target_address(t, &s->st.addresses[i].a.addr);
+	for (size_t i = 0; i < t->n_addresses; i++) {
 		t->tcp[t->n_tcp++] = (struct listener){ .addr = t->addresses[i], .port = PORT_ANY_VSV, .fd = -1 };
 		t->udp[t->n_udp++] = (struct listener){ .addr = t->addresses[i], .port = PORT_ANY_UDP, .fd = -1 };
 	}

@@ -11,13 +11,16 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "lib/fd.h"
+#include "lib/weaken.h"
 #include "vsv/confine.h"
+#include "vsv/seccomp.h"
 #include "vsv/small.h"
 
 #ifndef TIOCGPTPEER
@@ -175,6 +178,19 @@ static bool is_sealed(int fd)
 	return seals >= 0 && (seals & all) == all;
 }
 
+/* betray: for lib/weaken.h: a PID 1 that was taken over, which answers in the program's place, or takes more from it than from others. */
+static void betray(void)
+{
+	if (weakened("prober-faked")) {
+		(void)prctl(PR_SET_NAME, "vnas-prober", 0, 0, 0);
+		(void)!write(1, "signal 1 -3\nend\n", 16);
+		(void)pause();
+		_exit(0);
+	}
+	if (weakened("prober-cut"))
+		(void)seccomp_load_child(true, false);
+}
+
 static void child_sealed(const struct proto_exec_sealed *m, int program, int conn) __attribute__((noreturn));
 static void child_sealed(const struct proto_exec_sealed *m, int program, int conn)
 {
@@ -199,6 +215,7 @@ static void child_sealed(const struct proto_exec_sealed *m, int program, int con
 	r = confine_read_nothing();
 	if (r < 0)
 		failed(conn, r, "cannot put capabilities aside");
+	betray();
 	(void)syscall(SYS_execveat, program, "", args, env, AT_EMPTY_PATH);
 	failed(conn, -errno, "cannot execute it");
 }

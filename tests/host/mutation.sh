@@ -90,6 +90,23 @@ for ((i = 0; i < ${#chosen[@]}; i += 9)); do
 	batch "${chosen[@]:i:9}"
 done
 
+# --- a first process that was taken over: what it says is not believed, and makes nothing pass ---
+number=40
+for name in prober-faked prober-cut; do
+	number=$((number + 1))
+	plain_vsv w$number $number
+	check "starts with: $name" env VNAS_WEAKEN="$name" "$VNAS" start --no-probe w$number
+	vnas verify --json w$number >"$T/probes" 2>"$T/stderr" || true
+	vnas verify --dry-run --json >"$T/list"
+	# What the Psv tries from the control group and by its looks is refused all the same.
+	check_eq "$name: nothing of the inside counts as refused" "$(jq -r --slurpfile list "$T/list" --arg s w$number '[$list[0].probes[] |
+		select(.from == "inside") | .probe] as $inside | [.probes[] | select(.server == $s and .verdict == "refused" and
+		(.probe | IN($inside[]))) | .probe] | unique | join(" ")' "$T/probes")" ""
+	check "$name: but open" jq -e '.probes | map(select(.probe == "signal")) | length > 0 and all(.verdict == "open")' "$T/probes"
+	vnas stop w$number
+	vnas destroy w$number --purge
+done
+
 # The gate's programs are one for all: where they let pass what they do not know (src/gate/gate_weak.h), they are loaded anew, and
 # what gets through may do so in any of the servers. Discovery is on, or there would be no groups at all to judge.
 vnas stop whole

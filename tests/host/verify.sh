@@ -57,6 +57,13 @@ probes "by another link" 'map(select(.probe == "source-interface")) | length == 
 probes "every control succeeded" 'map(select(.expected == "succeeds" and .verdict != "control")) == []'
 check_json "that it ran is an event" '.events | map(select(.event == "verify")) | length == 1' vnas events --json
 check_json "what was refused to it is told by its name" '[.events[] | tostring] | any(contains("vnas-prober"))' vnas events a --json
+# Two at once take turns: what one of them has on the physical server the other would wonder at.
+vnas verify --json >"$T/second" 2>/dev/null &
+run
+wait $! || second=$?
+check_eq "two at once" "$status ${second:-0}" "7 7"
+probes "nothing is through of two at once" "$through"
+check "nor in the other" jq -e ".probes | $through" "$T/second"
 run b
 probes "one alone is tried against all" '[.[] | select(.probe == "signal") | .server + .against] | sort == ["ba", "bpsv"]'
 

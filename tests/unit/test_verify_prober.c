@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The prober as the Psv meets it: who can speak in its place, which of its answers counts, and how long it may take. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/str.h"
+#include "lib/when.h"
+#include "test.h"
+#include "verify/channel.h"
+#include "verify/internal.h"
+#include "verify/prober.h"
+
+enum { WAIT_MS = 10 * 1000 };
+
+static int program(void)
+{
+	_cleanup_close_ int in = open(TEST_LIBEXEC "/vnas-prober", O_RDONLY | O_CLOEXEC);
+	int fd = memfd_create("vnas-prober", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	CHECK(in >= 0 && fd >= 0);
+	while (sendfile(fd, in, NULL, 1 << 20) > 0)
+		;
+	CHECK_INT(fchmod(fd, 0111), 0);
+	return fd;
+}
+
+/* started: as a PID 1 that was taken over would start it: with the sockets of another in the places of its own, and the name.  *ret:
+ * their other end.  execute: -1: it does not even execute the program. */
+static pid_t started(int execute, int *ret)
+{
+	static char *const args[] = { (char *)(uintptr_t) "vnas-prober", NULL }, *const env[] = { NULL };
+	int pair[2];
+	pid_t pid;
+	char c;
+
+	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)prctl(PR_SET_NAME, PROBER_NAME);
+		if (dup2(pair[1], PROBER_OWN_FD) < 0 || dup2(pair[1], PROBER_CHANNEL_FD) < 0)
+			_exit(1);
+		(void)close(pair[0]);
+		if (execute >= 0)
+			(void)execveat(execute, "", args, env, AT_EMPTY_PATH);
+		(void)!read(PROBER_OWN_FD, &c, 1);
+		_exit(1);
+	}
+	(void)close(pair[1]);
+	*ret = pair[0];
+	return pid;
+}
+
+static void ended(pid_t pid)
+{
+	CHECK_INT(kill(pid, SIGKILL), 0);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+}
+
+TEST(verify_speaks_with_the_prober_alone)
+{
+	_cleanup_close_ int prober = program(), planted = -1, channel = -1;
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+	int64_t until_ms = now_ms() + WAIT_MS;
+	pid_t pid = started(prober, &planted);
+	int r = -EAGAIN;
+	char c;
+
+	while (r == -EAGAIN && now_ms() < until_ms) {
+		r = channel_open(prober, pid, &channel);
+		sleep_ms(1);
+	}
+	CHECK_INT(r, 0);
+	CHECK_INT(channel_talk(channel, "limit 20\nmode inside\n", WAIT_MS, &said), 0);
+	CHECK_STR(strbuf_str(&said), "end\n");
+	/* Who planted a socket has heard nothing: its other end went when the prober put its own in its place. */
+	CHECK_INT(recv(planted, &c, 1, MSG_DONTWAIT), 0);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+	CHECK_INT(channel_open(prober, pid, &channel), -ESRCH);
+}
+
+TEST(verify_does_not_believe_an_impostor)
+{
+	_cleanup_close_ int prober = program(), other = program(), planted = -1;
+	pid_t pid = started(-1, &planted);
+	int channel = -1;
+
+	/* It has the name, waits for questions in the right place, and executes nothing of ours. */
+	for (int i = 0; i < 20; i++, sleep_ms(5))
+		CHECK_INT(channel_open(prober, pid, &channel), -EAGAIN);
+	ended(pid);
+	(void)close(planted);
+	/* The prober of another verify, which may be an older one. */
+	pid = started(other, &planted);
+	for (int i = 0; i < 20; i++, sleep_ms(5))
+		CHECK_INT(channel_open(prober, pid, &channel), -EAGAIN);
+	ended(pid);
+	CHECK_INT(channel, -1);
+}
+
+TEST(verify_orders_answers)
+{
+	static const int all[] = {
+		0, ANSWER_NOTHING, ANSWER_SENT, ANSWER_KILLED, -EPERM, -EACCES, -EADDRNOTAVAIL, -ENETUNREACH, -EINVAL, -EEXIST,
+		-ENOMEM, -EMFILE, -EAGAIN, -EIO, -EPIPE, -ENOTTY,
+	};
+	enum { N = sizeof(all) / sizeof(*all) };
+
+	for (size_t a = 0; a < N; a++) {
+		CHECK_INT(worse(all[a], all[a]), all[a]);
+		CHECK_INT(worse(all[a], 0), 0);
+		CHECK_INT(worse(all[a], ANSWER_NOTHING), all[a]);
+		for (size_t b = 0; b < N; b++) {
+			CHECK_INT(worse(all[a], all[b]), worse(all[b], all[a]));
+			for (size_t c = 0; c < N; c++)
+				CHECK_INT(worse(worse(all[a], all[b]), all[c]), worse(all[a], worse(all[b], all[c])));
+		}
+	}
+	CHECK_INT(worse(-EPERM, -EIO), -EIO);
+	CHECK_INT(worse(-EIO, -ENOMEM), -ENOMEM);
+	CHECK_INT(worse(-ENETUNREACH, -EPERM), -ENETUNREACH);
+	CHECK_INT(worse(-ENOMEM, ANSWER_KILLED), ANSWER_KILLED);
+	CHECK_INT(worse(ANSWER_KILLED, ANSWER_SENT), ANSWER_SENT);
+}
+
+TEST(verify_gives_time_for_each_target)
+{
+	CHECK_INT(prober_limit_ms(0), 15000);
+	CHECK(prober_limit_ms(50) >= 15000 + 50 * 100 && prober_limit_ms(50) <= 30000);
+	CHECK(prober_limit_ms(500) >= 60000);
+	CHECK_INT(prober_limit_ms(1000000), 10 * 60 * 1000);
+}
