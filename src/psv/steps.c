@@ -244,14 +244,12 @@ static int gate_down(struct walk *w, struct err *err)
 static void root_describe(const struct walk *w, struct strlist *ret)
 {
 	(void)w;
-	strlist_add(ret, "root: put the root together from the template, the volumes and what is generated");
+	strlist_add(ret, "root: put the root together from the template, the volumes and a place for what is generated");
 }
 
 static int root_up(struct walk *w, struct err *err)
 {
-	int r = root_build(w->psv, &w->conf, w->volumes, w->n_volumes, steal_fd(&w->overlay_fd), &w->root, err);
-
-	return r < 0 ? r : root_generate(&w->conf, w->root.conf_fd, err);
+	return root_build(w->psv, &w->conf, w->volumes, w->n_volumes, steal_fd(&w->overlay_fd), &w->root, err);
 }
 
 /* init */
@@ -278,13 +276,17 @@ static int init_before_go(pid_t pid, void *arg, struct err *err)
 	return state_write(w->psv, w->name, &w->st, err);
 }
 
-/* Its program is loaded, and its lock taken, while PID 1 comes up. */
+/* While PID 1 comes up: the supervisor's program is loaded and takes its lock, and what the Psv generates is written.  PID 1
+ * itself reads none of that, and runs nothing yet that does. */
 static int init_meanwhile(void *arg, struct err *err)
 {
 	struct walk *w = arg;
+	int r = 0;
 
 	supervise_abandon(&w->supervisor);
-	return w->opts->foreground ? 0 : supervise_begin(w->psv, w->name, &w->st, &w->supervisor, err);
+	if (!w->opts->foreground)
+		r = supervise_begin(w->psv, w->name, &w->st, &w->supervisor, err);
+	return r < 0 ? r : root_generate(&w->conf, w->root.conf_fd, err);
 }
 
 uint64_t walk_bounding(const struct conf *conf)
