@@ -164,14 +164,13 @@ static void add_socket(struct text *t, uint32_t family, uint32_t type, uint32_t 
  * (new_decode_dev() of linux/kdev_t.h).  false: it is none of the two. */
 static bool device_node(const struct refusal *r, uint32_t *ret_mode, uint32_t *ret_dev)
 {
-	size_t at = 2;
+	size_t at = r->call == SYS_mknodat ? 2 : 0;
 
 #ifdef SYS_mknod
 	if (r->call == SYS_mknod)
 		at = 1;
-	else
 #endif
-	if (r->call != SYS_mknodat)
+	if (!at)
 		return false;
 	*ret_mode = (uint32_t)r->args[at];
 	*ret_dev = (uint32_t)r->args[at + 1];
