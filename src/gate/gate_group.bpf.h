@@ -82,14 +82,18 @@ static __always_inline bool judge_join(struct bpf_sockopt *ctx, const struct ask
 		return false;
 	if (*(__u16 *)(p + 2) == AF_INET)
 		a = mapped(p[3]);
-	else
+	else if (*(__u16 *)(p + 2) == AF_INET6)
 		a = (struct gate_addr){ { p[4], p[5], p[6], p[7] } };
+	else
+		return false;
 	return may_join(me->v, &a) && may_use(me->v, &p[0]);
 }
 
 enum { JOIN_NONE, JOIN_ALLOWED, JOIN_REFUSED };
+enum { JOIN_LONGEST = 136 /* struct group_req */ };
 
-/* judge_membership: the value may be changed by it. */
+/* judge_membership: the value may be changed by it.  One that is longer than a page would be read by the kernel (since 6.4) from the
+ * caller's own memory once more, as it was or as another thread has made it by then, so none is longer than it need be. */
 static __always_inline int judge_membership(struct bpf_sockopt *ctx)
 {
 	int level = ctx->level, name = ctx->optname;
@@ -105,7 +109,9 @@ static __always_inline int judge_membership(struct bpf_sockopt *ctx)
 	me = who();
 	if (!me.v)
 		return weak(GATE_WEAK_JOIN_STRANGER) ? JOIN_ALLOWED : JOIN_REFUSED;
-	if (name == OPT_JOIN_GROUP)
+	if (ctx->optlen > JOIN_LONGEST)
+		good = false;
+	else if (name == OPT_JOIN_GROUP)
 		good = judge_join(ctx, &me);
 	else if (name == OPT_IP_ADD_MEMBERSHIP)
 		good = judge_join4(ctx, &me);

@@ -233,10 +233,11 @@ int gate_lookup(struct bpf_sk_lookup *ctx)
 	if (!owner)
 		return SK_PASS;
 	/* An address without a configuration is one of a gate with another layout, whose program answers for it: the
-	 * loader writes the configuration before the addresses and takes it away after them. */
+	 * loader writes the configuration before the addresses and takes it away after them.  The socket that it gives counts
+	 * more than a refusal here; of UDP it gives none. */
 	v = bpf_map_lookup_elem(&vsv, &owner);
 	if (!v)
-		return SK_PASS;
+		return ctx->protocol == IPPROTO_TCP ? SK_DROP : SK_PASS;
 	return ctx->protocol == IPPROTO_TCP ? to_listener(ctx, &to, owner) : to_datagram(ctx, &to, owner);
 }
 

@@ -60,8 +60,10 @@ static __always_inline int hold_reuse(struct bpf_sockopt *ctx, struct bpf_sock *
 	struct sock_note *n;
 	struct asker me;
 
-	if (sk->protocol != IPPROTO_UDP || sk->type != SOCK_DGRAM || (void *)(on + 1) > ctx->optval_end)
+	if (sk->protocol != IPPROTO_UDP || sk->type != SOCK_DGRAM)
 		return ALLOW;
+	if (ctx->optlen < (int)sizeof(*on) || (void *)(on + 1) > ctx->optval_end)
+		return REFUSE;
 	me = who();
 	if (!me.v)
 		return weak(GATE_WEAK_OPTION_STRANGER) ? ALLOW : REFUSE;

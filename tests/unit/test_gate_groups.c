@@ -150,6 +150,17 @@ static void join_body(struct machine *m)
 		/* Short values are the kernel's to refuse. */
 		CHECK(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &s, 4) < 0);
 	}
+	/* One that is longer than a page is not read where it was judged, so it is not taken. */
+	{
+		char page[8192] = { 0 };
+		struct ip_mreqn m4 = { .imr_multiaddr.s_addr = htonl(0xe00000fb), .imr_ifindex = (int)if_nametoindex("psv0") };
+		struct group_req req = { .gr_interface = if_nametoindex("psv0"), .gr_group.ss_family = AF_UNIX };
+
+		memcpy(page, &m4, sizeof(m4));
+		CHECK(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, page, sizeof(page)) < 0 && errno == EPERM);
+		CHECK(setsockopt(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &req, sizeof(req)) < 0 && errno == EPERM);
+		CHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, page, 2) < 0 && errno == EPERM);
+	}
 	/* By an IPv6 socket at the level of IPv4. */
 	fd = udp(m, VSV_A, AF_INET6);
 	CHECK_INT(join(fd, "224.0.0.251", BY_NUMBER, "other0", "0.0.0.0"), -EPERM);

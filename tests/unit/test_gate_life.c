@@ -403,6 +403,26 @@ static void layout_body(struct machine *m)
 	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.11", PORT), 0);
 }
 
+/* An address whose owner has no configuration, and no other gate: nobody's listener is reached at it. */
+static void ownerless_body(struct machine *m)
+{
+	int map = gate_map_open(m->bpf_dir, "vsv", NULL);
+	uint32_t id = 1;
+
+	CHECK(map >= 0 && tcp_listener(m, PSV, "0.0.0.0", PORT) >= 0);
+	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.1", PORT), 0);
+	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.11", PORT), -ECONNREFUSED);
+	CHECK_INT(gate_map_delete(map, &id), 0);
+	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.11", PORT), -ECONNREFUSED);
+	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.1", PORT), 0);
+	(void)close(map);
+}
+
+TEST(gate_address_without_an_owner)
+{
+	machine_test(ownerless_body);
+}
+
 TEST(gate_other_layout)
 {
 	machine_test(layout_body);
