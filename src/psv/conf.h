@@ -173,6 +173,7 @@ struct conf_nfs {
 	uint32_t lease_s, grace_s;
 	char *domain;            /* of owner names; default: conf_nfs_domain() */
 	bool numeric_owners;     /* owners go over the wire as numbers only; default no */
+	bool manage_gids;        /* groups of a user are the server's, not those that the client names; default no */
 	uint32_t mountd_port, lockd_port, statd_port; /* of NFS 3's helpers, fixed for packet filters */
 };
 

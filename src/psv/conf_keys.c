@@ -109,6 +109,8 @@ const struct conf_key conf_keys[] = {
 	NFS("domain", conf_type_nfs_domain, domain,
 	    .fallback = "the realm of ad, else the domain of hostname, else the first of search, else localdomain",
 	    .help = "The domain of owner names, the same as on the clients."),
+	NFS("manage gids", conf_type_bool, manage_gids, .fallback = "no",
+	    .help = "Whether the groups of a user are looked up here, and not taken from the client."),
 	NFS("numeric owners", conf_type_bool, numeric_owners, .fallback = "no",
 	    .help = "Whether owners are told to clients of NFS 4 as numbers instead of names."),
 	NFS("mountd port", conf_type_port, mountd_port, .fallback = "20048", .help = "NFS 3: the port of mountd."),

@@ -14,7 +14,7 @@
 enum { FSID_MAJOR = 0x766e6173 /* "vnas" */ };
 
 /* How long Ganesha believes what it knows of a file.  Nobody tells it what others than its own clients do. */
-enum { FRESH_SHARED_S = 0, FRESH_OWN_S = 5 };
+enum { FRESH_SHARED_S = 0, FRESH_OWN_S = 5, GROUPS_S = 60 };
 
 const char ganesha_netconfig[] =
 	"udp tpi_clts v inet udp - -\n"
@@ -94,6 +94,8 @@ static void add_core(struct strbuf *sb, const struct conf *conf)
 	/* The same path for NFS 3 and 4. */
 	strbuf_addstr(sb, "\tmount_path_pseudo = true;\n");
 	strbuf_addstr(sb, "\tClustered = false;\n");
+	/* How long it believes what groups a user has. */
+	strbuf_addf(sb, "\tManage_Gids_Expiration = %d;\n", GROUPS_S);
 	strbuf_addstr(sb, "}\n\n");
 }
 
@@ -214,6 +216,8 @@ static int add_export(struct strbuf *sb, const struct conf *conf, const struct c
 	strbuf_addf(sb, "\tSquash = %s;\n\tAnonymous_Uid = %u;\n\tAnonymous_Gid = %u;\n", squash[s->squash], s->anonymous_uid,
 		    s->anonymous_gid);
 	add_sec(sb, s->sec);
+	/* Who has no account here is then refused. */
+	strbuf_addf(sb, "\tManage_Gids = %s;\n", yes_no(conf->nfs.manage_gids));
 	/* It would write them as attributes, which it may not (service.h). */
 	strbuf_addstr(sb, "\tDisable_ACL = true;\n");
 	strbuf_addf(sb, "\tAttr_Expiration_Time = %d;\n", also_smb(conf, s) ? FRESH_SHARED_S : FRESH_OWN_S);
