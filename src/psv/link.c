@@ -300,7 +300,7 @@ int link_rejoin(const struct conf *c, const struct state_link *plan, struct err 
 {
 	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
 	struct making m = { .c = c, .plan = plan, .net_fd = -1 };
-	struct link_info host;
+	struct link_info host = { 0 };
 	int r;
 
 	if (plan->kind != CONF_LINK_VETH)
