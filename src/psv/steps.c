@@ -349,7 +349,8 @@ static int init_down(struct walk *w, struct err *err)
 
 	if (r == 0)
 		w->st.init_pid = 0;
-	return r;
+	/* The supervisor is begun beside PID 1: when its own step was not reached, its control group is there. */
+	return r < 0 ? r : cgroup_supervisor_down(w->psv, w->name, err);
 }
 
 /* supervisor */
