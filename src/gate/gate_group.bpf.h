@@ -147,7 +147,9 @@ int gate_egress(struct __sk_buff *skb)
 		if (skb->ifindex == LOOPBACK_IFINDEX) /* the Psv's own: gate_lookup judges */
 			return ALLOW;
 	} else if (!is_group(&to) && !(gate_place(me.v, &to, &near) & PLACE_BROADCAST)) {
-		return ALLOW;
+		/* The scope of an address that was connected to, or bound, holds the socket to a link for all that follows. */
+		if (!sk->bound_dev_if || skb->ifindex == LOOPBACK_IFINDEX)
+			return ALLOW;
 	}
 	if (gate_has_interface(me.v, skb->ifindex) || weak(GATE_WEAK_INTERFACE_SEND))
 		return ALLOW;

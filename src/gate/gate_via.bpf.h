@@ -121,6 +121,9 @@ static __noinline int judge_interface(struct bpf_sockopt *ctx)
 	} else {
 		return JOIN_NONE;
 	}
+	/* As of a membership: what is longer than a page would be read once more. */
+	if (ctx->optlen > JOIN_LONGEST)
+		return JOIN_REFUSED;
 	me = who();
 	return me.v && may_leave_by(me.v, ifindex) ? JOIN_ALLOWED : JOIN_REFUSED;
 }

@@ -422,3 +422,38 @@ TEST(gate_groups_of_two_beside_each_other)
 	machine_discovery = GATE_DISCOVERY_ALL;
 	machine_test(two_body);
 }
+
+/* A scope that is named in connect(2) stays with the socket, whatever it is connected to next. */
+static int leave_by_scope(int fd, const struct sockaddr_in6 *first)
+{
+	/* Whatever becomes of the first. */
+	(void)connect(fd, (const struct sockaddr *)first, sizeof(*first));
+	CHECK_INT(do_connect(fd, "2001:db8:9::1", PORT), 0);
+	return do_sendto(fd, NULL, 0, NULL);
+}
+
+static void scope_body(struct machine *m)
+{
+	struct sockaddr_in6 link = far_address(m), group = link;
+	int fd = udp(m, VSV_A, AF_INET6);
+
+	CHECK(inet_pton(AF_INET6, "ff02::fb", &group.sin6_addr) == 1);
+	CHECK_INT(leave_by_scope(udp(m, PSV, AF_INET6), &link), 0);
+	CHECK_INT(leave_by_scope(udp(m, VSV_A, AF_INET6), &link), -EPERM);
+	CHECK_INT(leave_by_scope(udp(m, VSV_A, AF_INET6), &group), -EPERM);
+	/* Nor does it choose the link of what comes without a connection. */
+	(void)connect(fd, (const struct sockaddr *)&link, sizeof(link));
+	CHECK_INT(do_sendto(fd, "2001:db8:9::1", PORT, NULL), -EPERM);
+	/* Its own does what it is for. */
+	group.sin6_scope_id = if_nametoindex("psv0");
+	fd = udp(m, VSV_A, AF_INET6);
+	CHECK(connect(fd, (const struct sockaddr *)&group, sizeof(group)) == 0);
+	CHECK_INT(do_connect(fd, "2001:db8::100", PORT), 0);
+	CHECK_INT(do_sendto(fd, NULL, 0, NULL), 0);
+}
+
+TEST(gate_scope_of_a_connection)
+{
+	machine_discovery = GATE_DISCOVERY_ALL;
+	machine_test(scope_body);
+}

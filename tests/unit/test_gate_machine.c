@@ -111,6 +111,7 @@ static void make_network(struct machine *m)
 		"link set psv0 up",
 		"link set other0 up",
 		"address add 198.51.100.1/24 dev other0",
+		"route add 2001:db8:9::/64 dev other0",
 		"address add 192.0.2.1/24 brd 192.0.2.255 dev psv0",
 		"address add 2001:db8::1/64 dev psv0 nodad",
 		"address add 192.0.2.11/32 dev psv0",

@@ -95,11 +95,15 @@ static int set_index(int fd, int level, int name, const char *interface)
 	return setsockopt(fd, level, name, &index, sizeof(index)) < 0 ? -errno : 0;
 }
 
-static int set_sticky(int fd, const char *interface)
+/* size: of the whole value, which may be longer than a page. */
+static int set_sticky(int fd, const char *interface, size_t size)
 {
-	struct in6_pktinfo info = { .ipi6_ifindex = if_nametoindex(interface) };
+	union {
+		struct in6_pktinfo info;
+		char space[8192];
+	} u = { .info.ipi6_ifindex = if_nametoindex(interface) };
 
-	return setsockopt(fd, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info)) < 0 ? -errno : 0;
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_PKTINFO, &u, (socklen_t)size) < 0 ? -errno : 0;
 }
 
 /* Options that name it for all that follows. */
@@ -116,7 +120,7 @@ static void option_body(struct machine *m)
 	CHECK_INT(set_index(fd, IPPROTO_IP, UNICAST_IF, "other0"), -EPERM);
 	CHECK_INT(set_index(six, IPPROTO_IP, UNICAST_IF, "other0"), -EPERM);
 	CHECK_INT(set_index(six, IPPROTO_IPV6, UNICAST_IF6, "other0"), -EPERM);
-	CHECK_INT(set_sticky(six, "other0"), -EPERM);
+	CHECK_INT(set_sticky(six, "other0", sizeof(struct in6_pktinfo)), -EPERM);
 	CHECK_INT(do_connect(fd, "192.0.2.100", PORT), 0);
 	CHECK_INT(do_sendto(fd, NULL, 0, NULL), 0);
 	CHECK_INT(do_sendto(six, "2001:db8::100", PORT, NULL), 0);
@@ -127,8 +131,11 @@ static void option_body(struct machine *m)
 	CHECK_INT(do_sendto(fd, "192.0.2.100", PORT, NULL), 0);
 	CHECK_INT(set_index(fd, IPPROTO_IP, UNICAST_IF, ""), 0);
 	CHECK_INT(set_index(six, IPPROTO_IPV6, UNICAST_IF6, "psv0"), 0);
-	CHECK_INT(set_sticky(six, "psv0"), 0);
-	CHECK_INT(set_sticky(six, ""), 0);
+	CHECK_INT(set_sticky(six, "psv0", sizeof(struct in6_pktinfo)), 0);
+	CHECK_INT(set_sticky(six, "", sizeof(struct in6_pktinfo)), 0);
+	/* One that the kernel would read once more, as another thread has made it by then. */
+	CHECK_INT(set_sticky(six, "psv0", 8192), -EPERM);
+	CHECK_INT(set_sticky(six, "psv0", 4), -EPERM);
 }
 
 TEST(gate_interface_options)
