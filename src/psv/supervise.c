@@ -211,6 +211,19 @@ void supervise_go(const struct supervise_begun *b)
 	(void)send(b->fd, "", 1, MSG_NOSIGNAL);
 }
 
+static int once_more(const struct psv *psv, const char *name, const struct state *st, struct supervise_begun *b, struct err *err)
+{
+	int r;
+
+	cleanup_close(&b->fd);
+	b->fd = -1;
+	r = supervise_begin(psv, name, st, b, err);
+	if (r < 0)
+		return r;
+	supervise_go(b);
+	return wait_ready(b->pid, b->fd, err);
+}
+
 /* again: what was begun was ended by the kernel, see cgroup_level().  As wait_ready(). */
 static int again(const struct psv *psv, const char *name, const struct state *st, int failure, struct supervise_begun *b,
 		 struct err *err)
@@ -221,12 +234,7 @@ static int again(const struct psv *psv, const char *name, const struct state *st
 	if (r <= 0)
 		return r < 0 ? r : failure;
 	err_clear(err);
-	cleanup_close(&b->fd);
-	r = supervise_begin(psv, name, st, b, err);
-	if (r < 0)
-		return r;
-	supervise_go(b);
-	return wait_ready(b->pid, b->fd, err);
+	return once_more(psv, name, st, b, err);
 }
 
 int supervise_await(const struct psv *psv, const char *name, struct supervise_begun *b, struct state *st, struct err *err)
@@ -235,6 +243,9 @@ int supervise_await(const struct psv *psv, const char *name, struct supervise_be
 
 	if (r < 0)
 		r = again(psv, name, st, r, b, err);
+	/* The one that was there, for which ours made way, may have ended while PID 1 came up: it was told to. */
+	if (r == 1 && supervise_find(psv, name, st, NULL) == 1)
+		r = once_more(psv, name, st, b, err);
 	cleanup_close(&b->fd);
 	b->fd = -1;
 	if (r < 0)

@@ -16,6 +16,7 @@
 #include "lib/err.h"
 #include "lib/fd.h"
 #include "lib/process.h"
+#include "psv/inside_run.h"
 #include "test.h"
 
 #define CAP(c) (1ULL << (c))
@@ -37,6 +38,31 @@ TEST(inside_runs_commands)
 	CHECK_STR(strbuf_str(&out), "tiny\n/root\n2\n");
 	CHECK_INT(tiny_sh(&t, "kill -9 $$", NULL), 128 + SIGKILL);
 	CHECK_INT(tiny_sh(&t, "kill -TERM $$", NULL), 128 + SIGTERM);
+	tiny_stop(&t);
+}
+
+/* As many as a configuration may have, which are more than one command takes. */
+TEST(inside_missing_of_many)
+{
+	_cleanup_strlist_ struct strlist words = { 0 }, missing = { 0 };
+	struct err err = { 0 };
+	struct inside_ref ref;
+	struct tiny t;
+
+	tiny_start(&t, FILE_CAPS);
+	ref = inside_ref(t.pid, t.start);
+	strlist_add(&words, "root");
+	strlist_add(&words, "nobody-knows-him");
+	for (unsigned i = 0; i < 1200; i++)
+		strlist_addf(&words, "/no such/%090u", i);
+	strlist_add(&words, "/etc");
+	CHECK_INT(inside_missing(&ref, &words, &missing, &err), 0);
+	CHECK_INT(missing.n, 1201);
+	CHECK(!strlist_has(&missing, "root") && !strlist_has(&missing, "/etc"));
+	CHECK_STR(missing.v[0], "nobody-knows-him");
+	CHECK_STR(missing.v[1200], words.v[1201]);
+	strlist_addf(&words, "/%0*u", 1 << 16, 1);
+	CHECK_INT(inside_missing(&ref, &words, &missing, &err), -E2BIG);
 	tiny_stop(&t);
 }
 

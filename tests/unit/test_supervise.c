@@ -217,6 +217,35 @@ TEST(supervise_begun_and_given_up)
 	psv_close(&psv);
 }
 
+/* One that was there ends between the begin of the next and PID 1's answer: the next one takes its place. */
+TEST(supervise_begun_beside_one_that_ends)
+{
+	struct supervise_begun begun = SUPERVISE_NONE;
+	struct state st = { 0 }, old = { 0 };
+	struct err err = { 0 };
+	struct psv psv;
+	struct tiny t;
+	siginfo_t gone;
+
+	make_psv(&psv);
+	tiny_start(&t, 0);
+	st.init_pid = t.pid;
+	st.init_start = t.start;
+	old = st;
+	CHECK_INT(supervise_spawn(&psv, "tiny", &old, &err), 0);
+	CHECK_INT(supervise_begin(&psv, "tiny", &st, &begun, &err), 0);
+	/* It has made way. */
+	CHECK_INT(waitid(P_PID, (id_t)begun.pid, &gone, WEXITED | WNOWAIT), 0);
+	CHECK_INT(kill(old.supervisor_pid, SIGTERM), 0);
+	CHECK(wait_gone(old.supervisor_pid, old.supervisor_start));
+	supervise_go(&begun);
+	CHECK_INT(supervise_await(&psv, "tiny", &begun, &st, &err), 0);
+	CHECK(st.supervisor_pid > 0 && st.supervisor_pid != old.supervisor_pid);
+	CHECK_INT(supervise_end(&psv, "tiny", &err), 0);
+	tiny_stop(&t);
+	psv_close(&psv);
+}
+
 static off_t size_of(const struct psv *psv, const char *file)
 {
 	char path[4096];
