@@ -2,6 +2,7 @@
 /* Speaking with a prober, so that nobody inside can answer in its place: not the process that started it either, which is the
  * Vsv's PID 1, and may have been taken over by its tenant.  The prober makes a pair of sockets for itself, and the Psv
  * takes one end out of it by pidfd_getfd(2), which nobody inside may do to it: whoever executes what it may not read is not dumpable.
+ * (Whoever has kept CAP_DAC_OVERRIDE may read it: docs/security.md, "What is not covered".)
  *
  * What a process was before it executed the prober is its starter's word, so the order counts: it executes our sealed memfd; it
  * is in a call of its own, so the execution is over and its name was set anew by the kernel; it has the name that the prober
@@ -48,6 +49,28 @@ static bool waits_for_us(pid_t pid)
 	/* "running", or the number of the call and its arguments. */
 	return file_read_small(AT_FDCWD, path, text, sizeof(text)) == 0 && sscanf(text, "%ld %llx", &call, &fd) == 2 &&
 	       call == SYS_read && fd == PROBER_OWN_FD;
+}
+
+bool channel_stands_with(pid_t pid, pid_t other)
+{
+	static const char *const places[] = {
+		"root", "ns/user", "ns/mnt", "ns/pid", "ns/ipc", "ns/uts", "ns/cgroup", "ns/net", "ns/time",
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		struct stat a = { 0 }, b = { 0 };
+		char path[48];
+		int r, s;
+
+		(void)str_format(path, sizeof(path), "/proc/%d/%s", (int)pid, places[i]);
+		r = stat(path, &a);
+		(void)str_format(path, sizeof(path), "/proc/%d/%s", (int)other, places[i]);
+		s = stat(path, &b);
+		/* A kernel may be without some namespaces; of one that is gone there is no root. */
+		if (r != s || (r < 0 && i == 0) || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+			return false;
+	}
+	return true;
 }
 
 int channel_open(int program, pid_t pid, int *ret)

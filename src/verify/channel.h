@@ -12,5 +12,7 @@ bool channel_runs(int program, pid_t pid);
 /* channel_open: a socket whose other end that process alone has, if it runs the program and waits for questions.  0; -EAGAIN: it
  * does not, or not yet; -errno: it is gone. */
 int channel_open(int program, pid_t pid, int *ret);
+/* channel_stands_with: both have the same root, and are in the same namespaces, that of users among them. */
+bool channel_stands_with(pid_t pid, pid_t other);
 /* channel_talk: asks all of it and gathers what is answered, until the last answer or the prober's end.  0, or -ETIME. */
 int channel_talk(int fd, const char *input, int timeout_ms, struct strbuf *said);

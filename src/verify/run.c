@@ -188,20 +188,8 @@ static uint64_t status_number(const char *status, const char *key, int base)
 	return value ? strtoull(value, NULL, base) : UINT64_MAX;
 }
 
-static bool same_root(pid_t a, pid_t b)
-{
-	struct stat x, y;
-	char path[40];
-
-	(void)str_format(path, sizeof(path), "/proc/%d/root", (int)a);
-	if (stat(path, &x) < 0)
-		return false;
-	(void)str_format(path, sizeof(path), "/proc/%d/root", (int)b);
-	return stat(path, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 /* is_cut: whoever started it took more from it than all have that is started inside, so that what it is refused says nothing of the
- * others: a filter more, fewer capabilities, another root.  NULL: no. */
+ * others: a filter more, fewer capabilities, another root or namespace.  NULL: no. */
 static const char *is_cut(const struct server *s, pid_t pid, bool file_handles)
 {
 	static const uint64_t aside = 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH; /* confine_read_nothing() */
@@ -218,7 +206,7 @@ static const char *is_cut(const struct server *s, pid_t pid, bool file_handles)
 	if (status_number(its, "\nCapPrm:", 16) != want || status_number(its, "\nCapBnd:", 16) != want ||
 	    (status_number(its, "\nCapEff:", 16) | aside) != (want | aside))
 		return "it has fewer capabilities than its first process";
-	return same_root(pid, s->st.init_pid) ? NULL : "it has another root";
+	return channel_stands_with(pid, s->st.init_pid) ? NULL : "it has another root, or is in another namespace";
 }
 
 static void ask_inside(const struct verify *v, struct server *s, bool file_handles, int told)

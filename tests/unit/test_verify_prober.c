@@ -2,12 +2,14 @@
 /* The prober as the Psv meets it: who can speak in its place, which of its answers counts, and how long it may take. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,6 +88,88 @@ TEST(verify_speaks_with_the_prober_alone)
 	CHECK_INT(recv(planted, &c, 1, MSG_DONTWAIT), 0);
 	CHECK_INT(waitpid(pid, NULL, 0), pid);
 	CHECK_INT(channel_open(prober, pid, &channel), -ESRCH);
+}
+
+/* shares: executes the prober in a process with which it has root and folder in common, and changes them when it is told. */
+static void shares(int program, int conn)
+{
+	static char *const args[] = { (char *)(uintptr_t) "vnas-prober", NULL }, *const env[] = { NULL };
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FS | SIGCHLD, 0, 0, 0, 0);
+	char c;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (pid == 0) {
+		(void)execveat(program, "", args, env, AT_EMPTY_PATH);
+		_exit(1);
+	}
+	if (write(conn, &pid, sizeof(pid)) != (ssize_t)sizeof(pid) || read(conn, &c, 1) != 1 || chroot("/proc/self") < 0 ||
+	    write(conn, "", 1) != 1)
+		_exit(1);
+	(void)pause();
+}
+
+TEST(verify_prober_stands_by_itself)
+{
+	_cleanup_close_ int prober = program(), conn = -1, theirs = -1, channel = -1;
+	int64_t until_ms = now_ms() + WAIT_MS;
+	pid_t starter, pid;
+	int pair[2], r = -EAGAIN;
+	char c;
+
+	if (geteuid() != 0)
+		SKIP("not root");
+	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	conn = pair[0];
+	theirs = pair[1];
+	starter = fork();
+	if (starter == 0) {
+		shares(prober, theirs);
+		_exit(0);
+	}
+	CHECK_INT(read(conn, &pid, sizeof(pid)), sizeof(pid));
+	while (r == -EAGAIN && now_ms() < until_ms) {
+		r = channel_open(prober, pid, &channel);
+		sleep_ms(1);
+	}
+	CHECK_INT(r, 0);
+	CHECK(channel_stands_with(pid, getpid()));
+	CHECK_INT(write(conn, "", 1), 1);
+	CHECK_INT(read(conn, &c, 1), 1);
+	CHECK(!channel_stands_with(starter, getpid()));
+	CHECK(channel_stands_with(pid, getpid()));
+	ended(starter);
+	CHECK_INT(kill(pid, SIGKILL), 0);
+	CHECK(!channel_stands_with(starter, getpid()));
+}
+
+TEST(verify_sees_another_namespace)
+{
+	static const int kinds[] = { CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWCGROUP };
+
+	if (geteuid() != 0)
+		SKIP("not root");
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		_cleanup_close_ int conn = -1, theirs = -1;
+		int pair[2];
+		pid_t pid;
+		char c;
+
+		CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+		conn = pair[0];
+		theirs = pair[1];
+		pid = fork();
+		if (pid == 0) {
+			c = unshare(kinds[i]) == 0;
+			(void)!write(theirs, &c, 1);
+			(void)pause();
+			_exit(0);
+		}
+		CHECK_INT(read(conn, &c, 1), 1);
+		/* A machine may allow no user namespaces. */
+		CHECK(c == 1 || kinds[i] == CLONE_NEWUSER);
+		CHECK(channel_stands_with(pid, getpid()) == (c == 0));
+		ended(pid);
+	}
 }
 
 TEST(verify_does_not_believe_an_impostor)
