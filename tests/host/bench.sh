@@ -37,7 +37,7 @@ check "a second server costs the same programs" jq -en 'input | .results[] |
 	select(.case == "density/memory-programs" and .stack == "vsv-10") | .value > 0 and .value < 1000' "$T/out.json"
 check "the machine is named" jq -en 'input | .machine | .processors > 0 and .kernel != "" and .cpu != "" and .memory_bytes > 0' \
 	"$T/out.json"
-check "the circumstances are named" jq -en 'input | .cases | length == 1 and (.[0] | .name == "density" and .quick and .load >= 0)' \
+check "the circumstances are named" jq -en 'input | .cases | length == 1 and (.[0] | .name == "density" and .quick and .load >= 0 and .machine.kernel != null)' \
 	"$T/out.json"
 
 # --- medians and verdicts, from samples whose answer is known -----------------------------------------------------------
