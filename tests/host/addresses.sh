@@ -103,7 +103,7 @@ for address in "$NET4.35" "$NET6:35" "$NET4.36" "$NET6:36"; do
 done
 vnas stop four six
 
-# What somebody else flushes comes back within a second.
+# What somebody else flushes comes back, a tenth of a second later on a machine that has time.
 ip addr del "$NET4.11/32" dev lan
 ip -6 addr del "$NET6:11/128" dev lan
 check "a flushed IPv4 address comes back" eventually 5 has "$NET4.11"
