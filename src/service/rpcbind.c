@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -22,6 +23,8 @@
 
 #define BIT(cap) (UINT64_C(1) << (cap))
 #define OWNER "superuser"
+#define RPCB_LIST "rpcbind.xdr"
+#define PMAP_LIST "portmap.xdr"
 
 enum {
 	RPCBIND_PORT = 111,
@@ -37,10 +40,11 @@ static bool wanted(const struct conf *conf)
 
 static void argv(const struct conf *conf, struct strlist *ret)
 {
+	(void)conf;
 	strlist_add(ret, "/usr/sbin/rpcbind");
 	strlist_add(ret, "-f");
-	if (ganesha_serves_v3(conf))
-		strlist_add(ret, "-w");
+	/* Also without NFS 3, for then there are no lists: with NIS it runs on when NFS comes or goes. */
+	strlist_add(ret, "-w");
 }
 
 /* The networks of netconfig(5). */
@@ -133,14 +137,17 @@ static int generate(const struct conf *conf, int conf_fd, struct err *err)
 
 	if (mkdirat(conf_fd, "rpcbind", 0755) < 0 && errno != EEXIST)
 		return err_set(err, -errno, "cannot make the folder of rpcbind's lists: %m");
-	if (!ganesha_serves_v3(conf))
-		return 0;
 	dir = dir_open(conf_fd, "rpcbind");
 	if (dir < 0)
 		return err_set(err, dir, "cannot open the folder of rpcbind's lists");
+	if (!ganesha_serves_v3(conf)) {
+		(void)unlinkat(dir, RPCB_LIST, 0);
+		(void)unlinkat(dir, PMAP_LIST, 0);
+		return 0;
+	}
 	rpcbind_lists(conf, &rpcb, &pmap);
-	r = write_list(dir, "rpcbind.xdr", &rpcb, err);
-	return r < 0 ? r : write_list(dir, "portmap.xdr", &pmap, err);
+	r = write_list(dir, RPCB_LIST, &rpcb, err);
+	return r < 0 ? r : write_list(dir, PMAP_LIST, &pmap, err);
 }
 
 const struct service rpcbind_service = {

@@ -2,6 +2,7 @@
 /* NFS: its keys, ganesha.conf, and the probe against servers that say right and wrong things. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -15,9 +16,11 @@
 #include "lib/addr.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/fd.h"
 #include "lib/str.h"
 #include "psv/conf.h"
 #include "psv/share.h"
+#include "service/directories.h"
 #include "service/ganesha.h"
 #include "service/nfs_probe.h"
 #include "service/service.h"
@@ -222,6 +225,31 @@ TEST(nfs_lists_of_rpcbind)
 	CHECK(memcmp(rpcb.buf + rpcb.len - 4, "\0\0\0", 4) == 0);
 	conf_free(&three);
 	conf_free(&both);
+}
+
+/* With NIS rpcbind runs on when NFS goes: killed later, it must not tell of programs that are no more. */
+TEST(nfs_lists_go_with_nfs)
+{
+	static const char nis[] = "[directory]\ntype = nis\ndomain = dept2\nserver = 192.0.2.1\n";
+	char with[512];
+	_cleanup_strlist_ struct strlist argv = { 0 }, argv_nis = { 0 };
+	_cleanup_close_ int dir = dir_open(AT_FDCWD, test_dir());
+	struct conf only_nis = parse_ok(nis), both;
+	struct err err = { 0 };
+
+	(void)snprintf(with, sizeof(with), "%s%s", nis, HEAD SHARE("docs"));
+	both = parse_ok(with);
+	CHECK_INT(rpcbind_service.generate(&both, dir, &err), 0);
+	CHECK_INT(faccessat(dir, "rpcbind/rpcbind.xdr", F_OK, 0) + faccessat(dir, "rpcbind/portmap.xdr", F_OK, 0), 0);
+	CHECK_INT(rpcbind_service.generate(&only_nis, dir, &err), 0);
+	CHECK_INT(faccessat(dir, "rpcbind/rpcbind.xdr", F_OK, 0), -1);
+	CHECK_INT(faccessat(dir, "rpcbind/portmap.xdr", F_OK, 0), -1);
+	/* It is not told again how to run. */
+	rpcbind_service.argv(&both, &argv);
+	rpcbind_service.argv(&only_nis, &argv_nis);
+	CHECK_INT(argv.n, argv_nis.n);
+	conf_free(&both);
+	conf_free(&only_nis);
 }
 
 /* ---- answers ---- */
