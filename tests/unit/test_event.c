@@ -203,6 +203,8 @@ static void notes_body(struct machine *m)
 	_cleanup_close_ int folder = -1;
 	struct refusal_log a = { .server = "a", .run_dir = run, .id = 1, .stats = -1, .taken = -1, .syslog = -1 }, b = a;
 	struct gate_stats s;
+	int64_t began;
+	unsigned later;
 
 	CHECK(mkdtemp(path));
 	folder = dir_open(AT_FDCWD, path);
@@ -213,13 +215,16 @@ static void notes_body(struct machine *m)
 	b.id = 2;
 	b.server = "b";
 	CHECK_INT(refusals_fetch(&a), 0);
+	began = clock_ms();
 	for (uint16_t i = 0; i < 500; i++)
 		try_to_bind(m, VSV_A, (uint16_t)(1000 + i));
+	/* On a busy machine that takes seconds, and the bucket fills again. */
+	later = (unsigned)((clock_ms() - began) / (int64_t)(GATE_PAUSE_NS / 1000000)) + 1;
 	try_to_bind(m, VSV_B, 2000);
 	/* No more than the bucket holds is noted, and the neighbour's is its own. */
 	CHECK(refusals_fetch(&a) > 0);
 	CHECK(lines_in(folder, "\"kind\":\"bind\",\"count\":1,") >= GATE_BURST);
-	CHECK(lines_in(folder, "\"server\":\"a\"") <= GATE_BURST + 8);
+	CHECK(lines_in(folder, "\"server\":\"a\"") <= GATE_BURST + later + 8);
 	CHECK_INT(lines_in(folder, "in a flood"), 1);
 	CHECK_INT(lines_in(folder, "\"address\":\"192.0.2.77\",\"port\":1000,\"protocol\":\"tcp\""), 1);
 	CHECK_INT(lines_in(folder, "\"process\":\"unit\""), lines_in(folder, "\"psv_pid\""));

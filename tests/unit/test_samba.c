@@ -417,6 +417,7 @@ TEST(smb_probe_judges_what_answers)
 {
 	/* Length, header with flags 1, structure size 65, security mode, dialect 3.0.2. */
 	uint8_t good[4 + 64 + 64] = { 0, 0, 0, 128, 0xFE, 'S', 'M', 'B', 64 };
+	static const char other[] = "HTTP/1.0 400 Bad Request\r\n\r\nmore of it, quite a lot more of it, to pass the length";
 	uint8_t bad[sizeof(good)];
 	struct ipaddr lo;
 	uint16_t port;
@@ -428,7 +429,7 @@ TEST(smb_probe_judges_what_answers)
 	good[4 + 68] = 0x02;
 	good[4 + 69] = 0x03;
 	CHECK_INT(probe_of(good, sizeof(good)), 0);
-	CHECK_INT(probe_of("HTTP/1.0 400 Bad Request\r\n\r\nmore of it, quite a lot more of it, to pass the length", 86), -EAGAIN);
+	CHECK_INT(probe_of(other, sizeof(other)), -EAGAIN);
 	CHECK_INT(probe_of("\0\0\0\1x", 5), -EAGAIN);
 	CHECK_INT(probe_of(good, 40), -EAGAIN);
 	for (size_t i = 0; i < 4; i++) {
