@@ -23,11 +23,11 @@ clients() {
 		echo "refused $refused of $n"' - "$1" "$T/enough"
 }
 
-# answer ADDRESS PORT: what a client gets within a second: open, refused, silence.
+# answer ADDRESS PORT: what a client gets within two seconds: open, refused, silence.
 answer() {
 	local out
 
-	out=$(on client timeout 1 bash -c "exec 3<>/dev/tcp/$1/$2" 2>&1) && echo open && return
+	out=$(on client timeout 2 bash -c "exec 3<>/dev/tcp/$1/$2" 2>&1) && echo open && return
 	if [[ $out == *"Connection refused"* ]]; then echo refused; else echo silence; fi
 }
 answers() { [[ $(answer "$1" "$2") == "$3" ]]; }
