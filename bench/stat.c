@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/printable.h"
 #include "stats.h"
 
 enum { NAME_MAX_BYTES = 128, REASON_MAX_BYTES = 1024, GOALS_MAX = 128, FIELDS = 7 };
@@ -167,6 +168,8 @@ static bool sample_take(char **field, size_t n)
 	if (n == 5 && strcmp(field[0], "absent") == 0) {
 		s = series_of(field + 1);
 		(void)snprintf(s->reason, sizeof(s->reason), "%s", field[4]);
+		/* Once more: it may have been cut within a character. */
+		printable_clean(s->reason);
 		return true;
 	}
 	if (n == 5 && strcmp(field[0], "remark") == 0) {
@@ -203,6 +206,9 @@ static int samples_read(void)
 		copy = rest = strdup(line);
 		for (char *f; n <= FIELDS && (f = strsep(&rest, "\t"));)
 			field[n++] = f;
+		/* Reasons are other programs' last words, and JSON takes UTF-8 alone. */
+		for (size_t i = 0; copy && i < n; i++)
+			printable_clean(field[i]);
 		if (!copy || !sample_take(field, n)) {
 			(void)fprintf(stderr, "bench-stat: this is no sample: %s\n", line);
 			return -1;

@@ -52,6 +52,7 @@ for i in 1 2 3 4 5 6 7 8 9; do
 	printf 'sample\tmore\ta\tb\tus\t%s\t1\n' "1.2$i"
 done >"$T/samples"
 printf 'absent\tnone\ta\tb\tthis machine has no such thing\n' >>"$T/samples"
+printf 'absent\tnoise\ta\tb\tit ended with \033\377, and %01000dé\nremark\tnoise\ta\tb\t\377\n' 0 >>"$T/samples"
 "$build/bench/bench-stat" "$T/goals" <"$T/samples" >"$T/stat.json"
 verdict() {
 	jq -r --arg c "$1" '.[] | select(.case == $c) | "\(.verdict) \(.sure) \(.ratio) \(.low) \(.high)"' "$T/stat.json"
@@ -61,6 +62,8 @@ check_eq "within the goal" "$(verdict fast)" "met true 1.05 1.02 1.08"
 check_eq "the whole interval misses it" "$(verdict slow)" "missed true 1.25 1.22 1.28"
 check_eq "the better end reaches it" "$(verdict wide)" "met false 1 0.7 1.3"
 check_eq "what has no peer is held against its limit" "$(verdict one)" "met true 0.985714 0.977143 0.994286"
+check_eq "why one could not be measured, whatever bytes it said" "$(jq -r '.[] | select(.case == "noise") |
+	"\(.verdict) \(.reason[:16]) \(.reason[-2:]) \(.remarks[0])"' "$T/stat.json")" "not run it ended with ?? 0? ?"
 check_eq "what is added" "$(verdict more)" "missed true 1.25 1.22 1.28"
 check_eq "what did not run" "$(jq -r '.[] | select(.case == "none") | .reason' "$T/stat.json")" "this machine has no such thing"
 check_status "a sample that is none is refused" 1 'this is no sample: sample.x' \
