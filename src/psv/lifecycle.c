@@ -422,12 +422,15 @@ static int reassert_all(struct walk *w, struct err *err)
 	return first;
 }
 
-/* A bridge that was removed and made again has another index, too. */
+/* A bridge that was removed and made again has another index, too: the gate is told it before anything comes from there, whoever makes
+ * the port one. */
 static int rejoin(struct walk *w, struct err *err)
 {
 	struct err why = { 0 };
-	int r = link_rejoin(&w->conf, &w->st.link, &why);
+	int r = w->st.link.kind == CONF_LINK_VETH ? tell_gate(w, &why) : 0;
 
+	if (r == 0)
+		r = link_rejoin(&w->conf, &w->st.link, &why);
 	/* Without the bridge there is nothing to join; status says so. */
 	if (r == 0 || r == -ENODEV)
 		return 0;
@@ -436,7 +439,7 @@ static int rejoin(struct walk *w, struct err *err)
 		return r;
 	}
 	event_log(w->psv, w->name, "interface-restored", "%s is a port of %s again", w->st.link.host, w->st.link.interface);
-	return tell_gate(w, err);
+	return 0;
 }
 
 int lifecycle_reassert(const struct psv *psv, const char *name, struct err *err)

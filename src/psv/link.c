@@ -245,6 +245,19 @@ static int set_host_end(struct netlink *nl, uint32_t ifindex, struct err *err)
 	return r < 0 ? err_wrap(err, r, "cannot set interface number %u", ifindex) : 0;
 }
 
+/* Whom the port reaches. */
+static int limit_port(struct netlink *nl, uint32_t ifindex, const struct making *m, struct err *err)
+{
+	int r = set_port(nl, ifindex, is_apart(m), err);
+
+	if (r == 0 && m->c->vlan)
+		r = set_port_vlan(nl, ifindex, RTM_SETLINK, m->c->vlan, err);
+	/* Of the one that the bridge gave it, it would go on to hear. */
+	if (r == 0 && m->c->vlan && m->parent.default_vlan && m->parent.default_vlan != m->c->vlan)
+		r = set_port_vlan(nl, ifindex, RTM_DELLINK, m->parent.default_vlan, err);
+	return r;
+}
+
 static int join_bridge(struct netlink *nl, const struct making *m, struct err *err)
 {
 	struct link_info host;
@@ -253,12 +266,7 @@ static int join_bridge(struct netlink *nl, const struct making *m, struct err *e
 	if (r == 0)
 		r = make_port(nl, host.ifindex, m, err);
 	if (r == 0)
-		r = set_port(nl, host.ifindex, is_apart(m), err);
-	if (r == 0 && m->c->vlan)
-		r = set_port_vlan(nl, host.ifindex, RTM_SETLINK, m->c->vlan, err);
-	/* Of the one that the bridge gave it, it would go on to hear. */
-	if (r == 0 && m->c->vlan && m->parent.default_vlan && m->parent.default_vlan != m->c->vlan)
-		r = set_port_vlan(nl, host.ifindex, RTM_DELLINK, m->parent.default_vlan, err);
+		r = limit_port(nl, host.ifindex, m, err);
 	if (r == 0)
 		r = set_host_end(nl, host.ifindex, err);
 	return r < 0 ? r : link_set_up(host.ifindex, err);
@@ -308,11 +316,13 @@ int link_rejoin(const struct conf *c, const struct state_link *plan, struct err 
 	r = link_get(plan->interface, &m.parent, err);
 	if (r == 0)
 		r = link_get(plan->host, &host, err);
-	if (r < 0 || host.master == m.parent.ifindex)
-		return r;
-	r = netlink_open(NETLINK_ROUTE, &nl, err);
 	if (r == 0)
-		r = set_master(&nl, host.ifindex, m.parent.ifindex, err);
+		r = netlink_open(NETLINK_ROUTE, &nl, err);
+	if (r < 0)
+		return r;
+	if (host.master == m.parent.ifindex)
+		return limit_port(&nl, host.ifindex, &m, err);
+	r = set_master(&nl, host.ifindex, m.parent.ifindex, err);
 	if (r >= 0)
 		r = join_bridge(&nl, &m, err);
 	return r < 0 ? err_wrap(err, r, "cannot make %s a port of %s", plan->host, plan->interface) : 1;

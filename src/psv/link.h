@@ -47,7 +47,8 @@ int link_plan(const struct conf *c, uint32_t id, struct state_link *ret, struct 
  * index that it is to have inside; one that is handed over keeps its own, which is put there. */
 int link_up(const struct psv *psv, const struct conf *c, const struct state_link *plan, int net_fd, uint32_t *ifindex,
 	    struct err *err);
-/* link_rejoin: makes the Psv's end of a pair a port of its bridge again, if that was made anew.  1: it was not; 0: it was, or is of
+/* link_rejoin: makes the Psv's end of a pair a port of its bridge again, if that was made anew; and sets it apart as link_up does, whoever
+ * has made it a port.  1: it was not; 0: it was, or is of
  * another kind; -ENODEV: there is no such bridge, or no pair. */
 int link_rejoin(const struct conf *c, const struct state_link *plan, struct err *err);
 /* link_down: takes away what is left of it: in the namespace net_fd (-1: nobody's any more), in the pinned one, and on the Psv's

@@ -45,6 +45,7 @@ struct supervisor {
 	uint64_t init_start;
 	int lock, pidfd, conn, net;
 	bool private;                /* the network that net listens to is the server's own */
+	uint32_t bridge;             /* … and the bridge that its end was last seen on; 0: not yet */
 	bool bye;                    /* PID 1 said that it ends in order */
 	int64_t attach_ms;           /* try again to attach; -1: attached */
 	int64_t health_ms;           /* when the volumes are looked at next */
@@ -373,7 +374,7 @@ static int64_t tick(void)
 	due = verbs_run_due(&sup.verbs, now);
 	if (sup.attach_ms < 0 && !sup.verbs.recovering && sup.health_ms <= now) {
 		health_watch(&sup.files, sup.run_dir, sup.init_pid, sup.private ? sup.net : -1);
-		if (sup.private && net_port_astray(sup.run_dir, sup.name))
+		if (sup.private && net_port_astray(sup.run_dir, sup.name, &sup.bridge))
 			verbs_want_reassert(&sup.verbs);
 		sup.health_ms = clock_ms() + HEALTH_MS;
 		sup.fetch_ms = now; /* in step, so that an idle server wakes nobody up for it */

@@ -105,8 +105,9 @@ enum { NET_GONE = 1 /* something of its own may be gone */, NET_NEW = 2 /* an ad
 bool net_is_private(const char *run_dir, const char *server);
 /* net_carrier: the interface of a private network works, in which net_open made that socket. */
 bool net_carrier(int fd);
-/* net_port_astray: the Psv's end of its pair is not, or no longer, a port of the bridge that has the name now. */
-bool net_port_astray(const char *run_dir, const char *server);
+/* net_port_astray: the Psv's end of its pair is not, or no longer, a port of the bridge that has the name now; or is, but that is another
+ * bridge than when it was asked before, whose index *bridge_seen holds (0: it was not asked yet): somebody else has made it a port. */
+bool net_port_astray(const char *run_dir, const char *server, uint32_t *bridge_seen);
 /* net_open: a socket that hears of addresses, routes and rules (of this server's table) that go, of links that come, and of
  * its rules that come; in the network of the process pidfd, or -1: in our own.  -errno. */
 int net_open(const char *run_dir, const char *server, int pidfd);

@@ -319,17 +319,21 @@ static bool link_ask(int fd, const char *name, uint32_t *ret_index, uint32_t *re
 	return true;
 }
 
-bool net_port_astray(const char *run_dir, const char *server)
+bool net_port_astray(const char *run_dir, const char *server, uint32_t *bridge_seen)
 {
 	_cleanup_close_ int fd = rtnl_socket();
 	char port[IFNAMSIZ], bridge[IFNAMSIZ];
 	struct state_view v = { .text = NULL };
 	uint32_t index, master, bridge_index, unused;
-	bool known;
+	bool known, other;
 
 	if (fd < 0 || state_open(run_dir, server, &v) < 0)
 		return false;
 	known = state_text(&v, "host_interface", port, sizeof(port)) && *port && state_text(&v, "parent", bridge, sizeof(bridge));
 	state_close(&v);
-	return known && link_ask(fd, port, &index, &master) && link_ask(fd, bridge, &bridge_index, &unused) && master != bridge_index;
+	if (!known || !link_ask(fd, port, &index, &master) || !link_ask(fd, bridge, &bridge_index, &unused))
+		return false;
+	other = *bridge_seen && *bridge_seen != bridge_index;
+	*bridge_seen = bridge_index;
+	return other || master != bridge_index;
 }

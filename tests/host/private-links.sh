@@ -182,6 +182,23 @@ check "and runs" eventually 20 bash -c "$VNAS status p --json | jq -e '.servers[
 check_json "which is an event" '[.events[] | select(.event == "interface-restored")] | length == 1' vnas events p --json
 host_add client9 109 br9
 check "and it is reached" eventually 5 on client9 bash -c "exec 3<>/dev/tcp/$NET4.15/445"
+# The gate knows a neighbour by the bridge that it comes from, also where somebody else was the first to make it a port again.
+vnas exec p -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
+socat TCP4-LISTEN:5000,fork,reuseaddr 'SYSTEM:echo psv' 2>/dev/null &
+psv_listener=$!
+listening psv t 5000
+reach() { vnas exec p -- /root/probe psv4="$NET4.1" psv_port=5000 connect-psv4; }
+refused() { [[ $(reach) == "connect-psv4 ECONNREFUSED" ]]; }
+ip route add "$NET4.15/32" dev br9
+check "the Psv is none of its peers" eventually 20 refused
+ip link del br9
+ip link add br9 type bridge forward_delay 0 mcast_snooping 0
+ip link set vnas-p master br9 up
+ip link set br9 up
+ip route add "$NET4.15/32" dev br9
+check "nor on a bridge to which another has joined it" eventually 30 refused
+check "and it is apart" eventually 20 bash -c "ip -d link show vnas-p | grep -q 'isolated on'"
+kill "$psv_listener"
 vnas stop p
 ip link del v-client9
 umount "$T/netns/client9"
