@@ -2,6 +2,7 @@
 /* Binding, and the table of UDP ports that follows from it.  Part of gate.bpf.c. */
 #pragma once
 
+#include "gate_via.bpf.h"
 #include "gate_who.bpf.h"
 
 /* --- binding --- */
@@ -205,7 +206,7 @@ int gate_bind6(struct bpf_sock_addr *ctx)
 	if (!sk)
 		return REFUSE;
 	v6only = is_any6(&a) && is_v6only(sk, ctx->protocol == IPPROTO_UDP);
-	if (!bind_hook(ctx, sk, &a, v6only))
+	if (!may_hold(ctx, &a, KIND_BIND) || !bind_hook(ctx, sk, &a, v6only))
 		return REFUSE;
 	ADDR_STORE(ctx, user_ip6, &a);
 	return ALLOW;

@@ -147,7 +147,7 @@ int gate_egress(struct __sk_buff *skb)
 		if (skb->ifindex == LOOPBACK_IFINDEX) /* the Psv's own: gate_lookup judges */
 			return ALLOW;
 	} else if (!is_group(&to) && !(gate_place(me.v, &to, &near) & PLACE_BROADCAST)) {
-		/* The scope of an address that was connected to, or bound, holds the socket to a link for all that follows. */
+		/* Held to a link by the scope of an address, where may_hold() cannot read it. */
 		if (!sk->bound_dev_if || skb->ifindex == LOOPBACK_IFINDEX)
 			return ALLOW;
 	}

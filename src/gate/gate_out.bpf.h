@@ -163,7 +163,7 @@ int gate_connect6(struct bpf_sock_addr *ctx)
 	struct gate_addr to = ADDR_LOAD(ctx, user_ip6);
 	struct bpf_sock *sk = ctx->sk;
 
-	if (!sk || !connect_hook(ctx, sk, &to))
+	if (!sk || !may_hold(ctx, &to, KIND_CONNECT) || !connect_hook(ctx, sk, &to))
 		return REFUSE;
 	ADDR_STORE(ctx, user_ip6, &to);
 	return ALLOW;

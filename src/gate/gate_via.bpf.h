@@ -11,7 +11,7 @@
 #include "gate_group.bpf.h"
 #include "gate_who.bpf.h"
 
-enum { OPT_IP_UNICAST_IF = 50, OPT_IPV6_UNICAST_IF = 76, OPT_IPV6_PKTINFO = 50 };
+enum { OPT_IP_UNICAST_IF = 50, OPT_IPV6_UNICAST_IF = 76, OPT_IPV6_PKTINFO = 50, OPT_IPV6_MULTICAST_IF = 17 };
 
 /* False: this kernel lets no program read its memory (lockdown=confidentiality), and what a datagram names is not seen. */
 const volatile bool gate_reads_kernel = true;
@@ -19,6 +19,7 @@ const volatile bool gate_reads_kernel = true;
 /* The kernel's (net/core/filter.c, net/ip.h, net/flow.h): __cgroup_bpf_run_filter_sock_addr() gets the place of the source,
  * which is ipcm_cookie.addr in udp_sendmsg() and flowi6.saddr in udpv6_sendmsg(). */
 struct bpf_sock_addr_kern {
+	void *uaddr; /* the kernel's copy of the address */
 	void *t_ctx;
 } __attribute__((preserve_access_index));
 
@@ -101,6 +102,24 @@ static __always_inline bool may_leave_by(const struct gate_vsv *v, __u32 ifindex
 	return gate_has_interface(v, ifindex);
 }
 
+/* may_hold: the scope of an address in bind(2) or connect(2), or IPV6_MULTICAST_IF, holds the socket to a link from then on, whatever it is
+ * connected to next, and until a corked datagram of it leaves. */
+static __always_inline bool may_hold(struct bpf_sock_addr *ctx, const struct gate_addr *a, int kind)
+{
+	const struct sockaddr_in6 *named = NULL;
+	__u32 scope = NO_IFINDEX;
+	struct asker me;
+
+	if (!gate_reads_kernel || (!is_link_local(a) && !is_group(a)))
+		return true;
+	if (!bpf_core_read(&named, sizeof(named), &((struct bpf_sock_addr_kern *)ctx)->uaddr))
+		(void)bpf_probe_read_kernel(&scope, sizeof(scope), &named->sin6_scope_id);
+	me = who();
+	if (!me.v || may_leave_by(me.v, scope) || weak(GATE_WEAK_INTERFACE_SEND))
+		return true;
+	return refuse(me.id, kind, kind == KIND_BIND ? EADDRNOTAVAIL : EPERM, a, bpf_ntohs(ctx->user_port), ctx->protocol);
+}
+
 /* judge_interface: options that name an interface for all that a socket sends.  A function of its own: within the others the
  * compiler steps through the context, which the verifier does not let it. */
 static __noinline int judge_interface(struct bpf_sockopt *ctx)
@@ -113,6 +132,10 @@ static __noinline int judge_interface(struct bpf_sockopt *ctx)
 		if ((void *)(p + 1) > ctx->optval_end)
 			return JOIN_REFUSED;
 		ifindex = bpf_ntohl(p[0]);
+	} else if (ctx->level == IPPROTO_IPV6 && ctx->optname == OPT_IPV6_MULTICAST_IF) {
+		if ((void *)(p + 1) > ctx->optval_end)
+			return JOIN_REFUSED;
+		ifindex = p[0];
 	} else if (ctx->level == IPPROTO_IPV6 && ctx->optname == OPT_IPV6_PKTINFO) {
 		/* struct in6_pktinfo */
 		if ((void *)(p + 5) > ctx->optval_end)

@@ -249,7 +249,7 @@ static void leave_body(struct machine *m)
 		CHECK_INT(send_by(fd, g, tries[i].own, "other0"), -EPERM);
 		CHECK(send_by(fd, g, tries[i].own, "lo") < 0);
 		CHECK_INT(send_by(fd, g, tries[i].own, "psv0"), 0);
-		CHECK(setsockopt(fd, level, name, value, family == AF_INET ? sizeof(m4) : sizeof(six)) == 0);
+		CHECK((setsockopt(fd, level, name, value, family == AF_INET ? sizeof(m4) : sizeof(six)) == 0) == (family == AF_INET));
 		CHECK_INT(send_by_option(fd, g), -EPERM);
 		CHECK_INT(do_recv(far, 50, host, &port), -EAGAIN);
 		(void)close(far);
@@ -423,33 +423,47 @@ TEST(gate_groups_of_two_beside_each_other)
 	machine_test(two_body);
 }
 
-/* A scope that is named in connect(2) stays with the socket, whatever it is connected to next. */
-static int leave_by_scope(int fd, const struct sockaddr_in6 *first)
+/* A scope that is named in bind(2) or connect(2) holds the socket to a link, also when it is connected to another address next, and a
+ * corked datagram after that. The kernel sets it before it looks for a route. */
+static int hold_to(int fd, const struct sockaddr_in6 *first)
 {
-	/* Whatever becomes of the first. */
-	(void)connect(fd, (const struct sockaddr *)first, sizeof(*first));
-	CHECK_INT(do_connect(fd, "2001:db8:9::1", PORT), 0);
-	return do_sendto(fd, NULL, 0, NULL);
+	return connect(fd, (const struct sockaddr *)first, sizeof(*first)) < 0 ? -errno : 0;
+}
+
+static int held_by(int fd)
+{
+	int index = -1;
+	socklen_t len = sizeof(index);
+
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len) == 0);
+	return index;
 }
 
 static void scope_body(struct machine *m)
 {
 	struct sockaddr_in6 link = far_address(m), group = link;
-	int fd = udp(m, VSV_A, AF_INET6);
+	int psv = udp(m, PSV, AF_INET6), fd = udp(m, VSV_A, AF_INET6), other = (int)if_nametoindex("other0");
 
 	CHECK(inet_pton(AF_INET6, "ff02::fb", &group.sin6_addr) == 1);
-	CHECK_INT(leave_by_scope(udp(m, PSV, AF_INET6), &link), 0);
-	CHECK_INT(leave_by_scope(udp(m, VSV_A, AF_INET6), &link), -EPERM);
-	CHECK_INT(leave_by_scope(udp(m, VSV_A, AF_INET6), &group), -EPERM);
-	/* Nor does it choose the link of what comes without a connection. */
-	(void)connect(fd, (const struct sockaddr *)&link, sizeof(link));
-	CHECK_INT(do_sendto(fd, "2001:db8:9::1", PORT, NULL), -EPERM);
+	/* The control. */
+	(void)hold_to(psv, &link);
+	CHECK_INT(do_connect(psv, "2001:db8:9::1", PORT), 0);
+	CHECK_INT(held_by(psv), other);
+	CHECK_INT(hold_to(fd, &link), -EPERM);
+	CHECK_INT(hold_to(fd, &group), -EPERM);
+	CHECK(bind(fd, (const struct sockaddr *)&group, sizeof(group)) < 0 && errno == EADDRNOTAVAIL);
+	CHECK_INT(refused(m, VSV_A, GATE_CONNECT), 2);
+	CHECK_INT(refused(m, VSV_A, GATE_BIND), 1);
+	/* A group without a scope takes the one of the option. */
+	CHECK_INT(set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, other), -EPERM);
+	CHECK_INT(held_by(fd), 0);
 	/* Its own does what it is for. */
 	group.sin6_scope_id = if_nametoindex("psv0");
-	fd = udp(m, VSV_A, AF_INET6);
-	CHECK(connect(fd, (const struct sockaddr *)&group, sizeof(group)) == 0);
+	CHECK_INT(hold_to(fd, &group), 0);
 	CHECK_INT(do_connect(fd, "2001:db8::100", PORT), 0);
 	CHECK_INT(do_sendto(fd, NULL, 0, NULL), 0);
+	fd = udp(m, VSV_A, AF_INET6);
+	CHECK(bind(fd, (const struct sockaddr *)&group, sizeof(group)) == 0);
 }
 
 TEST(gate_scope_of_a_connection)
