@@ -10,7 +10,7 @@ step_is() {
 
 	shift 5
 	[[ " $* " != *" --password-stdin "* ]] || read -r input
-	for i in 1 2 3; do
+	for i in 1 2 3 4 5 6; do
 		out=$(vnas directory test "$server" --json "$@" 2>&1 <<<"$input") || true
 		if jq -e --arg s "$step" --arg r "$result" --arg p "$pattern" \
 			'any(.steps[]; .step == $s and .result == $r and (.what | test($p)))' <<<"$out" >/dev/null; then

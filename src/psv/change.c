@@ -221,7 +221,6 @@ static int reload_services(struct reload *l, struct err *err)
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
 	struct service_host host = { .server = w->name, .ref = &ref, .net_fd = w->net_fd };
 	_cleanup_close_ int conf_fd = inside_conf_fd(w->st.init_pid, w->st.init_start, err);
-	_cleanup_strlist_ struct strlist wanted = { 0 }, missing = { 0 };
 	_cleanup_close_ int conn = -1;
 	int r = conf_fd < 0 ? conf_fd : root_generate(&w->conf, conf_fd, err);
 
@@ -238,10 +237,7 @@ static int reload_services(struct reload *l, struct err *err)
 			return err_wrap(err, r, "service %s", services[i]->name);
 	}
 	host.conn = conn;
-	nfs_wants(&w->conf, &wanted);
-	r = inside_missing(&ref, &wanted, &missing, err);
-	if (r == 0)
-		r = nfs_prepare(&w->conf, &ref, &missing, err);
+	r = nfs_prepare_change(&l->old, &w->conf, &ref, err);
 	return r < 0 ? r : service_change(&host, &l->old, &w->conf, l->opts->ret_restart, err);
 }
 

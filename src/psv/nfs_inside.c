@@ -87,3 +87,17 @@ int nfs_prepare(const struct conf *conf, const struct inside_ref *ref, const str
 		r = inside_must(ref, links, NULL, err);
 	return r == 0 && strlist_has(missing, RPC_USER) ? nfs_rpc_user(ref, err) : r;
 }
+
+int nfs_prepare_change(const struct conf *old, const struct conf *conf, const struct inside_ref *ref, struct err *err)
+{
+	_cleanup_strlist_ struct strlist before = { 0 }, after = { 0 }, more = { 0 }, missing = { 0 };
+	int r;
+
+	nfs_wants(old, &before);
+	nfs_wants(conf, &after);
+	for (size_t i = 0; i < after.n; i++)
+		if (!strlist_has(&before, after.v[i]))
+			strlist_add(&more, after.v[i]);
+	r = inside_missing(ref, &more, &missing, err);
+	return r < 0 ? r : nfs_prepare(conf, ref, &missing, err);
+}

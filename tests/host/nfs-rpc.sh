@@ -50,6 +50,8 @@ check "registered once more, it is known once" eventually 20 as_before
 # What is not there is made at the next start.
 check "things are taken away" vnas exec s1 -- sh -c \
 	'rm -rf /etc/netconfig /var/lib/nfs /srv/data/docs && userdel _rpc && ln -s nowhere /etc/netconfig'
+check "a reload that needs nothing new does not refuse for their sake" vnas reload s1
+refute "nor looks for them" vnas exec s1 -- getent passwd _rpc
 check "start without them" vnas restart s1
 check "the folder of the share" vnas exec s1 -- sh -c "echo again >/srv/data/docs/which"
 check "a client of version 3" eventually 30 reads again
