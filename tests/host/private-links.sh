@@ -165,7 +165,8 @@ ip link del wire1
 ip link del "$(ip -o link | grep "$wire_mac" | sed -E 's/^[0-9]+: ([^@:]+).*/\1/')"
 
 # --- a bridge that is removed under a server, and made again ---
-ip link add br9 type bridge forward_delay 0 mcast_snooping 0
+# Whoever makes it anew, it has the same hardware address: what its hosts have learned of it goes on to be true.
+ip link add br9 address 02:00:00:00:09:01 type bridge forward_delay 0 mcast_snooping 0
 ip link set br9 up
 private p 15 br9
 ip link set br9 type bridge stp_state 1 forward_delay 400
@@ -174,7 +175,7 @@ ip link set br9 type bridge stp_state 0
 vnas start p
 ip link del br9
 check_status "without its bridge a server is degraded" 0 'there is no bridge br9 any more: make it again' vnas status p
-ip link add br9 type bridge forward_delay 0 mcast_snooping 0
+ip link add br9 address 02:00:00:00:09:01 type bridge forward_delay 0 mcast_snooping 0
 ip link set br9 up
 check "it is joined to the new one, apart as before" eventually 30 bash -c \
 	"ip -d link show vnas-p | grep -q 'master br9' && ip -d link show vnas-p | grep -q 'isolated on'"
@@ -192,7 +193,7 @@ refused() { [[ $(reach) == "connect-psv4 ECONNREFUSED" ]]; }
 ip route add "$NET4.15/32" dev br9
 check "the Psv is none of its peers" eventually 20 refused
 ip link del br9
-ip link add br9 type bridge forward_delay 0 mcast_snooping 0
+ip link add br9 address 02:00:00:00:09:01 type bridge forward_delay 0 mcast_snooping 0
 ip link set vnas-p master br9 up
 ip link set br9 up
 ip route add "$NET4.15/32" dev br9
