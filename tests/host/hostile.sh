@@ -94,7 +94,7 @@ for kind in closes=16 answers=40; do
 	pid=$!
 	check "PID 1, slow ${kind%=*}: begun" eventually 20 grep -qE "^exhaust-${kind%=*} [a-z]+=${kind#*=}$" "$T/got"
 	sleep 1
-	check "PID 1, slow ${kind%=*}: exec" timeout 15 "$VNAS" exec a -- true
+	check "PID 1, slow ${kind%=*}: exec" timeout 5 "$VNAS" exec a -- true
 	check "  and what comes later is in the log" bash -c "
 		'$VNAS' exec a -- groupadd later-${kind%=*} && timeout 5 sh -c 'until \"$VNAS\" logs a | grep -q later-${kind%=*}; do sleep 0.1; done'"
 	kill -KILL $pid 2>/dev/null || true
