@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -146,7 +147,7 @@ const struct conf_volume *conf_volume_find(const struct conf *c, const char *nam
 const struct conf_share *conf_share_find(const struct conf *c, const char *name)
 {
 	for (size_t i = 0; i < c->n_shares; i++)
-		if (strcmp(c->shares[i].name, name) == 0)
+		if (strcasecmp(c->shares[i].name, name) == 0)
 			return &c->shares[i];
 	return NULL;
 }

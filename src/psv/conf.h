@@ -254,7 +254,7 @@ void conf_psv_free(struct conf_psv *c);
 void conf_psv_print(const struct conf_psv *c, struct strbuf *out);
 const struct conf_pool *conf_pool_find(const struct conf_psv *c, const char *name); /* "" is "default"; NULL: none */
 const struct conf_volume *conf_volume_find(const struct conf *c, const char *name);
-const struct conf_share *conf_share_find(const struct conf *c, const char *name);
+const struct conf_share *conf_share_find(const struct conf *c, const char *name); /* SMB does not tell A from a */
 
 /* conf_serves_nfs: it has a share that is served by NFS. */
 bool conf_serves_nfs(const struct conf *c);

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -129,6 +128,7 @@ static int add_volume(struct conf_parser *p, const char *name, size_t *ret_index
 
 static int add_share(struct conf_parser *p, const char *name, size_t *ret_index)
 {
+	const struct conf_share *other;
 	struct conf *c = p->conf;
 	struct err err = { 0 };
 	char quoted[72];
@@ -141,10 +141,9 @@ static int add_share(struct conf_parser *p, const char *name, size_t *ret_index)
 	/* NFS serves a share as a folder of its name. */
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return conf_bad(p, p->line, "share '%s': expected a name that a folder can have", name);
-	/* SMB does not tell upper from lower case. */
-	for (size_t i = 0; i < c->n_shares; i++)
-		if (strcasecmp(c->shares[i].name, name) == 0)
-			return conf_doubled(p, c->shares[i].line, "section [share %s]", quoted);
+	other = conf_share_find(c, name);
+	if (other)
+		return conf_doubled(p, other->line, "section [share %s]", quoted);
 	if (c->n_shares == CONF_MAX_LIST)
 		return conf_bad(p, p->line, "section [share %s] is one too many: expected at most %d shares", quoted,
 				CONF_MAX_LIST);

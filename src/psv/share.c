@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -37,122 +36,6 @@ static void change_free(struct change *c)
 	free(c->old_path);
 }
 
-static const struct conf_share *find(const struct conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->n_shares; i++)
-		if (strcasecmp(conf->shares[i].name, name) == 0)
-			return &conf->shares[i];
-	return NULL;
-}
-
-/* set, set_list: one step of editing; *text is replaced.  -EINVAL: the value cannot stand in the file. */
-static int replace(char **text, char *new_text, const char *key, struct err *err)
-{
-	if (!new_text)
-		return err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "the value of '%s' cannot stand in the configuration", key);
-	free(*text);
-	*text = new_text;
-	return 0;
-}
-
-static int set(char **text, const char *section, const char *key, const char *value, struct err *err)
-{
-	return replace(text, confedit_set(*text, section, key, value), key, err);
-}
-
-static int set_list(char **text, const char *section, const char *key, const struct strlist *list, struct err *err)
-{
-	int r;
-
-	if (!list)
-		return 0;
-	r = set(text, section, key, NULL, err);
-	for (size_t i = 0; r == 0 && i < list->n; i++)
-		if (*list->v[i])
-			r = replace(text, confedit_add(*text, section, key, list->v[i]), key, err);
-	return r;
-}
-
-static int set_bool(char **text, const char *section, const char *key, int value, struct err *err)
-{
-	return value < 0 ? 0 : set(text, section, key, value ? "yes" : NULL, err);
-}
-
-static int set_protocols(char **text, const char *section, const struct share_edit *e, const struct conf_share *old,
-			 struct err *err)
-{
-	bool smb = e->smb >= 0 ? e->smb : old ? old->smb : e->nfs != 1;
-	bool nfs = e->nfs >= 0 ? e->nfs : old ? old->nfs : false;
-
-	if (e->smb < 0 && e->nfs < 0)
-		return 0;
-	if (!smb && !nfs)
-		return err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "a share is served by SMB, NFS or both");
-	return set(text, section, "protocols", smb && nfs ? "smb nfs" : nfs ? "nfs" : NULL, err);
-}
-
-/* set_nfs: who has handles of its files knows it by its number, so that is written down. */
-static int set_nfs(char **text, const char *section, const struct share_edit *e, const struct conf *conf,
-		   const struct conf_share *old, struct err *err)
-{
-	const struct {
-		const char *key, *value;
-	} keys[] = {
-		{ "squash", e->squash }, { "sec", e->sec }, { "anonymous uid", e->anonymous_uid }, { "anonymous gid", e->anonymous_gid },
-	};
-	bool nfs = e->nfs >= 0 ? e->nfs : old && old->nfs;
-	char id[16];
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < sizeof(keys) / sizeof(*keys); i++) {
-		if (keys[i].value && !nfs)
-			return err_exit(err, VNAS_EXIT_USAGE, -EINVAL, "'%s' is about NFS, by which the share is not served: expected --nfs too",
-					keys[i].key);
-		if (keys[i].value)
-			r = set(text, section, keys[i].key, keys[i].value, err);
-	}
-	if (r < 0 || !nfs || (old && old->export_id))
-		return r;
-	(void)str_format(id, sizeof(id), "%u", old && old->nfs ? conf_export_id(old) : conf_export_id_free(conf, e->name));
-	return set(text, section, "export id", id, err);
-}
-
-static char *default_path(const struct conf *conf, const char *name)
-{
-	return xasprintf("%s/%s", conf->n_volumes > 1 ? conf->volumes[1].mount : "/srv", name);
-}
-
-char *share_edit_text(const char *text, const struct conf *conf, const struct share_edit *e, struct err *err)
-{
-	const struct conf_share *old = find(conf, e->name);
-	_cleanup_free_ char *section = xasprintf("share %s", old ? old->name : e->name);
-	_cleanup_free_ char *path = e->path ? xstrdup(e->path) : old ? NULL : default_path(conf, e->name);
-	_cleanup_free_ char *t = xstrdup(text);
-	int r = path ? set(&t, section, "path", path, err) : 0;
-
-	if (r == 0)
-		r = set_protocols(&t, section, e, old, err);
-	if (r == 0)
-		r = set_nfs(&t, section, e, conf, old, err);
-	if (r == 0)
-		r = set_bool(&t, section, "read only", e->read_only, err);
-	if (r == 0)
-		r = set_bool(&t, section, "guest", e->guest, err);
-	if (r == 0)
-		r = set_bool(&t, section, "audit", e->audit, err);
-	if (r == 0)
-		r = set_bool(&t, section, "recycle", e->recycle, err);
-	if (r == 0 && e->comment)
-		r = set(&t, section, "comment", *e->comment ? e->comment : NULL, err);
-	if (r == 0)
-		r = set_list(&t, section, "client", e->clients, err);
-	if (r == 0)
-		r = set_list(&t, section, "read", e->read, err);
-	if (r == 0)
-		r = set_list(&t, section, "write", e->write, err);
-	return r < 0 ? NULL : steal_ptr(&t);
-}
-
 static void say(const struct change *c, const char *line)
 {
 	if (c->notice)
@@ -169,7 +52,7 @@ static int parse(const struct change *c, const char *text, struct conf *ret, str
 /* make_folder: old is what the share was, or NULL. */
 static int make_folder(const struct change *c, const struct conf *conf, const struct conf_share *old, struct err *err)
 {
-	const struct conf_share *s = find(conf, c->name);
+	const struct conf_share *s = conf_share_find(conf, c->name);
 	struct inside_ref ref;
 	int r = inside_find(c->psv, c->server, &ref, err);
 
@@ -193,7 +76,7 @@ static int make_folder(const struct change *c, const struct conf *conf, const st
 /* check_inside: what a share by NFS needs there. */
 static int check_inside(const struct change *c, const struct conf *conf, struct err *err)
 {
-	const struct conf_share *s = find(conf, c->name);
+	const struct conf_share *s = conf_share_find(conf, c->name);
 	struct inside_ref ref;
 	int r = s && s->nfs ? inside_find(c->psv, c->server, &ref, err) : 1;
 
@@ -231,7 +114,7 @@ static int prepare(const struct change *c, const char *new_text, const struct co
 	if (r == 0 && (c->add || rights_change(c->edit)))
 		r = make_folder(c, &conf, old, err);
 	if (r == 0)
-		say_lists(c, find(&conf, c->name));
+		say_lists(c, conf_share_find(&conf, c->name));
 	conf_free(&conf);
 	return r;
 }
@@ -246,7 +129,7 @@ static void note_old(struct change *c, const struct conf *conf, const struct con
 
 static char *edit_text(struct change *c, const char *text, const struct conf *conf, struct err *err)
 {
-	const struct conf_share *old = find(conf, c->name);
+	const struct conf_share *old = conf_share_find(conf, c->name);
 	_cleanup_free_ char *new_text = NULL;
 
 	if (c->add && old) {
@@ -267,7 +150,7 @@ static char *edit_text(struct change *c, const char *text, const struct conf *co
 
 static char *remove_text(struct change *c, const char *text, const struct conf *conf, struct err *err)
 {
-	const struct conf_share *old = find(conf, c->name);
+	const struct conf_share *old = conf_share_find(conf, c->name);
 	_cleanup_free_ char *section = NULL;
 	char *new_text;
 
