@@ -2,7 +2,8 @@
 /* Speaking with a prober, so that nobody inside can answer in its place: not the process that started it either, which is the
  * Vsv's PID 1, and may have been taken over by its tenant.  The prober makes a pair of sockets for itself, and the Psv
  * takes one end out of it by pidfd_getfd(2), which nobody inside may do to it: whoever executes what it may not read is not dumpable.
- * (Whoever has kept CAP_DAC_OVERRIDE may read it: docs/security.md, "What is not covered".)
+ * (Whoever has kept CAP_DAC_OVERRIDE may read it, so of one that was started inside this holds only once it was executed
+ * anew: verify/anew.h.)
  *
  * What a process was before it executed the prober is its starter's word, so the order counts: it executes our sealed memfd; it
  * is in a call of its own, so the execution is over and its name was set anew by the kernel; it has the name that the prober
@@ -73,14 +74,13 @@ bool channel_stands_with(pid_t pid, pid_t other)
 	return true;
 }
 
-int channel_open(int program, pid_t pid, int *ret)
+int channel_open(int program, pid_t pid, int pidfd, int *ret)
 {
-	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
 	char comm[32];
 	int fd;
 
-	if (pidfd < 0)
-		return -errno;
+	if (!pidfd_is_alive(pidfd))
+		return -ESRCH;
 	if (!channel_runs(program, pid) || !waits_for_us(pid) || strcmp(pid_comm(pid, comm, sizeof(comm)), PROBER_NAME) != 0)
 		return -EAGAIN;
 	fd = pidfd_getfd(pidfd, PROBER_CHANNEL_FD, 0);

@@ -124,6 +124,7 @@ struct verify {
 	size_t n_sockets;
 	bool has_sockets;
 	bool flooded;            /* more came to the Psv's datagram sockets than they held */
+	int layers;              /* of Landlock, that this process could enter */
 	struct answers control;  /* what the prober said with the Psv's rights, in namespaces of its own */
 	char bpf_dir[PATH_MAX];
 	json_t *probes;

@@ -3,11 +3,14 @@
  * anything there can have.  It tries what must be refused, and says what the kernel answered; who judges is the Psv.  Every
  * attempt is made so that it does no harm where it succeeds.
  *
+ * As PID 1 starts it (PROBER_STARTED), it stops, and executes itself anew under the Psv's eyes (verify/anew.h).
+ *
  * It speaks with the Psv by a socket (verify/channel.h): it makes a pair and keeps the other end for the Psv to take.  Then
  * it takes its name.  What whoever started it has given it as standard streams it does not look at.
  *
  * From the Psv, a word and its values a line:
  *   limit SECONDS                     how long it may take
+ *   layers                            "layers 0 N" is its answer: how many Landlock domains it could still enter
  *   mode inside|gate|control          which of the probes (enum probe_when; control: those whose control is "@psv")
  *   self                              what follows is the Vsv's own, up to "go"
  *   target psv|NAME                   what follows is that one's, up to "go"
@@ -37,6 +40,8 @@ union address {
 /* Where its ends stand, whatever stood there; and its name, by which events of what was refused to it are known too. */
 enum { PROBER_OWN_FD = 100, PROBER_CHANNEL_FD = 101 };
 #define PROBER_NAME "vnas-prober"
+/* Its first argument, as PID 1 starts it. */
+#define PROBER_STARTED "vnas-prober-started"
 
 enum { ADDRESSES_MAX = 64, PIDS_MAX = 8, HANDLES_MAX = 8, HANDLE_BYTES = 128, KEYS_MAX = 8, LINKS_MAX = 8 };
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -26,8 +27,10 @@
 #include "lib/when.h"
 #include "psv/inside.h"
 #include "psv/walk.h"
+#include "verify/anew.h"
 #include "verify/channel.h"
 #include "verify/internal.h"
+#include "verify/layers.h"
 #include "verify/prober.h"
 #include "vsv/confine.h"
 
@@ -125,11 +128,12 @@ static void begin_text(const struct verify *v, const char *mode, struct strbuf *
 
 /* keep: asks PID 1 to run it, in a process of our own, which ends with us: when it does, PID 1 ends the prober.  What went wrong is
  * said to `tell`. */
-static void keep(const struct verify *v, const struct server *s, bool file_handles, int tell) __attribute__((noreturn));
-static void keep(const struct verify *v, const struct server *s, bool file_handles, int tell)
+static void keep(const struct verify *v, const struct server *s, int program, int tell) __attribute__((noreturn));
+static void keep(const struct verify *v, const struct server *s, int program, int tell)
 {
-	static const char *const argv[] = { PROBER_NAME, NULL };
-	const struct inside_sealed sealed = { .fd = v->program, .capabilities = UINT64_MAX, .file_handles = file_handles };
+	static const char *const argv[] = { PROBER_STARTED, NULL };
+	/* With every right that PID 1 can give, and no filter of its own, which could be another's in its place. */
+	const struct inside_sealed sealed = { .fd = program, .capabilities = UINT64_MAX, .file_handles = true };
 	_cleanup_strbuf_ struct strbuf out = { 0 };
 	const struct inside_exec e = { .argv = argv, .sealed = &sealed, .input = "", .output = &out,
 				       .timeout_ms = prober_limit_ms(v->n_servers) };
@@ -148,32 +152,33 @@ static void keep(const struct verify *v, const struct server *s, bool file_handl
 }
 
 struct search {
-	int program, channel;
-	pid_t pid;
+	int program;
+	int64_t until_ms;
+	struct anew found;
+	const char *problem; /* of one that was found, and is not believed */
 };
 
 static bool try_process(pid_t pid, void *arg)
 {
 	struct search *f = arg;
+	int r = channel_runs(f->program, pid) ? anew_begin(f->program, pid, &f->found) : -EAGAIN;
 
-	if (!channel_runs(f->program, pid) || channel_open(f->program, pid, &f->channel) < 0)
-		return true;
-	f->pid = pid;
-	return false;
+	if (r == -EACCES)
+		f->problem = "others inside could look into it";
+	else if (r == -ENOTSUP)
+		f->problem = "whether others inside could look into it was not to be found out";
+	return r < 0 && !f->problem && now_ms() < f->until_ms;
 }
 
-/* find_prober: among the processes of its control group. */
-static int find_prober(const struct verify *v, const struct server *s, int told, struct search *ret)
+/* find_prober: among the processes of its control group.  It stands at its beginning. */
+static int find_prober(const struct server *s, int told, struct search *f)
 {
-	int64_t until_ms = now_ms() + START_MS;
-
-	*ret = (struct search){ .program = v->program, .channel = -1 };
-	for (long pause_ms = 1; now_ms() < until_ms; pause_ms += pause_ms < 16) {
+	for (long pause_ms = 1; now_ms() < f->until_ms; pause_ms += pause_ms < 16) {
 		/* Its keeper says why it will never be there. */
 		struct pollfd p = { .fd = told, .events = POLLIN };
 
-		each_process(s, try_process, ret);
-		if (ret->channel >= 0)
+		each_process(s, try_process, f);
+		if (f->found.watcher > 0 || f->problem)
 			return 0;
 		if (poll(&p, 1, (int)pause_ms) > 0)
 			return -ESRCH;
@@ -181,84 +186,101 @@ static int find_prober(const struct verify *v, const struct server *s, int told,
 	return -ETIME;
 }
 
-static uint64_t status_number(const char *status, const char *key, int base)
+/* open_channel: once it runs. */
+static int open_channel(const struct search *f, int *ret)
 {
-	const char *value = status_value(status, key);
+	int r;
 
-	return value ? strtoull(value, NULL, base) : UINT64_MAX;
+	while ((r = channel_open(f->program, f->found.pid, f->found.pidfd, ret)) == -EAGAIN && now_ms() < f->until_ms)
+		sleep_ms(1);
+	return r == -EAGAIN ? -ETIME : r;
 }
 
-/* is_cut: whoever started it took more from it than all have that is started inside, so that what it is refused says nothing of the
- * others: a filter more, fewer capabilities, another root or namespace.  NULL: no. */
-static const char *is_cut(const struct server *s, pid_t pid, bool file_handles)
+/* layers_allow: whoever started it laid no Landlock domain on it that the others have not.  *text: what it said, without that. */
+static bool layers_allow(const struct verify *v, const char **text)
 {
-	static const uint64_t aside = 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH; /* confine_read_nothing() */
-	_cleanup_free_ char *its = NULL, *first = NULL;
-	uint64_t filters, want;
+	char line[40];
 
-	if (!status_read(pid, &its) || !status_read(s->st.init_pid, &first))
-		return "it was gone before it was looked at";
-	/* Linux 5.9; of PID 1's one, and one more where file handles are not allowed (vsv/seccomp.h). */
-	filters = status_number(its, "\nSeccomp_filters:", 10);
-	if (filters != UINT64_MAX && filters > (file_handles ? 1 : 2))
-		return "it has a filter of system calls that it was not given";
-	want = status_number(first, "\nCapPrm:", 16);
-	if (status_number(its, "\nCapPrm:", 16) != want || status_number(its, "\nCapBnd:", 16) != want ||
-	    (status_number(its, "\nCapEff:", 16) | aside) != (want | aside))
-		return "it has fewer capabilities than its first process";
-	return channel_stands_with(pid, s->st.init_pid) ? NULL : "it has another root, or is in another namespace";
+	for (int n = v->layers - layers_of_scopes(); n <= v->layers; n++) {
+		(void)str_format(line, sizeof(line), "layers 0 %d\n", n);
+		if (!str_starts(*text, line))
+			continue;
+		*text += strlen(line);
+		return true;
+	}
+	return false;
 }
 
-static void ask_inside(const struct verify *v, struct server *s, bool file_handles, int told)
+/* converse: *ret_answers: from the first that is one.  NULL, or why nothing that it says counts. */
+static const char *converse(const struct verify *v, const struct server *s, struct search *f, struct strbuf *said, const char **ret_answers)
 {
-	_cleanup_strbuf_ struct strbuf in = { 0 }, out = { 0 };
-	struct search found;
-	const char *cut;
-	int r = find_prober(v, s, told, &found);
-	_cleanup_close_ int channel = found.channel;
+	_cleanup_close_ int channel = -1;
+	_cleanup_strbuf_ struct strbuf in = { 0 };
+	const char *problem = f->problem ? f->problem : anew_problem(s, &f->found);
+	int r;
+
+	if (problem)
+		return problem;
+	anew_go(&f->found);
+	if (open_channel(f, &channel) < 0)
+		return "it was not ready in time";
+	/* Until it was ready it may have shared its root with others, who may have changed it. */
+	if (!channel_stands_with(f->found.pid, s->st.init_pid))
+		return "it has another root, or is in another namespace";
+	strbuf_addstr(&in, "layers\n");
+	begin_text(v, "inside", &in);
+	self_text(v, s, &in);
+	r = channel_talk(channel, strbuf_str(&in), prober_limit_ms(v->n_servers), said);
+	*ret_answers = strbuf_str(said);
+	if (!layers_allow(v, ret_answers))
+		return said->len ? "it has a Landlock domain that it was not given" : parse_problem(-ENODATA);
+	return r < 0 ? "it did not end in time" : NULL;
+}
+
+static void ask_inside(const struct verify *v, struct server *s, int program, int told)
+{
+	struct search f = { .program = program, .until_ms = now_ms() + START_MS, .found = { .pidfd = -1, .conn = -1 } };
+	_cleanup_strbuf_ struct strbuf said = { 0 };
+	const char *answers = NULL, *problem;
+	int r = find_prober(s, told, &f);
 
 	if (r < 0) {
 		if (r == -ETIME)
 			(void)str_copy(s->inside_problem, sizeof(s->inside_problem), "the prober was not found inside");
 		return;
 	}
-	cut = is_cut(s, found.pid, file_handles);
-	if (cut) {
-		(void)str_copy(s->inside_problem, sizeof(s->inside_problem), cut);
-		return;
-	}
-	begin_text(v, "inside", &in);
-	self_text(v, s, &in);
-	r = channel_talk(channel, strbuf_str(&in), prober_limit_ms(v->n_servers), &out);
-	if (r < 0)
-		(void)str_copy(s->inside_problem, sizeof(s->inside_problem), "it did not end in time");
-	r = answers_parse(&s->inside, strbuf_str(&out), out.len);
-	if (r < 0 && !s->inside_problem[0])
-		(void)str_copy(s->inside_problem, sizeof(s->inside_problem), parse_problem(r));
+	problem = converse(v, s, &f, &said, &answers);
+	anew_end(&f.found);
+	r = answers ? answers_parse(&s->inside, answers, said.len - (size_t)(answers - said.buf)) : 0;
+	if (r < 0 && !problem)
+		problem = parse_problem(r);
+	if (problem)
+		(void)str_copy(s->inside_problem, sizeof(s->inside_problem), problem);
 }
 
 void prober_inside(struct verify *v, struct server *s)
 {
-	/* Where a service has that right, it tries what the service could. */
-	bool file_handles = s->has_conf && (walk_bounding(&s->conf) & (1ULL << CAP_DAC_READ_SEARCH));
-	_cleanup_close_ int told = -1, tell = -1;
+	/* Its own: PID 1 cannot alter it, but may change its mode. */
+	_cleanup_close_ int told = -1, tell = -1, program = -1;
 	int pair[2];
 	pid_t keeper;
 	ssize_t n;
 
-	if (pipe2(pair, O_CLOEXEC) < 0)
+	if (prober_open(&program, NULL) < 0 || pipe2(pair, O_CLOEXEC) < 0) {
+		(void)str_copy(s->inside_problem, sizeof(s->inside_problem), "the prober could not be made");
 		return;
+	}
 	told = pair[0];
 	tell = pair[1];
 	keeper = fork();
 	if (keeper == 0)
-		keep(v, s, file_handles, tell);
+		keep(v, s, program, tell);
 	(void)close(steal_fd(&tell));
 	if (keeper < 0) {
 		(void)str_copy(s->inside_problem, sizeof(s->inside_problem), "no process could be made");
 		return;
 	}
-	ask_inside(v, s, file_handles, told);
+	ask_inside(v, s, program, told);
 	(void)kill(keeper, SIGKILL);
 	while (waitpid(keeper, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -295,11 +317,11 @@ static void aside_child(const struct aside *a, int program)
 static int ask_aside(const struct verify *v, pid_t pid, const char *input, struct strbuf *said)
 {
 	int64_t until_ms = now_ms() + START_MS;
-	_cleanup_close_ int channel = -1;
-	int r = -EAGAIN;
+	_cleanup_close_ int channel = -1, pidfd = pidfd_open(pid, 0);
+	int r = pidfd < 0 ? -errno : -EAGAIN;
 
 	while (r == -EAGAIN && now_ms() < until_ms) {
-		r = channel_open(v->program, pid, &channel);
+		r = channel_open(v->program, pid, pidfd, &channel);
 		if (r == -EAGAIN)
 			sleep_ms(1);
 	}
@@ -361,12 +383,26 @@ void prober_gate(struct verify *v, struct server *s)
 		(void)str_copy(s->gate_problem, sizeof(s->gate_problem), parse_problem(r));
 }
 
+/* count_layers: in a process of its own, since it enters them. */
+static int count_layers(void)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0)
+		_exit(layers_left());
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WEXITSTATUS(status);
+}
+
 void prober_control(struct verify *v)
 {
 	struct aside a = { .cgroup_fd = -1, .net_fd = -1, .namespaces = true, .input = "mode control\nself\ngo\n" };
 	_cleanup_strbuf_ struct strbuf out = { 0 };
 	char problem[256];
 
+	v->layers = count_layers();
 	/* Without it those that need it are open, which says enough. */
 	if (run_aside(v, &a, &out, problem, sizeof(problem)) == 0)
 		(void)answers_parse(&v->control, strbuf_str(&out), out.len);

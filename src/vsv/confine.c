@@ -190,17 +190,6 @@ int confine_drop(uint64_t capabilities)
 	return set_capabilities(capabilities, false);
 }
 
-int confine_read_nothing(void)
-{
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2];
-
-	if (syscall(SYS_capget, &h, d) < 0)
-		return -errno;
-	d[0].effective &= ~(uint32_t)(BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH));
-	return syscall(SYS_capset, &h, d) < 0 ? -errno : 0;
-}
-
 int confine_drop_ambient(uint64_t capabilities)
 {
 	int r = set_capabilities(capabilities, true);

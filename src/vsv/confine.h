@@ -20,9 +20,6 @@ int confine_init(uint64_t bounding, uint32_t nofile, const struct seccomp_pass *
 int confine_child(uint64_t capabilities, uint32_t flags, const char **ret_step);
 /* confine_drop: the child's last step, after it has changed its user.  0 or -errno. */
 int confine_drop(uint64_t capabilities);
-/* confine_read_nothing: for one more execution, after confine_drop(): what passes by the permissions of files is not in
- * effect.  Root's next program has it again. */
-int confine_read_nothing(void);
 /* confine_drop_ambient: the same for a child that has become another user and kept its capabilities (PR_SET_KEEPCAPS): its
  * program has them too. */
 int confine_drop_ambient(uint64_t capabilities);

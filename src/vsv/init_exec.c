@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <termios.h>
@@ -19,6 +21,7 @@
 
 #include "lib/fd.h"
 #include "lib/weaken.h"
+#include "vsv/aside.h"
 #include "vsv/confine.h"
 #include "vsv/seccomp.h"
 #include "vsv/small.h"
@@ -178,9 +181,14 @@ static bool is_sealed(int fd)
 	return seals >= 0 && (seals & all) == all;
 }
 
-/* betray: for lib/weaken.h: a PID 1 that was taken over, which answers in the program's place, or takes more from it than from others. */
-static void betray(void)
+/* betray: for lib/weaken.h: a PID 1 that was taken over, which answers in the program's place, takes more from it than from others, or
+ * would look into it. */
+static void betray(int program)
 {
+	static const char *const args[] = { "vnas-prober", NULL }, *const env[] = { NULL };
+	const uint64_t handled = 1 << 3; /* to read folders */
+	const struct rlimit none = { 0, 0 };
+
 	if (weakened("prober-faked")) {
 		(void)prctl(PR_SET_NAME, "vnas-prober", 0, 0, 0);
 		(void)!write(1, "signal 1 -3\nend\n", 16);
@@ -189,6 +197,18 @@ static void betray(void)
 	}
 	if (weakened("prober-cut"))
 		(void)seccomp_load_child(true, false);
+	/* As if it had been executed anew already. */
+	if (weakened("prober-early"))
+		(void)syscall(SYS_execveat, program, "", args, env, AT_EMPTY_PATH);
+	/* Whoever may read the program may look into who executes it. */
+	if (weakened("prober-readable"))
+		(void)fchmod(program, 0755);
+	if (weakened("prober-landlock"))
+		(void)syscall(SYS_landlock_restrict_self, (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0), 0);
+	if (weakened("prober-limits"))
+		(void)setrlimit(RLIMIT_MEMLOCK, &none);
+	if (weakened("prober-rights"))
+		(void)confine_drop(UINT64_MAX & ~(UINT64_C(1) << CAP_CHOWN));
 }
 
 static void child_sealed(const struct proto_exec_sealed *m, int program, int conn) __attribute__((noreturn));
@@ -212,10 +232,10 @@ static void child_sealed(const struct proto_exec_sealed *m, int program, int con
 		failed(conn, r, "cannot drop capabilities");
 	/* Who executes what it may not read is not dumpable from its first instruction on: nobody inside looks into it or
 	 * takes its streams, not even in the moment in which it could not say so itself. */
-	r = confine_read_nothing();
+	r = capabilities_aside(ASIDE_READING);
 	if (r < 0)
 		failed(conn, r, "cannot put capabilities aside");
-	betray();
+	betray(program);
 	(void)syscall(SYS_execveat, program, "", args, env, AT_EMPTY_PATH);
 	failed(conn, -errno, "cannot execute it");
 }

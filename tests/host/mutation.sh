@@ -92,7 +92,7 @@ done
 
 # --- a first process that was taken over: what it says is not believed, and makes nothing pass ---
 number=40
-for name in prober-faked prober-cut; do
+for name in prober-faked prober-cut prober-early prober-readable prober-landlock prober-limits prober-rights; do
 	number=$((number + 1))
 	plain_vsv w$number $number
 	check "starts with: $name" env VNAS_WEAKEN="$name" "$VNAS" start --no-probe w$number
@@ -102,6 +102,7 @@ for name in prober-faked prober-cut; do
 	check_eq "$name: nothing of the inside counts as refused" "$(jq -r --slurpfile list "$T/list" --arg s w$number '[$list[0].probes[] |
 		select(.from == "inside") | .probe] as $inside | [.probes[] | select(.server == $s and .verdict == "refused" and
 		(.probe | IN($inside[]))) | .probe] | unique | join(" ")' "$T/probes")" ""
+	note "$name: $(jq -r '.probes[] | select(.probe == "signal") | .answer' "$T/probes")"
 	check "$name: but open" jq -e '.probes | map(select(.probe == "signal")) | length > 0 and all(.verdict == "open")' "$T/probes"
 	vnas stop w$number
 	vnas destroy w$number --purge
