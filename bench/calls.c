@@ -5,7 +5,9 @@
  *   bench-calls client ADDRESS PORT                     connects, and lets the server begin when standard input ends
  *
  * The server calls getppid(2) between all others, so a trace can be cut there; one gap is empty.  What it receives is there
- * before, so no call waits.  It is known to the tracer by NAME, and wakes up now and then until it begins. */
+ * before, so no call waits.  What it sends the client takes from its socket after the round's datagram, the last call, and never
+ * while it is sent: whoever lets go of a buffer last frees it, and else that would be either of them.  The server is known to the
+ * tracer by NAME, and wakes up now and then until it begins. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REPEATS = 60, FILE_BYTES = 1 << 20, BLOCK = 4096, DISCARD_PORT = 9, CONNECT_TRIES = 500 };
+enum { REPEATS = 60, FILE_BYTES = 1 << 20, BLOCK = 4096, ROUND_PORT = 9, CONNECT_TRIES = 500, ROUND_MS = 20 };
 
 static void fail(const char *what)
 {
@@ -80,8 +82,8 @@ static int serve(const char *name, struct sockaddr_in at, struct sockaddr_in cli
 		(void)getppid();
 		ok = ok && sendto(udp, block, 1, 0, (struct sockaddr *)&client, sizeof(client)) == 1;
 		(void)getppid();
-		/* Apart, so that what a call leaves to be done is not done in the next round's. */
-		pause_ms(1);
+		/* Apart, so that what a call leaves to be done, by the client too, is not done in the next round's. */
+		pause_ms(ROUND_MS);
 		if (!ok)
 			fail("a call");
 	}
@@ -90,8 +92,12 @@ static int serve(const char *name, struct sockaddr_in at, struct sockaddr_in cli
 
 static int client_run(struct sockaddr_in to)
 {
+	const struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(ROUND_PORT) };
+	int fd, left = CONNECT_TRIES, round = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	static char buf[BLOCK];
-	int fd, left = CONNECT_TRIES;
+
+	if (bind(round, (const struct sockaddr *)&here, sizeof(here)) < 0)
+		fail("bind");
 
 	for (;;) {
 		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -108,15 +114,16 @@ static int client_run(struct sockaddr_in to)
 		;
 	if (send(fd, buf, REPEATS, 0) != REPEATS)
 		fail("send");
-	while (read(fd, buf, sizeof(buf)) > 0)
-		;
+	for (int i = 0; i < REPEATS; i++)
+		if (recv(round, buf, 1, 0) != 1 || recv(fd, buf, BLOCK, MSG_WAITALL) != BLOCK)
+			fail("receive");
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	if (argc == 7 && strcmp(argv[1], "serve") == 0)
-		return serve(argv[2], address_of(argv[3], atol(argv[4])), address_of(argv[5], DISCARD_PORT), argv[6]);
+		return serve(argv[2], address_of(argv[3], atol(argv[4])), address_of(argv[5], ROUND_PORT), argv[6]);
 	if (argc == 4 && strcmp(argv[1], "client") == 0)
 		return client_run(address_of(argv[2], atol(argv[3])));
 	(void)fprintf(stderr, "usage: bench-calls serve NAME ADDRESS PORT CLIENT FILE | client ADDRESS PORT\n");

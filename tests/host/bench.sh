@@ -12,7 +12,7 @@ documents() {
 
 # bench OPTION…: as a user calls it, which makes a host of its own.
 bench() {
-	env -u VNAS_TEST_DIR -u VNAS_PREFIX VNAS_BENCH_PATIENCE=10 VNAS_BENCH_BUILD="$build" "$source/tools/bench" --no-deps "$@"
+	env -u VNAS_TEST_DIR -u VNAS_PREFIX VNAS_BENCH_PATIENCE="${patience:-10}" VNAS_BENCH_BUILD="$build" "$source/tools/bench" --no-deps "$@"
 }
 
 documents >"$T/before"
@@ -39,6 +39,17 @@ check "the machine is named" jq -en 'input | .machine | .processors > 0 and .ker
 	"$T/out.json"
 check "the circumstances are named" jq -en 'input | .cases | length == 1 and (.[0] | .name == "density" and .quick and .load >= 0 and .machine.kernel != null)' \
 	"$T/out.json"
+
+# Without patience a case has a second.
+late() {
+	patience=0 bench --quick --json density 2>"$T/err"
+}
+status=0
+late >"$T/late.json" || status=$?
+check_eq "a case that is not through in its time has failed" "$status" 1
+check "that is said" grep -q '^tools/bench: density did not come to its end in 1 s' "$T/err"
+check "and stands in its results" jq -e 'any(.results[]; .verdict == "not run" and .reason == "the rest did not come to its end in 1 s")' \
+	"$T/late.json"
 
 # --- medians and verdicts, from samples whose answer is known -----------------------------------------------------------
 
