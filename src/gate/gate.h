@@ -10,7 +10,7 @@
  * - UDP has no listen(): a wildcard socket has the primary address of its family only (IPv4, if it serves both), and a
  *   socket of the Psv on the wildcard address takes the port from every Vsv.  TCP has neither limit.
  * - Where the kernel has CONFIG_IPV6_MIP6, ancillary data of sendmsg() can carry a routing header of type 2, which changes the
- *   next hop after gate_sendmsg6 has judged it (never the source).  See docs/architecture.md.
+ *   next hop after gate_sendmsg6 has judged it (never the source), where gate_egress does not hang.  See docs/architecture.md.
  * - A socket that serves both families and is bound to a port cannot connect to IPv6 afterwards (EAFNOSUPPORT).
  * - Ephemeral ports are one lot for the machine; a Vsv has at most GATE_SOCKETS_MAX sockets to take them with.
  * - An address that is taken from a running Vsv is closed to new connections at once.  What stands on it, net_sockets_end()
@@ -63,9 +63,10 @@ int gate_ensure(const char *bpf_dir, struct err *err);
 /* gate_try: loads everything and lets it go again: what this kernel has against it.  0 or -errno, as gate_ensure. */
 int gate_try(struct err *err);
 
-/* gate_reads_kernel: whether this kernel lets the programs read its memory.  Without (lockdown=confidentiality) a datagram's
- * ancillary data can name any of the Psv's interfaces (gate_via.bpf.h). */
-bool gate_reads_kernel(void);
+/* gate_reads_kernel: whether this kernel lets the programs read its memory.  1; 0: it does not (lockdown=confidentiality): a
+ * datagram's ancillary data can name any of the Psv's interfaces (gate_via.bpf.h), and a Vsv that has broadcast can send to the
+ * broadcast addresses of all of the Psv's networks; -errno: that could not be found out, and the gate is not loaded. */
+int gate_reads_kernel(void);
 
 /* gate_set: puts the configuration into the maps; replaces an earlier one of the same id without a moment in which more
  * is open than either allows. */

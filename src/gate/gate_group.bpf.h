@@ -122,10 +122,63 @@ static __always_inline int judge_membership(struct bpf_sockopt *ctx)
 
 /* --- what leaves --- */
 
+/* The kernel's (linux/skbuff.h, net/route.h): by which route a packet leaves. */
+struct sk_buff {
+	unsigned long _skb_refdst;
+} __attribute__((preserve_access_index));
+
+struct rtable {
+	unsigned int rt_flags;
+} __attribute__((preserve_access_index));
+
+enum { ROUTE_POINTER = ~7ull, ROUTE_BROADCAST = 0x10000000 /* RTCF_BROADCAST */ };
+enum { NEXT_HOP_BY_HOP = 0, NEXT_ROUTING = 43, NEXT_DESTINATION = 60, NEXT_HEADER = 6, IPV6_HEADER = 40, HEADERS_MAX = 4 };
+
+/* is_broadcast: to a broadcast address of any network that the Psv is in: these routes come before all rules. */
+static __always_inline bool is_broadcast(struct __sk_buff *skb)
+{
+	unsigned long reference = 0;
+	unsigned int flags = 0;
+
+	if (!gate_reads_kernel)
+		return false;
+	if (bpf_core_read(&reference, sizeof(reference), &((struct sk_buff *)skb)->_skb_refdst) ||
+	    bpf_core_read(&flags, sizeof(flags), &((struct rtable *)(reference & ROUTE_POINTER))->rt_flags))
+		return true;
+	return flags & ROUTE_BROADCAST;
+}
+
+/* is_routed: with a routing header, whose hosts no hook has judged.  Ancillary data can carry one without a right. */
+static __always_inline bool is_routed(struct __sk_buff *skb)
+{
+	struct {
+		__u8 next, more;
+	} header;
+	__u32 at = IPV6_HEADER;
+
+	if (bpf_skb_load_bytes_relative(skb, NEXT_HEADER, &header.next, 1, BPF_HDR_START_NET))
+		return true;
+	for (int i = 0; i < HEADERS_MAX; i++) {
+		if (header.next != NEXT_HOP_BY_HOP && header.next != NEXT_DESTINATION)
+			return header.next == NEXT_ROUTING;
+		if (bpf_skb_load_bytes_relative(skb, at, &header, sizeof(header), BPF_HDR_START_NET))
+			return true;
+		at += (header.more + 1u) * 8;
+	}
+	return true;
+}
+
+static __always_inline int refuse_packet(__u32 id, const struct gate_addr *to)
+{
+	gate_note_packet(id, how(KIND_SEND, GATE_ASKED_ADDRESS, EPERM), to, 0, IPPROTO_UDP);
+	return REFUSE;
+}
+
 SEC("cgroup_skb/egress")
 int gate_egress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
+	bool four = skb->protocol == bpf_htons(ETH_P_IP);
 	struct gate_addr to = mapped(0), near;
 	struct asker me;
 	long r;
@@ -134,7 +187,7 @@ int gate_egress(struct __sk_buff *skb)
 		sk = bpf_sk_fullsock(sk);
 	if (!sk || sk->protocol != IPPROTO_UDP)
 		return ALLOW;
-	if (skb->protocol == bpf_htons(ETH_P_IP))
+	if (four)
 		r = bpf_skb_load_bytes_relative(skb, IPV4_DESTINATION, &to.w[3], sizeof(to.w[3]), BPF_HDR_START_NET);
 	else
 		r = bpf_skb_load_bytes_relative(skb, IPV6_DESTINATION, &to, sizeof(to), BPF_HDR_START_NET);
@@ -143,16 +196,19 @@ int gate_egress(struct __sk_buff *skb)
 		return ALLOW;
 	if (r || !me.v)
 		return REFUSE;
+	if (!four && is_routed(skb))
+		return refuse_packet(me.id, &to);
 	if (is_link_local(&to)) {
 		if (skb->ifindex == LOOPBACK_IFINDEX) /* the Psv's own: gate_lookup judges */
 			return ALLOW;
 	} else if (!is_group(&to) && !(gate_place(me.v, &to, &near) & PLACE_BROADCAST)) {
+		if (four && is_broadcast(skb) && !weak(GATE_WEAK_BROADCAST))
+			return refuse_packet(me.id, &to);
 		/* Held to a link by the scope of an address, where may_hold() cannot read it. */
 		if (!sk->bound_dev_if || skb->ifindex == LOOPBACK_IFINDEX)
 			return ALLOW;
 	}
 	if (gate_has_interface(me.v, skb->ifindex) || weak(GATE_WEAK_INTERFACE_SEND))
 		return ALLOW;
-	gate_note_packet(me.id, how(KIND_SEND, GATE_ASKED_ADDRESS, EPERM), &to, 0, IPPROTO_UDP);
-	return REFUSE;
+	return refuse_packet(me.id, &to);
 }

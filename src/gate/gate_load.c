@@ -351,9 +351,28 @@ static void set_weak(struct gate_skel *skel)
 #endif
 }
 
-bool gate_reads_kernel(void)
+int gate_reading = GATE_READING_ASK;
+
+int gate_reads_kernel(void)
 {
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_probe_read_kernel, NULL) == 1;
+	if (gate_reading != GATE_READING_ASK)
+		return gate_reading;
+	if (weakened("gate-reading"))
+		return 0;
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_probe_read_kernel, NULL);
+}
+
+/* set_reading: programs that do not look where they could, because the question failed, would leave open what nobody reports. */
+static int set_reading(struct gate_skel *skel, struct err *err)
+{
+	int r = gate_reads_kernel();
+
+	if (r < 0) {
+		errno = -r;
+		return err_set(err, r, "cannot load the gate: whether this kernel lets it read its memory cannot be told: %m");
+	}
+	skel->rodata->gate_reads_kernel = r > 0;
+	return 0;
 }
 
 /* load: bpf_dir NULL: nothing is pinned. */
@@ -370,8 +389,9 @@ static int load(const char *bpf_dir, struct gate_skel **ret, struct err *err)
 		r = err_set(err, -errno, "cannot open the gate's programs: %m");
 		goto out;
 	}
-	skel->rodata->gate_reads_kernel = gate_reads_kernel();
-	r = bpf_dir ? set_pins(skel, bpf_dir, err) : 0;
+	r = set_reading(skel, err);
+	if (r == 0 && bpf_dir)
+		r = set_pins(skel, bpf_dir, err);
 	if (r < 0)
 		goto out;
 	set_weak(skel);

@@ -86,19 +86,38 @@ static __always_inline int hold_reuse(struct bpf_sockopt *ctx, struct bpf_sock *
 	return ALLOW;
 }
 
-/* What would choose an interface, a port, a first hop or both ends past the hooks.  The system call filter refuses
- * some of these as well; this holds where there is another way to the call. */
+/* The Psv's networks have broadcast addresses that no hook of a send can tell from others: the kernel finds them before it asks
+ * the Vsv's rules, sends by the Psv's other links, and gives a copy to the Psv's own sockets without asking gate_lookup.  It
+ * refuses all of them to a socket without this option, so only a Vsv that has broadcast gets it (then gate_egress looks); to
+ * others it is said to be done, for there are programs that end without it. */
+static __always_inline int hold_broadcast(struct bpf_sockopt *ctx)
+{
+	struct asker me = who();
+
+	if (!me.v)
+		return weak(GATE_WEAK_OPTION_STRANGER) ? ALLOW : REFUSE;
+	if (!(me.v->flags & (GATE_F_BROADCAST | GATE_F_OWN_STACK)) && !weak(GATE_WEAK_BROADCAST))
+		ctx->optlen = -1;
+	return ALLOW;
+}
+
+/* What would choose an interface, a port, a first hop or both ends past the hooks; and what reaches parts of the kernel that no
+ * file server needs: a flow label (which can carry a routing header, and is one of 4,096 for the machine), other
+ * protocols inside of TCP and UDP, and memory that is locked by the user's number and so for all Vsv.  The system call filter
+ * refuses some of these as well; this holds where there is another way to the call. */
 static __always_inline bool is_bypass(int level, int name)
 {
 	switch (level) {
 	case SOL_SOCKET:
-		return name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX;
+		return name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX || name == SO_ZEROCOPY;
 	case IPPROTO_TCP:
-		return name == OPT_TCP_REPAIR;
+		return name == OPT_TCP_REPAIR || name == OPT_TCP_ULP;
+	case IPPROTO_UDP:
+		return name == OPT_UDP_ENCAP;
 	case IPPROTO_IP:
 		return name == IP_OPTIONS || name == OPT_PORT_RANGE;
 	case IPPROTO_IPV6:
-		return name == IPV6_RTHDR || name == IPV6_2292RTHDR || name == IPV6_2292PKTOPTIONS;
+		return name == IPV6_RTHDR || name == IPV6_2292RTHDR || name == IPV6_2292PKTOPTIONS || name == OPT_FLOWLABEL_MGR;
 	default:
 		return false;
 	}
@@ -130,6 +149,8 @@ int gate_setsockopt(struct bpf_sockopt *ctx)
 			r = hold_reuse(ctx, sk, 1);
 		else if (ctx->optname == SO_REUSEPORT)
 			r = hold_reuse(ctx, sk, 2);
+		else if (ctx->optname == SO_BROADCAST)
+			r = hold_broadcast(ctx);
 	}
 	/* 0: the kernel reads the caller's own memory; a value longer than a page would fail otherwise. */
 	if (ctx->optlen > 0)

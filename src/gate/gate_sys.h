@@ -51,6 +51,10 @@ int gate_cgroup_number(int cgroup_fd, uint64_t *ret, struct err *err);
 struct ipaddr;
 struct gate_addr gate_key(const struct ipaddr *a);
 
+/* gate_reading: what gate_reads_kernel() answers; GATE_READING_ASK: what the kernel says.  Tests alone change it. */
+enum { GATE_READING_ASK = 2 };
+extern int gate_reading;
+
 static inline int gate_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 {
 	long r = syscall(SYS_bpf, cmd, attr, sizeof(*attr));

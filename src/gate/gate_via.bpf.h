@@ -13,9 +13,6 @@
 
 enum { OPT_IP_UNICAST_IF = 50, OPT_IPV6_UNICAST_IF = 76, OPT_IPV6_PKTINFO = 50, OPT_IPV6_MULTICAST_IF = 17 };
 
-/* False: this kernel lets no program read its memory (lockdown=confidentiality), and what a datagram names is not seen. */
-const volatile bool gate_reads_kernel = true;
-
 /* The kernel's (net/core/filter.c, net/ip.h, net/flow.h): __cgroup_bpf_run_filter_sock_addr() gets the place of the source,
  * which is ipcm_cookie.addr in udp_sendmsg() and flowi6.saddr in udpv6_sendmsg(). */
 struct bpf_sock_addr_kern {

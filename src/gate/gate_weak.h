@@ -28,6 +28,7 @@
 	X(GROUP_BIND, "gate-unknown-bind")                     \
 	X(GROUP_SEND, "gate-unknown-send")                     \
 	X(GROUP_JOIN, "gate-unknown-join")                     \
+	X(BROADCAST, "gate-unknown-broadcast")                 \
 	X(INTERFACE_JOIN, "gate-unknown-join-interface")       \
 	X(INTERFACE_SEND, "gate-unknown-send-interface")       \
 	X(LOOPBACK, "gate-unknown-loopback-address")           \

@@ -359,7 +359,7 @@ const struct feature features[FEATURES] = {
 	[FEATURE_GATE] = { "gate", "all of the gate's programs, as the kernel checks them", "nothing keeps to its addresses: no server can start",
 			   "vnas start says what the kernel has against them", has_gate },
 	[FEATURE_BPF_READ] = { "bpf-read", "BPF programs that read the kernel's memory",
-			       "in the shared stack a datagram can leave by any of this machine's interfaces",
+			       "in the shared stack a datagram can leave by any of this machine's interfaces, and with discovery by broadcast too",
 			       "boot without lockdown=confidentiality", has_bpf_read },
 	[FEATURE_SK_LOOKUP] = { "bpf-sk-lookup", "BPF sk_lookup programs (Linux 5.9)",
 				"wildcard listeners are reached at one address alone: no server can start", IN_THE_KERNEL, has_sk_lookup },

@@ -69,6 +69,12 @@ static int send_to(const union address *to)
 	return r;
 }
 
+int send_empty(const union address *to)
+{
+	sent_text = "";
+	return send_to(to);
+}
+
 int send_peer(const struct target *t)
 {
 	int r;

@@ -87,6 +87,44 @@ int source_interface(const struct target *t)
 	return r;
 }
 
+struct broadcasts {
+	const struct addresses *own;
+	struct addresses found;
+};
+
+/* is_others: the kernel's broadcast routes, which it looks at before all rules. */
+static bool is_others(const struct nlmsghdr *h, const void *wanted)
+{
+	struct broadcasts *b = (struct broadcasts *)(uintptr_t)wanted;
+	const struct rtmsg *m = NLMSG_DATA(h);
+	unsigned left = (unsigned)(h->nlmsg_len - NLMSG_LENGTH(0));
+	union address a = wildcard(AF_INET);
+
+	if (m->rtm_family != AF_INET || m->rtm_type != RTN_BROADCAST)
+		return false;
+	for (const struct rtattr *r = route_after(m, sizeof(*m), &left); RTA_OK(r, left); r = route_after(r, r->rta_len, &left))
+		if (r->rta_type == RTA_DST && RTA_PAYLOAD(r) == 4)
+			memcpy(&a.in4.sin_addr, RTA_DATA(r), 4);
+	for (unsigned i = 0; i < b->own->n; i++)
+		if (b->own->v[i].in4.sin_addr.s_addr == a.in4.sin_addr.s_addr)
+			return false;
+	if (b->found.n < ADDRESSES_MAX)
+		b->found.v[b->found.n++] = a;
+	return false;
+}
+
+/* The broadcast addresses of networks that are none of its own, by whatever link they are.  In a stack of its own there are no others. */
+int send_broadcast_others(const struct target *t)
+{
+	struct broadcasts b = { .own = &t->broadcast };
+	int r;
+
+	if (t->private)
+		return ANSWER_NOTHING;
+	r = route_dump(RTM_GETROUTE, is_others, &b);
+	return r == -ENOENT ? each_address(&b.found, send_empty) : r;
+}
+
 /* ---- what stands on them ---- */
 
 struct links {

@@ -17,6 +17,7 @@
 #define SO_BINDTOIFINDEX 62
 #endif
 enum { LOCAL_PORT_RANGE = 51, PROTO_MPTCP = 262, PROTO_UDPLITE = 136, PROTO_SCTP = 132, NO_LINK = 0x7ffffff0, ANSWER_MS = 1000 };
+enum { FLOWLABEL_MGR = 32, LABEL_GET = 0, LABEL_EXCLUSIVE = 1, LABEL_CREATE = 1, ESP_IN_UDP = 2, OPT_UDP_ENCAP = 100, OPT_TCP_ULP = 31 };
 enum { FAMILY_RDS = 21, FAMILY_CAN = 29, FAMILY_TIPC = 30, FAMILY_BLUETOOTH = 31, FAMILY_ALG = 38, FAMILY_VSOCK = 40,
        FAMILY_KCM = 41, FAMILY_QIPCRTR = 42, FAMILY_SMC = 43, FAMILY_XDP = 44, FAMILY_KEY = 15, FAMILY_APPLETALK = 5 };
 
@@ -140,6 +141,53 @@ int option_port_range(const struct target *t)
 
 	(void)t;
 	return set_option(IPPROTO_IP, LOCAL_PORT_RANGE, &range, sizeof(range));
+}
+/* Memory that the kernel counts by the user's number. */
+int option_zerocopy(const struct target *t)
+{
+	int one = 1;
+
+	(void)t;
+	return set_option(SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one));
+}
+/* One of 4,096 labels of the machine, for which a routing header could be laid down. */
+int option_flow_label(const struct target *t)
+{
+	/* struct in6_flowlabel_req of linux/in6.h, whose other names are netinet/in.h's. */
+	const struct {
+		struct in6_addr to;
+		uint32_t label;
+		uint8_t action, share;
+		uint16_t flags, expires, linger;
+		uint32_t pad;
+	} req = { .action = LABEL_GET, .share = LABEL_EXCLUSIVE, .flags = LABEL_CREATE };
+	const union address six = wildcard(AF_INET6);
+	int fd = socket_for(&six, SOCK_DGRAM), r;
+
+	(void)t;
+	if (fd < 0)
+		return fd == -EAFNOSUPPORT ? ANSWER_NOTHING : fd;
+	r = outcome(setsockopt(fd, IPPROTO_IPV6, FLOWLABEL_MGR, &req, sizeof(req)));
+	(void)close(fd);
+	return r;
+}
+/* Protocols inside of TCP and of UDP: ESP here and there. */
+int option_protocol(const struct target *t)
+{
+	const union address four = wildcard(AF_INET);
+	int fd = socket_for(&four, SOCK_DGRAM), type = ESP_IN_UDP, r;
+
+	(void)t;
+	if (fd < 0)
+		return fd;
+	r = outcome(setsockopt(fd, IPPROTO_UDP, OPT_UDP_ENCAP, &type, sizeof(type)));
+	(void)close(fd);
+	fd = socket_for(&four, SOCK_STREAM);
+	if (fd < 0)
+		return fd;
+	r = worse(r, outcome(setsockopt(fd, IPPROTO_TCP, OPT_TCP_ULP, "espintcp", 8)));
+	(void)close(fd);
+	return r;
 }
 
 /* ---- rtnetlink ---- */

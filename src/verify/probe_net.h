@@ -35,6 +35,9 @@ int let_go(int r);
  * (probe_datagram.c). */
 int send_from(int fd, const union address *to, const union address *source, unsigned ifindex, const char *text);
 
+/* send_empty: a datagram without a byte, to the discard port if the address has none, with SO_BROADCAST (probe_datagram.c). */
+int send_empty(const union address *to);
+
 /* rtnetlink (probe_link.c).  route_dump: 0 if a row is as wanted, -ENOENT, -errno.  route_after: what follows something of that
  * length in a message of which so much is left.  Rows: an address that is among struct addresses; a link of struct target. */
 struct nlmsghdr;

@@ -54,6 +54,10 @@ probes "deny" 'map(select(.server == "a" and .row == "deny")) | length == 2 and 
 probes "what is seen of others' network" 'map(select(.probe | test("^see-(addresses|links|neighbours|routes|rules)$"))) |
 	(map(.probe) | unique | length) == 5 and all(.verdict == "visible")'
 probes "by another link" 'map(select(.probe == "source-interface")) | length == 2 and all(.verdict == "refused" and .answer == "EPERM")'
+probes "the broadcast addresses of other networks" 'map(select(.probe == "send-broadcast-others")) | length == 2 and
+	all(.verdict == "refused" and (.answer | test("^E(PERM|ACCES)")))'
+probes "options that are for nobody" 'map(select(.probe | test("^option-(zerocopy|flow-label|protocol)$"))) | length == 6 and
+	all(.verdict == "refused" and .answer == "EPERM")'
 probes "every control succeeded" 'map(select(.expected == "succeeds" and .verdict != "control")) == []'
 check_json "that it ran is an event" '.events | map(select(.event == "verify")) | length == 1' vnas events --json
 check_json "what was refused to it is told by its name" '[.events[] | tostring] | any(contains("vnas-prober"))' vnas events a --json
