@@ -14,14 +14,8 @@
 /* The kernel makes no message of a dump larger than this (netlink(7), NLMSG_GOODSIZE and its growth to 32 KiB). */
 enum { ANSWER_BYTES = 32768 };
 
-/* mnl_attr_for_each() without its silent narrowing. */
-static bool attr_in(const struct nlmsghdr *h, const struct nlattr *a)
-{
-	return mnl_attr_ok(a, (int)((const char *)mnl_nlmsg_get_payload_tail(h) - (const char *)a));
-}
-
-#define FOR_EACH_ATTR(a, h, offset) \
-	for ((a) = mnl_nlmsg_get_payload_offset(h, offset); attr_in(h, a); (a) = mnl_attr_next(a))
+#define FOR_EACH_ATTR(a, h, extra) \
+	for ((a) = nl_first_attr(h, extra); nl_attr_ok(a, nl_tail(h)); (a) = nl_attr_next(a))
 
 int netlink_open(int protocol, struct netlink *ret, struct err *err)
 {
@@ -51,13 +45,14 @@ void *netlink_begin(struct netlink_msg *m, uint16_t type, uint16_t flags, size_t
 	struct nlmsghdr *h;
 
 	memset(m, 0, sizeof(*m));
-	h = mnl_nlmsg_put_header(m->bytes);
+	h = &m->h;
+	h->nlmsg_len = NLMSG_HDRLEN;
 	h->nlmsg_type = type;
 	/* NLM_F_DUMP is two bits, one of which means something else in a request that changes. */
 	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
 	if ((flags & NLM_F_DUMP) != NLM_F_DUMP)
 		h->nlmsg_flags |= NLM_F_ACK;
-	return mnl_nlmsg_put_extra_header(h, extra);
+	return nl_put_header(h, extra);
 }
 
 void netlink_attrs(const struct nlmsghdr *h, size_t extra, const struct nlattr **ret, uint16_t max)
@@ -66,42 +61,41 @@ void netlink_attrs(const struct nlmsghdr *h, size_t extra, const struct nlattr *
 
 	memset(ret, 0, sizeof(*ret) * (max + 1u));
 	FOR_EACH_ATTR(a, h, extra)
-		if (mnl_attr_get_type(a) <= max)
-			ret[mnl_attr_get_type(a)] = a;
+		if (nl_attr_type(a) <= max)
+			ret[nl_attr_type(a)] = a;
 }
 
 void netlink_nested(const struct nlattr *in, const struct nlattr **ret, uint16_t max)
 {
-	const char *end = (const char *)mnl_attr_get_payload(in) + mnl_attr_get_payload_len(in);
+	const char *end = (const char *)nl_attr_data(in) + nl_attr_len(in);
 
 	memset(ret, 0, sizeof(*ret) * (max + 1u));
-	for (const struct nlattr *a = mnl_attr_get_payload(in); mnl_attr_ok(a, (int)(end - (const char *)a)); a = mnl_attr_next(a))
-		if (mnl_attr_get_type(a) <= max)
-			ret[mnl_attr_get_type(a)] = a;
+	for (const struct nlattr *a = nl_attr_data(in); nl_attr_ok(a, end); a = nl_attr_next(a))
+		if (nl_attr_type(a) <= max)
+			ret[nl_attr_type(a)] = a;
 }
 
 /* The number in an NLMSG_ERROR or NLMSG_DONE, and the kernel's words for it. */
 static int ack(const struct nlmsghdr *h, struct err *err)
 {
 	size_t fixed = h->nlmsg_type == NLMSG_DONE ? sizeof(int) : sizeof(struct nlmsgerr);
-	const struct nlattr *a, *words = NULL;
+	const struct nlattr *a;
+	const char *words = NULL;
 	int code;
 
-	if (mnl_nlmsg_get_payload_len(h) < sizeof(int))
+	if (nl_payload_len(h) < sizeof(int))
 		return h->nlmsg_type == NLMSG_DONE ? 0 : err_set(err, -EBADMSG, "the kernel's answer is too short");
-	memcpy(&code, mnl_nlmsg_get_payload(h), sizeof(code));
+	memcpy(&code, nl_payload(h), sizeof(code));
 	if (code >= 0)
 		return 0;
 	if (h->nlmsg_type == NLMSG_ERROR && !(h->nlmsg_flags & NLM_F_CAPPED))
-		fixed += mnl_nlmsg_get_payload_len(h) > fixed ?
-			 ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->msg.nlmsg_len - sizeof(struct nlmsghdr) : 0;
-	if (h->nlmsg_flags & NLM_F_ACK_TLVS && mnl_nlmsg_get_payload_len(h) > fixed)
+		fixed += nl_payload_len(h) > fixed ?
+			 ((const struct nlmsgerr *)nl_payload(h))->msg.nlmsg_len - sizeof(struct nlmsghdr) : 0;
+	if (h->nlmsg_flags & NLM_F_ACK_TLVS && nl_payload_len(h) > fixed)
 		FOR_EACH_ATTR(a, h, fixed)
-			if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) == 0)
-				words = a;
-	if (words)
-		return err_set(err, code, "%s", mnl_attr_get_str(words));
-	return err_set(err, code, "%s", strerror(-code));
+			if (nl_attr_type(a) == NLMSGERR_ATTR_MSG)
+				words = nl_attr_str(a);
+	return err_set(err, code, "%s", words ? words : strerror(-code));
 }
 
 int netlink_talk(struct netlink *nl, struct nlmsghdr *request, int (*cb)(const struct nlmsghdr *h, void *arg), void *arg,
@@ -121,7 +115,7 @@ int netlink_talk(struct netlink *nl, struct nlmsghdr *request, int (*cb)(const s
 		struct sockaddr_nl from;
 		struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1 };
 		ssize_t n = recvmsg(nl->fd, &msg, 0);
-		int left = (int)n;
+		size_t left = n < 0 ? 0 : (size_t)n;
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -131,7 +125,7 @@ int netlink_talk(struct netlink *nl, struct nlmsghdr *request, int (*cb)(const s
 			return err_set(err, -EMSGSIZE, "the kernel's answer is too long");
 		if (from.nl_pid != 0)
 			continue; /* another process can send here, too */
-		for (struct nlmsghdr *h = &answer.align; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		for (struct nlmsghdr *h = &answer.align; nl_ok(h, left); h = nl_next(h, &left)) {
 			if (h->nlmsg_seq != nl->seq)
 				continue; /* the rest of an answer that was given up */
 			if (h->nlmsg_flags & NLM_F_DUMP_INTR)

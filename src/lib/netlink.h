@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A netlink(7) socket and one way to talk over it.  Messages are built with libmnl in a struct netlink_msg. */
+/* A netlink(7) socket and one way to talk over it.  Messages are put together in a struct netlink_msg (lib/nlmsg.h). */
 #pragma once
 
-#include <libmnl/libmnl.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "lib/nlmsg.h"
 
 struct err;
 

@@ -2,12 +2,12 @@
 #include "lib/output.h"
 
 #include <errno.h>
-#include <libsmartcols/libsmartcols.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/printable.h"
 #include "lib/str.h"
+#include "lib/table.h"
 
 static void cell_text(const json_t *v, enum column_kind kind, struct strbuf *out)
 {
@@ -47,40 +47,27 @@ static void cell_text(const json_t *v, enum column_kind kind, struct strbuf *out
 	}
 }
 
-static int print_table(json_t *list, const struct column *columns, size_t n_columns)
+static void print_table(const json_t *list, const struct column *columns, size_t n_columns)
 {
-	struct libscols_table *table = scols_new_table();
+	struct table t _cleanup_table_ = { .n_columns = n_columns };
 	json_t *row;
 	size_t i;
-	int r = -ENOMEM;
 
-	if (!table)
-		return r;
 	for (size_t c = 0; c < n_columns; c++) {
-		bool number = columns[c].kind == COL_NUMBER || columns[c].kind == COL_SIZE;
-
-		if (!scols_table_new_column(table, columns[c].title, 0, number ? SCOLS_FL_RIGHT : 0))
-			goto out;
+		t.right[c] = columns[c].kind == COL_NUMBER || columns[c].kind == COL_SIZE;
+		table_add(&t, columns[c].title);
 	}
-	json_array_foreach(list, i, row) {
-		struct libscols_line *line = scols_table_new_line(table, NULL);
-
-		if (!line)
-			goto out;
+	json_array_foreach((json_t *)(uintptr_t)list, i, row) {
 		for (size_t c = 0; c < n_columns; c++) {
 			_cleanup_strbuf_ struct strbuf text = { 0 };
 			const json_t *v = json_object_get(row, columns[c].key);
 
 			if (v)
 				cell_text(v, columns[c].kind, &text);
-			if (scols_line_set_data(line, c, text.len ? strbuf_str(&text) : "-") < 0)
-				goto out;
+			table_add(&t, text.len ? strbuf_str(&text) : "-");
 		}
 	}
-	r = json_array_size(list) ? scols_print_table(table) : 0;
-out:
-	scols_unref_table(table);
-	return r;
+	table_print(&t, stdout);
 }
 
 int output_json(const char *name, json_t *list)
@@ -96,15 +83,11 @@ int output_json(const char *name, json_t *list)
 
 int output_list(bool json, const char *name, json_t *list, const struct column *columns, size_t n_columns)
 {
-	int r;
-
 	if (json)
 		return output_json(name, list);
-	r = print_table(list, columns, n_columns);
+	print_table(list, columns, n_columns);
 	json_decref(list);
-	if (r == 0 && fflush(stdout) == EOF)
-		r = -EIO;
-	return r < 0 ? -EIO : 0;
+	return fflush(stdout) == EOF || ferror(stdout) ? -EIO : 0;
 }
 
 int output_steps(bool json, const struct strlist *lines)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a reading verb prints: one list of JSON objects, shown as JSON (--json) or as a table made from a table of
- * columns (libsmartcols). */
+ * columns (lib/table.h). */
 #pragma once
 
 #include <jansson.h>

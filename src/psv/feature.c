@@ -236,9 +236,9 @@ static int made_link(void)
 	if (r < 0)
 		return r;
 	(void)netlink_begin(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
-	info = mnl_attr_nest_start(&m.h, IFLA_LINKINFO);
-	mnl_attr_put_strz(&m.h, IFLA_INFO_KIND, link_kind);
-	mnl_attr_nest_end(&m.h, info);
+	info = nl_attr_nest_start(&m.h, IFLA_LINKINFO);
+	nl_attr_put_strz(&m.h, IFLA_INFO_KIND, link_kind);
+	nl_attr_nest_end(&m.h, info);
 	r = netlink_talk(&nl, &m.h, NULL, NULL, &err);
 	return r == -EOPNOTSUPP ? 0 : r == -EPERM ? r : 1;
 }

@@ -109,12 +109,12 @@ static bool is_apart(const struct making *m)
 
 static void put_inside(struct nlmsghdr *h, const struct making *m)
 {
-	mnl_attr_put_strz(h, IFLA_IFNAME, LINK_INSIDE);
-	mnl_attr_put_u32(h, IFLA_NET_NS_FD, (uint32_t)m->net_fd);
+	nl_attr_put_strz(h, IFLA_IFNAME, LINK_INSIDE);
+	nl_attr_put_u32(h, IFLA_NET_NS_FD, (uint32_t)m->net_fd);
 	if (m->plan->kind != CONF_LINK_IPVLAN)
-		mnl_attr_put(h, IFLA_ADDRESS, MAC_BYTES, m->mac);
+		nl_attr_put(h, IFLA_ADDRESS, MAC_BYTES, m->mac);
 	if (m->c->mtu || m->plan->kind == CONF_LINK_VETH)
-		mnl_attr_put_u32(h, IFLA_MTU, m->c->mtu ? m->c->mtu : m->parent.mtu);
+		nl_attr_put_u32(h, IFLA_MTU, m->c->mtu ? m->c->mtu : m->parent.mtu);
 }
 
 /* On an interface of the Psv's. */
@@ -127,20 +127,20 @@ static int make_upper(struct netlink *nl, const struct making *m, struct err *er
 	ifi = netlink_begin(&msg, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*ifi));
 	ifi->ifi_index = m->ifindex;
 	put_inside(&msg.h, m);
-	mnl_attr_put_u32(&msg.h, IFLA_LINK, m->parent.ifindex);
-	info = mnl_attr_nest_start(&msg.h, IFLA_LINKINFO);
-	mnl_attr_put_strz(&msg.h, IFLA_INFO_KIND, conf_link_name(m->plan->kind));
-	data = mnl_attr_nest_start(&msg.h, IFLA_INFO_DATA);
+	nl_attr_put_u32(&msg.h, IFLA_LINK, m->parent.ifindex);
+	info = nl_attr_nest_start(&msg.h, IFLA_LINKINFO);
+	nl_attr_put_strz(&msg.h, IFLA_INFO_KIND, conf_link_name(m->plan->kind));
+	data = nl_attr_nest_start(&msg.h, IFLA_INFO_DATA);
 	if (m->plan->kind == CONF_LINK_MACVLAN)
-		mnl_attr_put_u32(&msg.h, IFLA_MACVLAN_MODE, is_apart(m) ? MACVLAN_MODE_PRIVATE : MACVLAN_MODE_BRIDGE);
+		nl_attr_put_u32(&msg.h, IFLA_MACVLAN_MODE, is_apart(m) ? MACVLAN_MODE_PRIVATE : MACVLAN_MODE_BRIDGE);
 	if (m->plan->kind == CONF_LINK_IPVLAN) {
-		mnl_attr_put_u16(&msg.h, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
-		mnl_attr_put_u16(&msg.h, IFLA_IPVLAN_FLAGS, is_apart(m) ? IPVLAN_F_PRIVATE : 0);
+		nl_attr_put_u16(&msg.h, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
+		nl_attr_put_u16(&msg.h, IFLA_IPVLAN_FLAGS, is_apart(m) ? IPVLAN_F_PRIVATE : 0);
 	}
 	if (m->plan->kind == CONF_LINK_VLAN)
-		mnl_attr_put_u16(&msg.h, IFLA_VLAN_ID, (uint16_t)m->c->vlan);
-	mnl_attr_nest_end(&msg.h, data);
-	mnl_attr_nest_end(&msg.h, info);
+		nl_attr_put_u16(&msg.h, IFLA_VLAN_ID, (uint16_t)m->c->vlan);
+	nl_attr_nest_end(&msg.h, data);
+	nl_attr_nest_end(&msg.h, info);
 	return netlink_talk(nl, &msg.h, NULL, NULL, err);
 }
 
@@ -155,17 +155,17 @@ static int make_pair(struct netlink *nl, const struct making *m, struct err *err
 	ifi = netlink_begin(&msg, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*ifi));
 	ifi->ifi_index = m->ifindex;
 	put_inside(&msg.h, m);
-	info = mnl_attr_nest_start(&msg.h, IFLA_LINKINFO);
-	mnl_attr_put_strz(&msg.h, IFLA_INFO_KIND, "veth");
-	data = mnl_attr_nest_start(&msg.h, IFLA_INFO_DATA);
-	peer = mnl_attr_nest_start(&msg.h, VETH_INFO_PEER);
-	(void)mnl_nlmsg_put_extra_header(&msg.h, sizeof(*ifi));
-	mnl_attr_put_strz(&msg.h, IFLA_IFNAME, m->plan->host);
+	info = nl_attr_nest_start(&msg.h, IFLA_LINKINFO);
+	nl_attr_put_strz(&msg.h, IFLA_INFO_KIND, "veth");
+	data = nl_attr_nest_start(&msg.h, IFLA_INFO_DATA);
+	peer = nl_attr_nest_start(&msg.h, VETH_INFO_PEER);
+	(void)nl_put_header(&msg.h, sizeof(*ifi));
+	nl_attr_put_strz(&msg.h, IFLA_IFNAME, m->plan->host);
 	/* A port with a smaller one would lower the bridge's. */
-	mnl_attr_put_u32(&msg.h, IFLA_MTU, m->parent.mtu);
-	mnl_attr_nest_end(&msg.h, peer);
-	mnl_attr_nest_end(&msg.h, data);
-	mnl_attr_nest_end(&msg.h, info);
+	nl_attr_put_u32(&msg.h, IFLA_MTU, m->parent.mtu);
+	nl_attr_nest_end(&msg.h, peer);
+	nl_attr_nest_end(&msg.h, data);
+	nl_attr_nest_end(&msg.h, info);
 	return netlink_talk(nl, &msg.h, NULL, NULL, err);
 }
 
@@ -180,9 +180,9 @@ static int set_port(struct netlink *nl, uint32_t ifindex, bool isolated, struct 
 	ifi = netlink_begin(&msg, RTM_SETLINK, 0, sizeof(*ifi));
 	ifi->ifi_family = AF_BRIDGE;
 	ifi->ifi_index = (int)ifindex;
-	port = mnl_attr_nest_start(&msg.h, IFLA_PROTINFO);
-	mnl_attr_put_u8(&msg.h, IFLA_BRPORT_ISOLATED, isolated);
-	mnl_attr_nest_end(&msg.h, port);
+	port = nl_attr_nest_start(&msg.h, IFLA_PROTINFO);
+	nl_attr_put_u8(&msg.h, IFLA_BRPORT_ISOLATED, isolated);
+	nl_attr_nest_end(&msg.h, port);
 	r = netlink_talk(nl, &msg.h, NULL, NULL, err);
 	return r < 0 ? err_wrap(err, r, "cannot set the bridge port apart") : 0;
 }
@@ -201,9 +201,9 @@ static int set_port_vlan(struct netlink *nl, uint32_t ifindex, uint16_t type, ui
 	ifi = netlink_begin(&msg, type, 0, sizeof(*ifi));
 	ifi->ifi_family = AF_BRIDGE;
 	ifi->ifi_index = (int)ifindex;
-	spec = mnl_attr_nest_start(&msg.h, IFLA_AF_SPEC);
-	mnl_attr_put(&msg.h, IFLA_BRIDGE_VLAN_INFO, sizeof(v), &v);
-	mnl_attr_nest_end(&msg.h, spec);
+	spec = nl_attr_nest_start(&msg.h, IFLA_AF_SPEC);
+	nl_attr_put(&msg.h, IFLA_BRIDGE_VLAN_INFO, sizeof(v), &v);
+	nl_attr_nest_end(&msg.h, spec);
 	r = netlink_talk(nl, &msg.h, NULL, NULL, err);
 	return r < 0 ? err_wrap(err, r, "cannot set the VLAN of the bridge port") : 0;
 }
@@ -217,8 +217,8 @@ static int make_port(struct netlink *nl, uint32_t ifindex, const struct making *
 	(void)str_format(alias, sizeof(alias), "vnas %s", m->c->name);
 	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
 	ifi->ifi_index = (int)ifindex;
-	mnl_attr_put_str(&msg.h, IFLA_IFALIAS, alias);
-	mnl_attr_put_u32(&msg.h, IFLA_MASTER, m->parent.ifindex);
+	nl_attr_put_str(&msg.h, IFLA_IFALIAS, alias);
+	nl_attr_put_u32(&msg.h, IFLA_MASTER, m->parent.ifindex);
 	return netlink_talk(nl, &msg.h, NULL, NULL, err);
 }
 
@@ -232,11 +232,11 @@ static int set_host_end(struct netlink *nl, uint32_t ifindex, struct err *err)
 
 	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
 	ifi->ifi_index = (int)ifindex;
-	spec = mnl_attr_nest_start(&msg.h, IFLA_AF_SPEC);
-	six = mnl_attr_nest_start(&msg.h, AF_INET6);
-	mnl_attr_put_u8(&msg.h, IFLA_INET6_ADDR_GEN_MODE, GEN_MODE_NONE);
-	mnl_attr_nest_end(&msg.h, six);
-	mnl_attr_nest_end(&msg.h, spec);
+	spec = nl_attr_nest_start(&msg.h, IFLA_AF_SPEC);
+	six = nl_attr_nest_start(&msg.h, AF_INET6);
+	nl_attr_put_u8(&msg.h, IFLA_INET6_ADDR_GEN_MODE, GEN_MODE_NONE);
+	nl_attr_nest_end(&msg.h, six);
+	nl_attr_nest_end(&msg.h, spec);
 	r = netlink_talk(nl, &msg.h, NULL, NULL, err);
 	if (r == -EAFNOSUPPORT || r == -EOPNOTSUPP) { /* no IPv6 here */
 		err_clear(err);
@@ -300,7 +300,7 @@ static int set_master(struct netlink *nl, uint32_t ifindex, uint32_t master, str
 		return r;
 	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
 	ifi->ifi_index = (int)ifindex;
-	mnl_attr_put_u32(&msg.h, IFLA_MASTER, master);
+	nl_attr_put_u32(&msg.h, IFLA_MASTER, master);
 	return netlink_talk(nl, &msg.h, NULL, NULL, err);
 }
 

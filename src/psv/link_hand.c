@@ -66,8 +66,8 @@ static int move(uint32_t ifindex, int to, const char *name, struct err *err)
 		return r;
 	ifi = netlink_begin(&m, RTM_NEWLINK, 0, sizeof(*ifi));
 	ifi->ifi_index = (int)ifindex;
-	mnl_attr_put_u32(&m.h, IFLA_NET_NS_FD, (uint32_t)to);
-	mnl_attr_put_strz(&m.h, IFLA_IFNAME, name);
+	nl_attr_put_u32(&m.h, IFLA_NET_NS_FD, (uint32_t)to);
+	nl_attr_put_strz(&m.h, IFLA_IFNAME, name);
 	return netlink_talk(&nl, &m.h, NULL, NULL, err);
 }
 

@@ -14,13 +14,15 @@ enum { LOWER_UP = 1 << 16 /* IFF_LOWER_UP; linux/if.h and net/if.h do not go tog
 
 static void copy_text(const struct nlattr *a, char *buf, size_t size)
 {
-	if (a && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-		(void)str_copy(buf, size, mnl_attr_get_str(a));
+	const char *text = a ? nl_attr_str(a) : NULL;
+
+	if (text)
+		(void)str_copy(buf, size, text);
 }
 
 static uint32_t number(const struct nlattr *a)
 {
-	return a && mnl_attr_get_payload_len(a) == sizeof(uint32_t) ? mnl_attr_get_u32(a) : 0;
+	return a && nl_attr_len(a) == sizeof(uint32_t) ? nl_attr_u32(a) : 0;
 }
 
 static void read_kind(const struct nlattr *in, struct link_info *ret)
@@ -35,14 +37,14 @@ static void read_kind(const struct nlattr *in, struct link_info *ret)
 	/* A port listens, then learns, each for a forward delay, which is in hundredths of a second. */
 	if (number(data[IFLA_BR_STP_STATE]))
 		ret->stp_delay_ms = 2 * 10 * number(data[IFLA_BR_FORWARD_DELAY]);
-	ret->vlan_filtering = data[IFLA_BR_VLAN_FILTERING] && mnl_attr_get_u8(data[IFLA_BR_VLAN_FILTERING]);
+	ret->vlan_filtering = data[IFLA_BR_VLAN_FILTERING] && nl_attr_u8(data[IFLA_BR_VLAN_FILTERING]);
 	if (data[IFLA_BR_VLAN_DEFAULT_PVID])
-		ret->default_vlan = mnl_attr_get_u16(data[IFLA_BR_VLAN_DEFAULT_PVID]);
+		ret->default_vlan = nl_attr_u16(data[IFLA_BR_VLAN_DEFAULT_PVID]);
 }
 
 static int on_link(const struct nlmsghdr *h, void *arg)
 {
-	const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
+	const struct ifinfomsg *m = nl_payload(h);
 	const struct nlattr *a[IFLA_MAX + 1];
 	struct link_info *ret = arg;
 
@@ -73,7 +75,7 @@ int link_get(const char *name, struct link_info *ret, struct err *err)
 	if (r < 0)
 		return r;
 	(void)netlink_begin(&m, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(&m.h, IFLA_IFNAME, name);
+	nl_attr_put_strz(&m.h, IFLA_IFNAME, name);
 	r = netlink_talk(&nl, &m.h, on_link, &found, err);
 	if (r == -ENODEV || (r >= 0 && !found.ifindex))
 		return err_set(err, -ENODEV, "there is no interface %s", name);
@@ -128,9 +130,9 @@ int link_kind_known(enum conf_link kind, struct err *err)
 		return 0;
 	/* On no interface: a kernel that knows the kind says that one is needed. */
 	(void)netlink_begin(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
-	info = mnl_attr_nest_start(&m.h, IFLA_LINKINFO);
-	mnl_attr_put_strz(&m.h, IFLA_INFO_KIND, conf_link_name(kind));
-	mnl_attr_nest_end(&m.h, info);
+	info = nl_attr_nest_start(&m.h, IFLA_LINKINFO);
+	nl_attr_put_strz(&m.h, IFLA_INFO_KIND, conf_link_name(kind));
+	nl_attr_nest_end(&m.h, info);
 	return netlink_talk(&nl, &m.h, NULL, NULL, err) == -EOPNOTSUPP ? -EOPNOTSUPP : 0;
 }
 

@@ -25,7 +25,7 @@ struct route_found {
 
 static int on_route(const struct nlmsghdr *h, void *arg)
 {
-	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+	const struct rtmsg *rt = nl_payload(h);
 	const struct nlattr *a[RTA_MAX + 1];
 	struct route_found *ret = arg;
 
@@ -36,7 +36,7 @@ static int on_route(const struct nlmsghdr *h, void *arg)
 		.type = rt->rtm_type,
 		.dst_len = rt->rtm_dst_len,
 		.gateway = a[RTA_GATEWAY] || a[RTA_VIA] || a[RTA_MULTIPATH] || a[RTA_NH_ID],
-		.ifindex = a[RTA_OIF] ? mnl_attr_get_u32(a[RTA_OIF]) : 0,
+		.ifindex = a[RTA_OIF] ? nl_attr_u32(a[RTA_OIF]) : 0,
 	};
 	return 0;
 }
@@ -56,7 +56,7 @@ static int route_find(const struct ipaddr *addr, struct route_found *ret, struct
 	rt->rtm_family = addr->family;
 	rt->rtm_dst_len = (uint8_t)(ipaddr_len(addr) * 8);
 	rt->rtm_flags = RTM_F_FIB_MATCH; /* the entry, not what would be made of it */
-	mnl_attr_put(&m.h, RTA_DST, ipaddr_len(addr), addr->bytes);
+	nl_attr_put(&m.h, RTA_DST, ipaddr_len(addr), addr->bytes);
 	*ret = (struct route_found){ .type = RTN_UNREACHABLE };
 	r = netlink_talk(&nl, &m.h, on_route, ret, err);
 	/* What the entry itself answers: unreachable, prohibit, blackhole; or there is none; or no such family. */
@@ -114,7 +114,7 @@ int net_find_interface(const struct conf_address *a, uint32_t *ret_ifindex, stru
 
 static int on_address(const struct nlmsghdr *h, void *arg)
 {
-	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
+	const struct ifaddrmsg *ifa = nl_payload(h);
 
 	if (h->nlmsg_type == RTM_NEWADDR)
 		*(uint32_t *)arg = ifa->ifa_index;
@@ -135,7 +135,7 @@ static int address6_find(const struct ipaddr *a, uint32_t *ret_ifindex, struct e
 		return r;
 	ifa = netlink_begin(&m, RTM_GETADDR, 0, sizeof(*ifa));
 	ifa->ifa_family = AF_INET6;
-	mnl_attr_put(&m.h, IFA_ADDRESS, ipaddr_len(a), a->bytes);
+	nl_attr_put(&m.h, IFA_ADDRESS, ipaddr_len(a), a->bytes);
 	r = netlink_talk(&nl, &m.h, on_address, &ifindex, err);
 	if (r == -EADDRNOTAVAIL || r == -EAFNOSUPPORT || r == -EOPNOTSUPP) {
 		err_clear(err);
@@ -170,7 +170,7 @@ struct address_on {
 
 static int on_any_address(const struct nlmsghdr *h, void *arg)
 {
-	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
+	const struct ifaddrmsg *ifa = nl_payload(h);
 	struct ipaddr addr = { .family = ifa->ifa_family };
 	const struct nlattr *a[IFA_MAX + 1], *which;
 	struct address_on *o = arg;
@@ -178,9 +178,9 @@ static int on_any_address(const struct nlmsghdr *h, void *arg)
 	netlink_attrs(h, sizeof(*ifa), a, IFA_MAX);
 	which = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
 	if (ifa->ifa_index != o->ifindex || ifa->ifa_scope == RT_SCOPE_LINK || !which ||
-	    (addr.family != AF_INET && addr.family != AF_INET6) || mnl_attr_get_payload_len(which) != ipaddr_len(&addr))
+	    (addr.family != AF_INET && addr.family != AF_INET6) || nl_attr_len(which) != ipaddr_len(&addr))
 		return 0;
-	memcpy(addr.bytes, mnl_attr_get_payload(which), ipaddr_len(&addr));
+	memcpy(addr.bytes, nl_attr_data(which), ipaddr_len(&addr));
 	o->found = addr;
 	return 0;
 }
@@ -210,17 +210,17 @@ struct owner {
 
 static int on_rule(const struct nlmsghdr *h, void *arg)
 {
-	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(h);
+	const struct fib_rule_hdr *rule = nl_payload(h);
 	const struct nlattr *a[FRA_MAX + 1];
 	struct owner *o = arg;
 	uint32_t table;
 
 	netlink_attrs(h, sizeof(*rule), a, FRA_MAX);
 	if (!a[FRA_TABLE] || !a[FRA_SRC] || rule->src_len != ipaddr_len(o->addr) * 8 ||
-	    mnl_attr_get_payload_len(a[FRA_SRC]) != ipaddr_len(o->addr) ||
-	    memcmp(mnl_attr_get_payload(a[FRA_SRC]), o->addr->bytes, ipaddr_len(o->addr)) != 0)
+	    nl_attr_len(a[FRA_SRC]) != ipaddr_len(o->addr) ||
+	    memcmp(nl_attr_data(a[FRA_SRC]), o->addr->bytes, ipaddr_len(o->addr)) != 0)
 		return 0;
-	table = mnl_attr_get_u32(a[FRA_TABLE]);
+	table = nl_attr_u32(a[FRA_TABLE]);
 	if (table > NET_TABLE_BASE && table <= NET_TABLE_BASE + NET_ID_MAX)
 		o->id = table - NET_TABLE_BASE;
 	return 0;

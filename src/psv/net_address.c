@@ -68,21 +68,21 @@ static void address_msg(struct netlink_msg *m, uint16_t type, const struct ipadd
 	/* Of scope host no route's source is ever chosen, not even on an interface that has no other address.  For IPv6,
 	 * where scope follows from the address, the preferred lifetime does that. */
 	ifa->ifa_scope = a->family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
-	mnl_attr_put(&m->h, IFA_LOCAL, ipaddr_len(a), a->bytes);
+	nl_attr_put(&m->h, IFA_LOCAL, ipaddr_len(a), a->bytes);
 	if (type != RTM_NEWADDR)
 		return;
-	mnl_attr_put(&m->h, IFA_ADDRESS, ipaddr_len(a), a->bytes);
-	mnl_attr_put_u8(&m->h, ATTR_IFA_PROTO, NET_PROTOCOL);
+	nl_attr_put(&m->h, IFA_ADDRESS, ipaddr_len(a), a->bytes);
+	nl_attr_put_u8(&m->h, ATTR_IFA_PROTO, NET_PROTOCOL);
 	/* The metric of a prefix route that a whole address has none of: here it says whose address it is, so that its end
 	 * wakes one supervisor and not a thousand. */
-	mnl_attr_put_u32(&m->h, IFA_RT_PRIORITY, table);
+	nl_attr_put_u32(&m->h, IFA_RT_PRIORITY, table);
 	if (a->family == AF_INET6) {
 		struct ifa_cacheinfo life = { .ifa_prefered = 0, .ifa_valid = UINT32_MAX };
 
 		/* Without the kernel's duplicate detection, which would refuse to bind it for a second; and without a
 		 * route to it in the main table. */
-		mnl_attr_put_u32(&m->h, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
-		mnl_attr_put(&m->h, IFA_CACHEINFO, sizeof(life), &life);
+		nl_attr_put_u32(&m->h, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
+		nl_attr_put(&m->h, IFA_CACHEINFO, sizeof(life), &life);
 	}
 }
 
@@ -109,10 +109,10 @@ static void rule_msg(struct netlink_msg *m, uint16_t type, const struct ipaddr *
 	rule->family = from->family;
 	rule->src_len = bits(from);
 	rule->action = FR_ACT_TO_TBL;
-	mnl_attr_put(&m->h, FRA_SRC, ipaddr_len(from), from->bytes);
-	mnl_attr_put_u32(&m->h, FRA_PRIORITY, NET_RULE_PRIORITY);
-	mnl_attr_put_u32(&m->h, FRA_TABLE, table);
-	mnl_attr_put_u8(&m->h, FRA_PROTOCOL, NET_PROTOCOL);
+	nl_attr_put(&m->h, FRA_SRC, ipaddr_len(from), from->bytes);
+	nl_attr_put_u32(&m->h, FRA_PRIORITY, NET_RULE_PRIORITY);
+	nl_attr_put_u32(&m->h, FRA_TABLE, table);
+	nl_attr_put_u8(&m->h, FRA_PROTOCOL, NET_PROTOCOL);
 }
 
 struct route {
@@ -139,14 +139,14 @@ static void route_msg(struct netlink_msg *m, uint16_t type, const struct route *
 	if (r->gateway)
 		rt->rtm_flags = RTNH_F_ONLINK; /* the Psv's own tables need not know its network */
 	if (r->dst_len)
-		mnl_attr_put(&m->h, RTA_DST, ipaddr_len(&r->dst), r->dst.bytes);
-	mnl_attr_put_u32(&m->h, RTA_TABLE, r->table);
+		nl_attr_put(&m->h, RTA_DST, ipaddr_len(&r->dst), r->dst.bytes);
+	nl_attr_put_u32(&m->h, RTA_TABLE, r->table);
 	if (r->ifindex)
-		mnl_attr_put_u32(&m->h, RTA_OIF, r->ifindex);
+		nl_attr_put_u32(&m->h, RTA_OIF, r->ifindex);
 	if (r->gateway)
-		mnl_attr_put(&m->h, RTA_GATEWAY, ipaddr_len(r->gateway), r->gateway->bytes);
+		nl_attr_put(&m->h, RTA_GATEWAY, ipaddr_len(r->gateway), r->gateway->bytes);
 	if (r->metric)
-		mnl_attr_put_u32(&m->h, RTA_PRIORITY, r->metric);
+		nl_attr_put_u32(&m->h, RTA_PRIORITY, r->metric);
 }
 
 /* The routes that one address's network needs.  Returns how many, at most two: each is told to the supervisors of all. */
@@ -194,16 +194,16 @@ struct default_found {
 
 static int on_default(const struct nlmsghdr *h, void *arg)
 {
-	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+	const struct rtmsg *rt = nl_payload(h);
 	const struct nlattr *a[RTA_MAX + 1];
 	struct default_found *d = arg;
 
 	netlink_attrs(h, sizeof(*rt), a, RTA_MAX);
-	if (!a[RTA_TABLE] || mnl_attr_get_u32(a[RTA_TABLE]) != d->table || rt->rtm_dst_len || !a[RTA_GATEWAY] ||
-	    mnl_attr_get_payload_len(a[RTA_GATEWAY]) != ipaddr_len(&d->gateway))
+	if (!a[RTA_TABLE] || nl_attr_u32(a[RTA_TABLE]) != d->table || rt->rtm_dst_len || !a[RTA_GATEWAY] ||
+	    nl_attr_len(a[RTA_GATEWAY]) != ipaddr_len(&d->gateway))
 		return 0;
-	memcpy(d->gateway.bytes, mnl_attr_get_payload(a[RTA_GATEWAY]), ipaddr_len(&d->gateway));
-	d->ifindex = a[RTA_OIF] ? mnl_attr_get_u32(a[RTA_OIF]) : 0;
+	memcpy(d->gateway.bytes, nl_attr_data(a[RTA_GATEWAY]), ipaddr_len(&d->gateway));
+	d->ifindex = a[RTA_OIF] ? nl_attr_u32(a[RTA_OIF]) : 0;
 	return 0;
 }
 
@@ -217,7 +217,7 @@ static int change_default(struct netlink *nl, const struct route *route, struct 
 	int r;
 
 	rt->rtm_family = route->family;
-	mnl_attr_put_u32(&m.h, RTA_TABLE, route->table);
+	nl_attr_put_u32(&m.h, RTA_TABLE, route->table);
 	r = netlink_talk(nl, &m.h, on_default, &d, err);
 	if (r < 0)
 		return r;
@@ -234,7 +234,7 @@ static int take_default(struct netlink *nl, const struct route *route, struct er
 	struct netlink_msg m;
 
 	route_msg(&m, RTM_DELROUTE, route);
-	((struct rtmsg *)mnl_nlmsg_get_payload(&m.h))->rtm_scope = RT_SCOPE_NOWHERE; /* any */
+	((struct rtmsg *)nl_payload(&m.h))->rtm_scope = RT_SCOPE_NOWHERE; /* any */
 	return net_take(nl, &m, err);
 }
 
@@ -333,16 +333,16 @@ static void sources_free(struct sources *s)
 
 static int on_rule(const struct nlmsghdr *h, void *arg)
 {
-	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(h);
+	const struct fib_rule_hdr *rule = nl_payload(h);
 	const struct nlattr *a[FRA_MAX + 1];
 	struct sources *s = arg;
 	struct ipaddr from = { .family = rule->family };
 
 	netlink_attrs(h, sizeof(*rule), a, FRA_MAX);
-	if (!a[FRA_TABLE] || mnl_attr_get_u32(a[FRA_TABLE]) != s->table || !a[FRA_SRC] ||
-	    mnl_attr_get_payload_len(a[FRA_SRC]) != ipaddr_len(&from))
+	if (!a[FRA_TABLE] || nl_attr_u32(a[FRA_TABLE]) != s->table || !a[FRA_SRC] ||
+	    nl_attr_len(a[FRA_SRC]) != ipaddr_len(&from))
 		return 0;
-	memcpy(from.bytes, mnl_attr_get_payload(a[FRA_SRC]), ipaddr_len(&from));
+	memcpy(from.bytes, nl_attr_data(a[FRA_SRC]), ipaddr_len(&from));
 	s->v = xrealloc(s->v, s->n + 1, sizeof(*s->v));
 	s->v[s->n++] = from;
 	return 0;
@@ -379,9 +379,9 @@ static int on_table_route(const struct nlmsghdr *h, void *arg)
 	struct route_dump *d = arg;
 
 	netlink_attrs(h, sizeof(struct rtmsg), a, RTA_MAX);
-	if (!a[RTA_TABLE] || mnl_attr_get_u32(a[RTA_TABLE]) != d->table)
+	if (!a[RTA_TABLE] || nl_attr_u32(a[RTA_TABLE]) != d->table)
 		return 0;
-	if (d->metric && (!a[RTA_PRIORITY] || mnl_attr_get_u32(a[RTA_PRIORITY]) != d->metric))
+	if (d->metric && (!a[RTA_PRIORITY] || nl_attr_u32(a[RTA_PRIORITY]) != d->metric))
 		return 0;
 	strbuf_add(&d->found, h, h->nlmsg_len);
 	return 0;
@@ -399,7 +399,7 @@ static int flush_routes(struct netlink *nl, uint8_t family, uint32_t table, uint
 		struct rtmsg *rt = netlink_begin(&m, RTM_GETROUTE, NLM_F_DUMP, sizeof(*rt));
 
 		rt->rtm_family = family;
-		mnl_attr_put_u32(&m.h, RTA_TABLE, table);
+		nl_attr_put_u32(&m.h, RTA_TABLE, table);
 		d.found.len = 0;
 		r = netlink_talk(nl, &m.h, on_table_route, &d, err);
 	}
@@ -492,7 +492,7 @@ static void address_dump_free(struct address_dump *d)
 
 static int on_address(const struct nlmsghdr *h, void *arg)
 {
-	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
+	const struct ifaddrmsg *ifa = nl_payload(h);
 	const struct nlattr *a[ATTR_IFA_PROTO + 1];
 	struct ipaddr addr = { .family = ifa->ifa_family };
 	struct address_dump *d = arg;
@@ -500,10 +500,10 @@ static int on_address(const struct nlmsghdr *h, void *arg)
 
 	netlink_attrs(h, sizeof(*ifa), a, ATTR_IFA_PROTO);
 	which = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
-	if (!which || mnl_attr_get_payload_len(which) != ipaddr_len(&addr) || ifa->ifa_prefixlen != bits(&addr) ||
-	    !a[ATTR_IFA_PROTO] || mnl_attr_get_u8(a[ATTR_IFA_PROTO]) != NET_PROTOCOL)
+	if (!which || nl_attr_len(which) != ipaddr_len(&addr) || ifa->ifa_prefixlen != bits(&addr) ||
+	    !a[ATTR_IFA_PROTO] || nl_attr_u8(a[ATTR_IFA_PROTO]) != NET_PROTOCOL)
 		return 0;
-	memcpy(addr.bytes, mnl_attr_get_payload(which), ipaddr_len(&addr));
+	memcpy(addr.bytes, nl_attr_data(which), ipaddr_len(&addr));
 	for (size_t i = 0; i < d->wanted->n; i++) {
 		if (!ipaddr_equal(&addr, &d->wanted->v[i]))
 			continue;

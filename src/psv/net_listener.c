@@ -91,22 +91,22 @@ static bool is_asked_address(const struct search *s, uint8_t family, const __be3
 static int on_socket(const struct nlmsghdr *h, void *arg)
 {
 	static const struct inet_diag_sockid none;
-	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(h);
+	const struct inet_diag_msg *m = nl_payload(h);
 	const struct nlattr *a[INET_DIAG_MAX + 1];
 	struct search *s = arg;
 	struct found f = { .l = { .family = m->idiag_family, .protocol = s->protocol, .port = ntohs(m->id.idiag_sport) },
 			   .inode = m->idiag_inode };
 
-	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m) || !is_wanted(s, f.l.port) || m->id.idiag_dport)
+	if (nl_payload_len(h) < sizeof(*m) || !is_wanted(s, f.l.port) || m->id.idiag_dport)
 		return 0;
 	f.l.wildcard = memcmp(m->id.idiag_src, none.idiag_src, sizeof(none.idiag_src)) == 0;
 	if (!f.l.wildcard && !is_asked_address(s, f.l.family, m->id.idiag_src))
 		return 0;
 	netlink_attrs(h, sizeof(*m), a, INET_DIAG_MAX);
 	if (s->vsv_cgroup_root && a[INET_DIAG_CGROUP_ID] &&
-	    cgroup_id_is_below(mnl_attr_get_u64(a[INET_DIAG_CGROUP_ID]), s->vsv_cgroup_root))
+	    cgroup_id_is_below(nl_attr_u64(a[INET_DIAG_CGROUP_ID]), s->vsv_cgroup_root))
 		return 0;
-	f.l.v6_only = a[INET_DIAG_SKV6ONLY] && mnl_attr_get_u8(a[INET_DIAG_SKV6ONLY]);
+	f.l.v6_only = a[INET_DIAG_SKV6ONLY] && nl_attr_u8(a[INET_DIAG_SKV6ONLY]);
 	s->v = xrealloc(s->v, s->n + 1, sizeof(*s->v));
 	s->v[s->n++] = f;
 	return 0;

@@ -20,16 +20,16 @@ static void address_msg(struct netlink_msg *m, uint16_t type, const struct conf_
 	ifa->ifa_prefixlen = a->prefix;
 	ifa->ifa_index = ifindex;
 	ifa->ifa_scope = RT_SCOPE_UNIVERSE;
-	mnl_attr_put(&m->h, IFA_LOCAL, ipaddr_len(&a->addr), a->addr.bytes);
+	nl_attr_put(&m->h, IFA_LOCAL, ipaddr_len(&a->addr), a->addr.bytes);
 	if (type != RTM_NEWADDR)
 		return;
-	mnl_attr_put(&m->h, IFA_ADDRESS, ipaddr_len(&a->addr), a->addr.bytes);
-	mnl_attr_put_u8(&m->h, ATTR_IFA_PROTO, NET_PROTOCOL);
+	nl_attr_put(&m->h, IFA_ADDRESS, ipaddr_len(&a->addr), a->addr.bytes);
+	nl_attr_put_u8(&m->h, ATTR_IFA_PROTO, NET_PROTOCOL);
 	if (a->addr.family == AF_INET && a->prefix <= BROADCAST_PREFIX_MAX)
-		mnl_attr_put(&m->h, IFA_BROADCAST, ipaddr_len(&last), last.bytes);
+		nl_attr_put(&m->h, IFA_BROADCAST, ipaddr_len(&last), last.bytes);
 	/* Without the kernel's duplicate detection: the probe has asked, and with it a bind would fail for a second. */
 	if (a->addr.family == AF_INET6)
-		mnl_attr_put_u32(&m->h, IFA_FLAGS, IFA_F_NODAD);
+		nl_attr_put_u32(&m->h, IFA_FLAGS, IFA_F_NODAD);
 }
 
 int net_own_up(const struct conf_address *a, uint32_t ifindex, const struct ipaddr *gateways, size_t n_gateways,

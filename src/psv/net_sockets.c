@@ -35,7 +35,7 @@ int net_sockets_dump(struct netlink *nl, const struct inet_diag_req_v2 *req, con
 		struct inet_diag_req_v2 *ask = netlink_begin(&m, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sizeof(*ask));
 
 		*ask = *req;
-		mnl_attr_put(&m.h, INET_DIAG_REQ_BYTECODE, filter_bytes, filter);
+		nl_attr_put(&m.h, INET_DIAG_REQ_BYTECODE, filter_bytes, filter);
 		*n = before;
 		r = netlink_talk(nl, &m.h, cb, arg, err);
 	}
@@ -77,10 +77,10 @@ static size_t address_filter(const struct ipaddr *a, size_t n, char filter[FILTE
 
 static int on_socket(const struct nlmsghdr *h, void *arg)
 {
-	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(h);
+	const struct inet_diag_msg *m = nl_payload(h);
 	struct standing *s = arg;
 
-	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m))
+	if (nl_payload_len(h) < sizeof(*m))
 		return 0;
 	s->v = xrealloc(s->v, s->n + 1, sizeof(*s->v));
 	s->v[s->n++] = (struct inet_diag_req_v2){ .sdiag_family = m->idiag_family, .sdiag_protocol = s->protocol,

@@ -183,17 +183,17 @@ static void from_words(uint8_t family, const __be32 words[4], struct ipaddr *ret
 
 static int on_socket(const struct nlmsghdr *h, void *arg)
 {
-	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(h);
+	const struct inet_diag_msg *m = nl_payload(h);
 	const struct nlattr *a[INET_DIAG_MAX + 1];
 	struct gather *g = arg;
 	struct socket_at at = { .protocol = g->protocol };
 
-	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m))
+	if (nl_payload_len(h) < sizeof(*m))
 		return 0;
 	netlink_attrs(h, sizeof(*m), a, INET_DIAG_MAX);
 	if (!a[INET_DIAG_CGROUP_ID])
 		return 0;
-	at.cgroup_id = mnl_attr_get_u64(a[INET_DIAG_CGROUP_ID]);
+	at.cgroup_id = nl_attr_u64(a[INET_DIAG_CGROUP_ID]);
 	from_words(m->idiag_family, m->id.idiag_src, &at.addr);
 	at.port = ntohs(m->id.idiag_sport);
 	at.shut = m->id.idiag_if == NO_INTERFACE;

@@ -16,6 +16,7 @@
 #include "lib/printable.h"
 #include "lib/process.h"
 #include "lib/str.h"
+#include "lib/table.h"
 #include "test.h"
 
 TEST(err_set_keeps_code_and_words)
@@ -214,4 +215,42 @@ TEST(printable_clean_leaves_harmless_text)
 		printable_clean(text);
 		CHECK_STR(text, cases[i].out);
 	}
+}
+
+/* printed: what table_print() writes; the caller frees. */
+static char *printed(const struct table *t)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	CHECK(f);
+	table_print(t, f);
+	(void)fclose(f);
+	return text;
+}
+
+TEST(table_aligns_what_a_terminal_shows)
+{
+	static const char *const cells[] = {
+		"NAME", "SIZE", "COMMENT", /* wide characters, one that goes nowhere, a tab, the end of a terminal's command */
+		"\xe8\xa1\xa8\xe8\xa1\xa8", "7", "x", "\xc3\x9f", "12345", "a\tb", "a\xcc\x88", "-", "\xc2\x9b" "2J",
+	};
+	static const char wanted[] = "NAME  SIZE COMMENT\n"
+				     "\xe8\xa1\xa8\xe8\xa1\xa8     7 x\n"
+				     "\xc3\x9f    12345 a\\x09b\n"
+				     "a\xcc\x88        - \\xc2\\x9b2J\n";
+	struct table t _cleanup_table_ = { .n_columns = 3, .right = { [1] = true } };
+	char *text;
+
+	for (size_t i = 0; i < 3; i++)
+		table_add(&t, cells[i]);
+	text = printed(&t);
+	CHECK_STR(text, ""); /* titles alone */
+	free(text);
+	for (size_t i = 3; i < sizeof(cells) / sizeof(*cells); i++)
+		table_add(&t, cells[i]);
+	text = printed(&t);
+	CHECK_STR(text, wanted);
+	free(text);
 }

@@ -37,7 +37,7 @@ TEST(netlink_passes_on_what_the_kernel_says)
 	rt->rtm_family = AF_INET;
 	rt->rtm_table = RT_TABLE_MAIN;
 	rt->rtm_type = RTN_UNICAST;
-	mnl_attr_put(&m.h, RTA_GATEWAY, sizeof(gateway), gateway);
+	nl_attr_put(&m.h, RTA_GATEWAY, sizeof(gateway), gateway);
 	CHECK_INT(netlink_talk(&nl, &m.h, NULL, NULL, &e), -ENETUNREACH);
 	CHECK_STR(e.text, "Nexthop has invalid gateway");
 	CHECK_INT(netlink_talk(&nl, &m.h, NULL, NULL, NULL), -ENETUNREACH);
@@ -70,10 +70,10 @@ TEST(netlink_attributes_that_are_broken)
 	struct nlattr *last;
 
 	(void)netlink_begin(&m, RTM_NEWADDR, 0, sizeof(struct ifaddrmsg));
-	mnl_attr_put_u32(&m.h, IFA_LOCAL, 1);
-	mnl_attr_put_u32(&m.h, 999, 1);
-	last = mnl_nlmsg_get_payload_tail(&m.h);
-	mnl_attr_put_u32(&m.h, IFA_ADDRESS, 1);
+	nl_attr_put_u32(&m.h, IFA_LOCAL, 1);
+	nl_attr_put_u32(&m.h, 999, 1);
+	last = nl_tail(&m.h);
+	nl_attr_put_u32(&m.h, IFA_ADDRESS, 1);
 	netlink_attrs(&m.h, sizeof(struct ifaddrmsg), a, IFA_MAX);
 	CHECK(a[IFA_LOCAL] && a[IFA_ADDRESS] && !a[IFA_LABEL]);
 	/* longer than the message, and shorter than a header */
