@@ -57,29 +57,45 @@ static const struct column service_columns[] = {
 	{ "restarts", "RESTARTS", COL_NUMBER },   { "last_exit", "LAST EXIT", COL_TEXT },
 };
 
+/* limit_value: a number of bytes for the keys that count them, null is no limit, or the weight
+ * idle. */
+static char *limit_value(const char *key, const json_t *v, char buf[32])
+{
+	static const char *const bytes[] = { "memory", "memory_reserve", "disk_read", "disk_write" };
+
+	if (json_is_real(v))
+		(void)snprintf(buf, 32, "%.2f processors", json_real_value(v));
+	else if (json_is_null(v))
+		(void)snprintf(buf, 32, "%s", strstr(key, "weight") ? "idle" : "none");
+	else
+		(void)snprintf(buf, 32, "%lld", (long long)json_integer_value(v));
+	for (size_t i = 0; i < sizeof(bytes) / sizeof(*bytes); i++)
+		if (strcmp(key, bytes[i]) == 0 && json_is_integer(v))
+			(void)size_human((uint64_t)json_integer_value(v), buf, 32);
+	return buf;
+}
+
 static void print_limits(const json_t *limits)
 {
+	static const char *const names[] = { "max", "weight", "reserved" };
 	const char *key;
 	json_t *l;
 
 	json_object_foreach((json_t *)(uintptr_t)limits, key, l) {
-		json_int_t used = json_integer_value(json_object_get(l, "used"));
-		json_int_t max = json_integer_value(json_object_get(l, "max"));
-		bool real = json_is_true(json_object_get(l, "enforced"));
-		bool bytes = strcmp(key, "memory") == 0;
-		char a[24], b[24];
+		bool disk = strncmp(key, "disk_", strlen("disk_")) == 0 && json_object_get(l, "max");
+		char label[32], buf[32];
+		const json_t *v = NULL;
 
-		(void)printf("%-18s ", key);
-		if (bytes) {
-			(void)size_human((uint64_t)used, a, sizeof(a));
-			(void)size_human((uint64_t)max, b, sizeof(b));
-		} else {
-			(void)snprintf(a, sizeof(a), "%lld", (long long)used);
-			(void)snprintf(b, sizeof(b), "%lld", (long long)max);
-		}
+		(void)snprintf(label, sizeof(label), "%s", key);
+		for (char *c = label; *c; c++)
+			*c = *c == '_' ? ' ' : *c;
+		(void)printf("%-18s ", label);
 		if (json_object_get(l, "used"))
-			(void)printf("%s of ", a);
-		(void)printf("%s%s\n", b, real ? "" : " (not enforced here)");
+			(void)printf("%s of ", limit_value(key, json_object_get(l, "used"), buf));
+		for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !v; i++)
+			v = json_object_get(l, names[i]);
+		(void)printf("%s%s%s\n", limit_value(key, v, buf), disk ? " a second, each volume" : "",
+			     json_is_true(json_object_get(l, "enforced")) ? "" : " (not enforced here)");
 	}
 }
 

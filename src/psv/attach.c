@@ -18,6 +18,7 @@
 #include "lib/process.h"
 #include "lib/sys.h"
 #include "psv/root-parts.h"
+#include "psv/shares.h"
 #include "psv/walk.h"
 
 enum { RESOLVE_STRICT = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
@@ -122,8 +123,11 @@ static int attach_one(struct walk *w, const struct conf_volume *cv, struct err *
 static int detach_one(struct walk *w, const struct conf_volume *cv, struct err *err)
 {
 	const struct attach_job job = { .target = cv->mount, .mount_fd = -1 };
-	int r = in_mount_namespace(&w->st, &job);
+	int r = shares_down(w, err); /* a failure puts what was bounded back */
 
+	if (r < 0)
+		return r;
+	r = in_mount_namespace(&w->st, &job);
 	if (r == -EBUSY) {
 		(void)err_exit(err, VNAS_EXIT_IN_USE, r, "volume %s: files on it are in use", cv->name);
 		return err_hint(err, r, "`vnas sessions %s` shows by whom; end them first", w->name);

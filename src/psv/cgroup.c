@@ -18,6 +18,7 @@
 #include "lib/fd.h"
 #include "lib/str.h"
 #include "psv/cgroup_layout.h"
+#include "psv/cgroup_share.h"
 #include "psv/cgroup_tree.h"
 #include "psv/psv.h"
 #include "psv/sockets.h"
@@ -156,7 +157,7 @@ static int set_bounds(int fd, enum cgroup_controller which, bool v2, const struc
 		return v2 ? set_memory_v2(fd, b, err) : set_memory_v1(fd, b, err);
 	case CGROUP_PIDS:
 		return set_limit(fd, "pids.max", b->tasks, err);
-	case CGROUP_CPU: /* being a control group of its own is all */
+	case CGROUP_CPU: /* of all together nothing is bound, and each has its share: cgroup_share.c */
 	case CGROUP_IO:
 	case CGROUP_CONTROLLERS:
 		break;
@@ -177,8 +178,16 @@ static bool enable(int parent, const char *child, const char *controller)
 	return file_write_at(parent, "cgroup.subtree_control", word) == 0;
 }
 
+static int set_own(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits, struct err *err)
+{
+	struct bounds own = bounds_of_vsv(limits);
+	int r = set_bounds(fd, which, v2, &own, err);
+
+	return r < 0 ? r : cgroup_share_set(fd, which, v2, limits, err);
+}
+
 static int up_v2(const struct cgroup_layout *l, const char *tag, const char *name, const struct bounds *all,
-		 const struct bounds *own, struct err *err)
+		 const struct conf_limits *limits, struct err *err)
 {
 	_cleanup_close_ int root = dir_open(AT_FDCWD, l->v2), tag_fd = -1, name_fd = -1;
 	int r;
@@ -191,7 +200,9 @@ static int up_v2(const struct cgroup_layout *l, const char *tag, const char *nam
 			continue;
 		r = set_bounds(tag_fd, c, true, all, err);
 		if (r == 0 && enable(tag_fd, name, cgroup_controller_names[c]))
-			r = set_bounds(name_fd, c, true, own, err);
+			r = set_own(name_fd, c, true, limits, err);
+		if (r == 0 && c == CGROUP_MEMORY)
+			r = cgroup_share_reserve(tag_fd, err);
 		if (r == 0 && c == CGROUP_MEMORY)
 			(void)sockets_raise("/proc/sys/net/ipv4", all->memory_bytes);
 	}
@@ -200,7 +211,7 @@ static int up_v2(const struct cgroup_layout *l, const char *tag, const char *nam
 
 int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits *limits, struct err *err)
 {
-	struct bounds all = bounds_of_all(), own = bounds_of_vsv(limits);
+	struct bounds all = bounds_of_all();
 	_cleanup_close_ int v2 = -1;
 	struct cgroup_layout l;
 	int r;
@@ -208,19 +219,20 @@ int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits 
 	r = cgroup_layout(&l, err);
 	if (r < 0)
 		return r;
-	v2 = up_v2(&l, psv->tag, name, &all, &own, err);
+	v2 = up_v2(&l, psv->tag, name, &all, limits, err);
 	if (v2 < 0)
 		return v2;
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++) {
 		_cleanup_close_ int tag_fd = -1, name_fd = -1;
 
-		if (!l.v1[c][0])
+		/* One of its own for blkio is for a weight alone: bounds are the root group's (cgroup_disk.h). */
+		if (!l.v1[c][0] || (c == CGROUP_IO && !limits->disk_weight))
 			continue;
 		r = cgroup_tree_make(l.v1[c], psv->tag, name, &tag_fd, &name_fd, err);
 		if (r == 0)
 			r = set_bounds(tag_fd, c, false, &all, err);
 		if (r == 0)
-			r = set_bounds(name_fd, c, false, &own, err);
+			r = set_own(name_fd, c, false, limits, err);
 		if (r < 0)
 			return r;
 	}
@@ -241,6 +253,8 @@ int cgroup_enter_v1(const struct psv *psv, const char *name, struct err *err)
 		if (!l.v1[i][0])
 			continue;
 		fd = cgroup_tree_open(l.v1[i], psv->tag, name);
+		if (fd == -ENOENT && i == CGROUP_IO)
+			continue;
 		r = fd < 0 ? fd : file_write_at(fd, "tasks", "0");
 		if (r < 0)
 			return err_set(err, r, "cannot go into %s/%s/%s", l.v1[i], psv->tag, name);
@@ -347,6 +361,22 @@ int cgroup_usage(const struct psv *psv, const char *name, struct cgroup_usage *r
 	}
 	*ret = u;
 	return 0;
+}
+
+void cgroup_real(const struct psv *psv, const char *name, const struct conf_limits *limits, struct cgroup_share_real *ret)
+{
+	struct cgroup_share_real real = { 0 };
+	struct cgroup_layout l;
+
+	if (cgroup_layout(&l, NULL) == 0)
+		for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++) {
+			_cleanup_close_ int fd = -1;
+
+			if (l.in_v2[c] || l.v1[c][0])
+				fd = cgroup_tree_open(l.in_v2[c] ? l.v2 : l.v1[c], psv->tag, name);
+			cgroup_share_real(fd, c, l.in_v2[c], limits, &real);
+		}
+	*ret = real;
 }
 
 union handle {

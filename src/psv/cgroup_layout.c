@@ -20,9 +20,15 @@ const char *const cgroup_controller_names[CGROUP_CONTROLLERS] = {
 	[CGROUP_MEMORY] = "memory",
 	[CGROUP_PIDS] = "pids",
 	[CGROUP_CPU] = "cpu",
-	/* v2 only (v1's is called blkio, and knows nothing of written pages).  Together with memory it makes the kernel
-	 * throttle who writes too fast, and not everybody. */
+	/* Together with memory it makes the kernel of v2 throttle who writes too fast, and not everybody. */
 	[CGROUP_IO] = "io",
+};
+/* blkio knows nothing of whose the written pages are. */
+static const char *const v1_names[CGROUP_CONTROLLERS] = {
+	[CGROUP_MEMORY] = "memory",
+	[CGROUP_PIDS] = "pids",
+	[CGROUP_CPU] = "cpu",
+	[CGROUP_IO] = "blkio",
 };
 
 bool cgroup_word(const char *list, const char *word)
@@ -63,7 +69,7 @@ static void parse_line(char *line, struct cgroup_layout *ret)
 	if (strcmp(type, "cgroup") != 0)
 		return;
 	for (size_t i = 0; i < CGROUP_CONTROLLERS; i++)
-		if (cgroup_word(options, cgroup_controller_names[i]) && !ret->v1[i][0])
+		if (cgroup_word(options, v1_names[i]) && !ret->v1[i][0])
 			(void)str_copy(ret->v1[i], sizeof(ret->v1[i]), point);
 }
 

@@ -14,6 +14,7 @@
 #include "lib/netns.h"
 #include "psv/attach.h"
 #include "psv/cgroup.h"
+#include "psv/cgroup_disk.h"
 #include "psv/inside.h"
 #include "psv/inside_run.h"
 #include "psv/lifecycle.h"
@@ -24,6 +25,7 @@
 #include "psv/running.h"
 #include "psv/samba_policy.h"
 #include "psv/share.h"
+#include "psv/shares.h"
 #include "psv/service_run.h"
 #include "psv/walk.h"
 #include "service/ganesha.h"
@@ -121,6 +123,7 @@ static void find_restarts(const struct reload *l)
 	need_restart(l, is_apart_otherwise(l), "[server] peer");
 	need_restart(l, !same(a->template_name, b->template_name), "[server] template");
 	need_restart(l, a->limits.files != b->limits.files, "[limits] files");
+	need_restart(l, !a->limits.disk_weight != !b->limits.disk_weight && cgroup_disk_is_v1(), "[limits] disk weight");
 	need_restart(l, a->smb_enabled != b->smb_enabled, "[smb] enabled");
 	need_restart(l, conf_serves_nfs(a) && conf_serves_nfs(b) && nfs_differs(a, b), "[nfs]");
 	need_restart(l, directory_differs(&a->directory, &b->directory), "[directory]");
@@ -332,6 +335,8 @@ static int reload_all(struct reload *l, struct err *err)
 		r = walk_gate_config(w, &gate, err);
 	if (r == 0)
 		r = w->cgroup_fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
+	if (r >= 0)
+		r = shares_up(w, err);
 	if (r >= 0)
 		r = gate_attach_more(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->cgroup_fd, &gate, err);
 	if (r == 0)

@@ -182,7 +182,16 @@ struct conf_limits { /* 0: the safe default of limits.c */
 	uint32_t tasks;
 	uint32_t files; /* open files a process (RLIMIT_NOFILE) */
 	uint64_t log_bytes; /* on the Psv's disk */
+	uint64_t reserve_bytes; /* memory that is not taken from it while others have some to give; 0: none */
+	uint32_t cpu_weight;    /* against its neighbours', 1 to 10000, or CONF_CPU_IDLE; 0: CONF_WEIGHT_DEFAULT */
+	uint32_t cpu_percent;   /* of one processor, above 100: more than one; 0: no bound */
+	uint32_t disk_weight;   /* 1 to 10000; 0: CONF_WEIGHT_DEFAULT */
+	/* Of each of its volumes, a second; 0: no bound. */
+	uint64_t disk_read_bytes, disk_write_bytes;
+	uint32_t disk_read_iops, disk_write_iops;
 };
+/* CONF_CPU_IDLE: it has what nobody else wants, and who wants it takes it at once. */
+enum { CONF_WEIGHT_DEFAULT = 100, CONF_WEIGHT_MAX = 10000, CONF_CPU_IDLE = CONF_WEIGHT_MAX + 1 };
 
 struct conf {
 	char name[VSV_NAME_MAX + 1];

@@ -172,6 +172,8 @@ int conf_check(const struct conf_parser *p)
 	if (r == 0)
 		r = conf_check_link(p);
 	if (r == 0)
+		r = conf_check_limits(p);
+	if (r == 0)
 		r = conf_check_directory(p);
 	for (size_t i = 0; r == 0 && i < p->conf->n_volumes; i++)
 		r = check_volume(p, i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the files of the configuration's parser share, and nobody else includes: conf_scan.c cuts text into lines,
- * conf_types.c, conf_lists.c and conf_service.c read and print values, conf_keys.c is the table, conf_parse.c fills the structs, conf_check.c compares
+ * conf_types.c, conf_limits.c, conf_lists.c and conf_service.c read and print values, conf_keys.c is the table, conf_parse.c fills the structs, conf_check.c compares
  * what stands in several places, conf_print.c goes the other way, confedit.c changes text. */
 #pragma once
 
@@ -71,6 +71,8 @@ extern const struct conf_type conf_type_capabilities, conf_type_command, conf_ty
 /* NFS. */
 extern const struct conf_type conf_type_export_id, conf_type_grace, conf_type_id, conf_type_lease, conf_type_nfs_domain,
 	conf_type_nfs_versions, conf_type_port, conf_type_sec, conf_type_squash;
+/* Shares of the machine. */
+extern const struct conf_type conf_type_cpu, conf_type_cpu_weight, conf_type_iops, conf_type_rate, conf_type_weight;
 /* The rules for passwords. */
 extern const struct conf_type conf_type_attempts, conf_type_days, conf_type_history, conf_type_length, conf_type_minutes;
 
@@ -105,6 +107,7 @@ bool conf_has(const struct conf_parser *p, enum conf_section section, size_t ind
 char *conf_quote(const char *s, char *buf, size_t size);
 
 int conf_check(const struct conf_parser *p);
+int conf_check_limits(const struct conf_parser *p);
 int conf_check_directory(const struct conf_parser *p);
 /* conf_share_takes: a key of [share] has a meaning for what it is served by. */
 bool conf_share_takes(const struct conf_share *s, const char *key);
@@ -116,6 +119,12 @@ int conf_psv_check(const struct conf_parser *p);
 int conf_set_string(void *target, const char *s); /* 0 */
 void conf_print_string(struct strbuf *out, const char *key, const void *target);
 void conf_print_list(struct strbuf *out, const char *key, const void *target);
+/* For kinds of values that are a number of bytes in whole M (uint64_t), and a count (uint32_t); 0, which neither can have, is not
+ * printed. */
+int conf_parse_bytes(struct conf_value *v, void *target, uint64_t least, uint64_t most);
+void conf_print_bytes(struct strbuf *out, const char *key, const void *target);
+int conf_parse_count(struct conf_value *v, void *target, uint32_t least, uint32_t most);
+void conf_print_count(struct strbuf *out, const char *key, const void *target);
 
 enum { CONF_SYSLOG_DEFAULT = 3 /* daemon */ };
 #define CONF_NOBODY 65534u

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kinds of single values: how each is read and printed.  Lists are in conf_lists.c. */
+/* The kinds of single values: how each is read and printed.  Lists are in conf_lists.c, the
+ * shares and bounds of [limits] in conf_limits.c. */
 #include "psv/conf_internal.h"
 
 #include <errno.h>
@@ -61,7 +62,7 @@ const struct conf_type conf_type_bool = {
 
 /* Numbers. */
 
-static int parse_bytes(struct conf_value *v, void *target, uint64_t least, uint64_t most)
+int conf_parse_bytes(struct conf_value *v, void *target, uint64_t least, uint64_t most)
 {
 	uint64_t bytes;
 	int r = parse_size(v->text, &bytes);
@@ -82,20 +83,10 @@ static int parse_bytes(struct conf_value *v, void *target, uint64_t least, uint6
 
 static int parse_size_value(struct conf_value *v, void *target)
 {
-	return parse_bytes(v, target, 8 * MIB, 1024 * TIB);
+	return conf_parse_bytes(v, target, 8 * MIB, 1024 * TIB);
 }
 
-static int parse_memory(struct conf_value *v, void *target)
-{
-	return parse_bytes(v, target, 16 * MIB, 1024 * TIB);
-}
-
-static int parse_log(struct conf_value *v, void *target)
-{
-	return parse_bytes(v, target, MIB, TIB);
-}
-
-static void print_bytes(struct strbuf *out, const char *key, const void *target)
+void conf_print_bytes(struct strbuf *out, const char *key, const void *target)
 {
 	static const char units[] = "MGT";
 	uint64_t v = *(const uint64_t *)target / MIB;
@@ -112,19 +103,9 @@ static void print_bytes(struct strbuf *out, const char *key, const void *target)
 
 const struct conf_type conf_type_size = {
 	.what = "size", .expected = "a number of bytes with an optional K, M, G or T, from 8M to 1024T, in whole M",
-	.parse = parse_size_value, .print = print_bytes,
+	.parse = parse_size_value, .print = conf_print_bytes,
 };
-const struct conf_type conf_type_memory = {
-	.what = "size", .expected = "a number of bytes with an optional K, M, G or T, from 16M to 1024T, in whole M",
-	.parse = parse_memory, .print = print_bytes,
-};
-
-const struct conf_type conf_type_log = {
-	.what = "size", .expected = "a number of bytes with an optional K, M, G or T, from 1M to 1T, in whole M",
-	.parse = parse_log, .print = print_bytes,
-};
-
-static int parse_count(struct conf_value *v, void *target, uint32_t least, uint32_t most)
+int conf_parse_count(struct conf_value *v, void *target, uint32_t least, uint32_t most)
 {
 	uint32_t n;
 
@@ -134,17 +115,7 @@ static int parse_count(struct conf_value *v, void *target, uint32_t least, uint3
 	return 0;
 }
 
-static int parse_tasks(struct conf_value *v, void *target)
-{
-	return parse_count(v, target, 16, 4194304);
-}
-
-static int parse_files(struct conf_value *v, void *target)
-{
-	return parse_count(v, target, 64, 1048576);
-}
-
-static void print_count(struct strbuf *out, const char *key, const void *target)
+void conf_print_count(struct strbuf *out, const char *key, const void *target)
 {
 	uint32_t n = *(const uint32_t *)target;
 
@@ -152,20 +123,13 @@ static void print_count(struct strbuf *out, const char *key, const void *target)
 		strbuf_addf(out, "%s = %" PRIu32 "\n", key, n);
 }
 
-const struct conf_type conf_type_tasks = {
-	.what = "number of processes and threads", .expected = "16 to 4194304", .parse = parse_tasks, .print = print_count,
-};
-const struct conf_type conf_type_files = {
-	.what = "number of open files", .expected = "64 to 1048576", .parse = parse_files, .print = print_count,
-};
-
 #define COUNT(name, least, most, words, range)                                                  \
 	static int parse_##name(struct conf_value *v, void *target)                             \
 	{                                                                                       \
-		return parse_count(v, target, least, most);                                     \
+		return conf_parse_count(v, target, least, most);                                     \
 	}                                                                                       \
 	const struct conf_type conf_type_##name = {                                             \
-		.what = words, .expected = range, .parse = parse_##name, .print = print_count,  \
+		.what = words, .expected = range, .parse = parse_##name, .print = conf_print_count,  \
 	}
 
 COUNT(length, 1, 127, "number of characters", "1 to 127");

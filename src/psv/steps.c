@@ -20,6 +20,7 @@
 #include "psv/inside.h"
 #include "psv/lifecycle.h"
 #include "psv/preflight.h"
+#include "psv/shares.h"
 #include "psv/steps.h"
 #include "psv/supervise.h"
 #include "psv/template.h"
@@ -184,21 +185,26 @@ static int template_up(struct walk *w, struct err *err)
 static void cgroup_describe(const struct walk *w, struct strlist *ret)
 {
 	struct conf_limits l = cgroup_limits(&w->conf.limits);
+	_cleanup_strbuf_ struct strbuf shares = { 0 };
 	char buf[16];
 
-	strlist_addf(ret, "cgroup: %s/%s, memory %s, tasks %u", w->psv->tag, w->name,
-		     size_human(l.memory_bytes, buf, sizeof(buf)), l.tasks);
+	shares_text(&w->conf, &shares);
+	strlist_addf(ret, "cgroup: %s/%s, memory %s, tasks %u, %s", w->psv->tag, w->name,
+		     size_human(l.memory_bytes, buf, sizeof(buf)), l.tasks, strbuf_str(&shares));
 }
 
 static int cgroup_step_up(struct walk *w, struct err *err)
 {
 	w->cgroup_fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
-	return w->cgroup_fd < 0 ? w->cgroup_fd : 0;
+	return w->cgroup_fd < 0 ? w->cgroup_fd : shares_up(w, err);
 }
 
 static int cgroup_step_down(struct walk *w, struct err *err)
 {
-	int r = cgroup_kill(w->psv, w->name, KILL_TIMEOUT_MS, err);
+	int r = shares_down(w, err);
+
+	if (r == 0)
+		r = cgroup_kill(w->psv, w->name, KILL_TIMEOUT_MS, err);
 
 	return r < 0 ? r : cgroup_down(w->psv, w->name, err);
 }
@@ -344,6 +350,8 @@ static int init_down(struct walk *w, struct err *err)
 
 	/* Its network is entered before it is gone. */
 	(void)walk_net(w, NULL);
+	/* As in services_down(), which a start that failed has not come to. */
+	(void)shares_down(w, NULL);
 	/* Everything in the cgroup, and with it PID 1: also what a kill left before its number was written down. */
 	r = cgroup_kill(w->psv, w->name, KILL_TIMEOUT_MS, err);
 

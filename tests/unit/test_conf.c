@@ -41,6 +41,14 @@ static const char whole[] =
 	"tasks = 2000\n"
 	"files = 16384\n"
 	"log = 32M\n"
+	"memory reserve = 512M\n"
+	"cpu weight = 250\n"
+	"cpu = 1.5\n"
+	"disk weight = 40\n"
+	"disk read = 2G\n"
+	"disk write = 20M\n"
+	"disk read iops = 5000\n"
+	"disk write iops = 600\n"
 	"[volume root]\n"
 	"size  = 2G\n"
 	"[volume data]\n"
@@ -181,6 +189,10 @@ static void check_whole(const struct conf *c)
 	CHECK_INT(c->limits.tasks, 2000);
 	CHECK_INT(c->limits.files, 16384);
 	CHECK(c->limits.log_bytes == UINT64_C(32) << 20);
+	CHECK(c->limits.reserve_bytes == UINT64_C(512) << 20);
+	CHECK(c->limits.cpu_weight == 250 && c->limits.cpu_percent == 150 && c->limits.disk_weight == 40);
+	CHECK(c->limits.disk_read_bytes == UINT64_C(2) << 30 && c->limits.disk_write_bytes == UINT64_C(20) << 20);
+	CHECK(c->limits.disk_read_iops == 5000 && c->limits.disk_write_iops == 600);
 	CHECK_INT(c->n_volumes, 3);
 	CHECK_STR(c->volumes[0].name, "root");
 	CHECK(c->volumes[0].size_bytes == UINT64_C(2) << 30 && !c->volumes[0].mount);
@@ -232,6 +244,31 @@ TEST(conf_reads_every_key_and_its_print_reads_the_same)
 	conf_print(&c, &second);
 	CHECK_STR(second.buf, first.buf);
 	conf_free(&c);
+}
+
+TEST(conf_processors_are_read_and_printed)
+{
+	static const struct {
+		const char *text, *printed;
+		unsigned percent;
+	} cases[] = {
+		{ "0.01", "cpu = 0.01\n", 1 },	  { "0.5", "cpu = 0.50\n", 50 },   { "50%", "cpu = 0.50\n", 50 },
+		{ "1", "cpu = 1\n", 100 },	  { "1.05", "cpu = 1.05\n", 105 }, { "200%", "cpu = 2\n", 200 },
+		{ "1024", "cpu = 1024\n", 102400 }, { "007", "cpu = 7\n", 700 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		_cleanup_strbuf_ struct strbuf text = { 0 }, printed = { 0 };
+		struct conf c;
+
+		strbuf_addf(&text, "[limits]\ncpu = %s\ncpu weight = idle\n", cases[i].text);
+		CHECK_INT(conf_parse(text.buf, text.len, "f", "a", &c, NULL), 0);
+		CHECK_INT(c.limits.cpu_percent, cases[i].percent);
+		CHECK_INT(c.limits.cpu_weight, CONF_CPU_IDLE);
+		conf_print(&c, &printed);
+		CHECK(strstr(strbuf_str(&printed), cases[i].printed) && strstr(strbuf_str(&printed), "cpu weight = idle\n"));
+		conf_free(&c);
+	}
 }
 
 TEST(conf_empty_file_has_the_defaults)
@@ -400,6 +437,24 @@ static const struct {
 					    "1024T, in whole M; comments stand on lines of their own" },
 	{ "[limits]\ntasks = 3", "is no number of processes and threads: expected 16 to 4194304" },
 	{ "[limits]\nfiles = -1", "is no number of open files" },
+	{ "[limits]\ncpu weight = 0", "f:2: key 'cpu weight': '0' is no weight: expected 1 to 10000, or idle" },
+	{ "[limits]\ncpu weight = 10001", "is no weight" },
+	{ "[limits]\ncpu weight = Idle", "is no weight" },
+	{ "[limits]\ncpu = 0", "is no number of processors: expected 0.01 to 1024 with at most two decimals, or a percentage" },
+	{ "[limits]\ncpu = 0.001", "is no number of processors" },
+	{ "[limits]\ncpu = 1025", "is no number of processors" },
+	{ "[limits]\ncpu = 1.", "is no number of processors" },
+	{ "[limits]\ncpu = .5", "is no number of processors" },
+	{ "[limits]\ncpu = 1.5%", "is no number of processors" },
+	{ "[limits]\ncpu = 50 %", "is no number of processors" },
+	{ "[limits]\ncpu = -1", "is no number of processors" },
+	{ "[limits]\ncpu = 99999999999999999999", "is no number of processors" },
+	{ "[limits]\ndisk weight = idle", "is no weight: expected 1 to 10000" },
+	{ "[limits]\ndisk read = 1000", "is too small" },
+	{ "[limits]\ndisk write = 2T", "is too large" },
+	{ "[limits]\ndisk write = fast", "is no number of bytes a second: expected a number of bytes" },
+	{ "[limits]\ndisk read iops = 1", "is no number of operations a second: expected 10 to 100000000" },
+	{ "[limits]\nmemory = 1G\nmemory reserve = 2G", "f:3: key 'memory reserve': more than 'memory'" },
 	/* volumes */
 	{ "[volume a/b]\nsize = 1G", "f:1: 'a/b' is no name of a volume" },
 	{ "[volume ..]\nsize = 1G", "f:1: '..' is no name of a volume" },

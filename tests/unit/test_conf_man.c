@@ -84,15 +84,19 @@ static char *example(const char *text, unsigned n)
 
 TEST(conf_manual_examples_are_right)
 {
-	char *text = read_page(), *first = example(text, 0), *more = example(text, 1), *second = example(text, 2);
+	char *text = read_page(), *first = example(text, 0), *second = example(text, 3);
 	struct conf_psv psv;
 	struct err err = { 0 };
 	struct conf c;
 
-	if (conf_parse(more, strlen(more), "more", "filesrv01", &c, &err) < 0)
-		test_fail(__FILE__, __LINE__, err.text);
-	conf_free(&c);
-	free(more);
+	for (unsigned i = 1; i <= 2; i++) {
+		char *more = example(text, i);
+
+		if (conf_parse(more, strlen(more), "more", "filesrv01", &c, &err) < 0)
+			test_fail(__FILE__, __LINE__, err.text);
+		conf_free(&c);
+		free(more);
+	}
 	if (conf_parse(first, strlen(first), "first", "filesrv01", &c, &err) < 0 ||
 	    conf_psv_parse(second, strlen(second), "second", "/lib", &psv, &err) < 0)
 		test_fail(__FILE__, __LINE__, err.text);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "psv/cgroup_share.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "psv/conf.h"
+
+enum {
+	CPU_PERIOD_US = 100 * 1000, /* the kernel's own */
+	V1_CPU_DEFAULT = 1024,      /* cpu.shares of a group of weight 100 */
+	V1_CPU_LEAST = 2,
+	BFQ_WEIGHT_MAX = 1000,
+	SUM_TRIES = 10,
+};
+
+int cgroup_keep(int fd, const char *file, const char *text, struct err *err)
+{
+	char now[256];
+	int r = file_read_small(fd, file, now, sizeof(now));
+
+	if (r == -ENOENT)
+		return 1;
+	if (r == 0) {
+		now[strcspn(now, "\n")] = '\0';
+		if (strcmp(now, text) == 0)
+			return 0;
+	}
+	r = file_write_at(fd, file, text);
+	return r < 0 ? err_set(err, r, "cannot set %s to %s: %m", file, text) : 0;
+}
+
+static uint32_t weight_or_default(uint32_t weight)
+{
+	return weight ? weight : CONF_WEIGHT_DEFAULT;
+}
+
+/* The files of one controller, as they should be; an empty name ends the list. */
+struct knob {
+	const char *file;
+	char text[40];
+};
+enum { KNOBS = 2 };
+
+static struct knob cpu_weight_knob(bool v2, const struct conf_limits *l)
+{
+	/* Idle where the kernel does not know it (Linux 5.15): the least weight is the nearest. */
+	uint64_t w = l->cpu_weight == CONF_CPU_IDLE ? 1 : weight_or_default(l->cpu_weight);
+	struct knob k = { .file = v2 ? "cpu.weight" : "cpu.shares" };
+
+	if (!v2)
+		w = w * V1_CPU_DEFAULT / CONF_WEIGHT_DEFAULT;
+	(void)str_format(k.text, sizeof(k.text), "%" PRIu64, !v2 && w < V1_CPU_LEAST ? V1_CPU_LEAST : w);
+	return k;
+}
+
+static struct knob cpu_bound_knob(bool v2, const struct conf_limits *l)
+{
+	unsigned quota_us = l->cpu_percent * (CPU_PERIOD_US / 100);
+	struct knob k = { .file = v2 ? "cpu.max" : "cpu.cfs_quota_us" };
+
+	if (v2 && l->cpu_percent)
+		(void)str_format(k.text, sizeof(k.text), "%u %d", quota_us, CPU_PERIOD_US);
+	else if (v2)
+		(void)str_format(k.text, sizeof(k.text), "max %d", CPU_PERIOD_US);
+	else if (l->cpu_percent)
+		(void)str_format(k.text, sizeof(k.text), "%u", quota_us);
+	else
+		(void)str_copy(k.text, sizeof(k.text), "-1");
+	return k;
+}
+
+/* The kernel divides a disk by weight in two ways: the scheduler bfq, and the cost model of v2.  Whichever is there is told. */
+static void disk_weight_knobs(bool v2, const struct conf_limits *l, struct knob ret[KNOBS])
+{
+	uint32_t w = weight_or_default(l->disk_weight), bfq = w;
+
+	/* Up to the default they count the same, above it bfq ends at a tenth. */
+	if (w > CONF_WEIGHT_DEFAULT)
+		bfq = CONF_WEIGHT_DEFAULT + (w - CONF_WEIGHT_DEFAULT) * (BFQ_WEIGHT_MAX - CONF_WEIGHT_DEFAULT) /
+						    (CONF_WEIGHT_MAX - CONF_WEIGHT_DEFAULT);
+	ret[0].file = v2 ? "io.weight" : "blkio.bfq.weight";
+	(void)str_format(ret[0].text, sizeof(ret[0].text), v2 ? "default %u" : "%u", v2 ? w : bfq);
+	ret[1].file = v2 ? "io.bfq.weight" : NULL;
+	(void)str_format(ret[1].text, sizeof(ret[1].text), "default %u", bfq);
+}
+
+static int set_cpu(int fd, bool v2, const struct conf_limits *l, struct err *err)
+{
+	bool idle = l->cpu_weight == CONF_CPU_IDLE;
+	struct knob weight = cpu_weight_knob(v2, l), bound = cpu_bound_knob(v2, l);
+	int r = cgroup_keep(fd, "cpu.idle", idle ? "1" : "0", err);
+
+	/* An idle group refuses a weight. */
+	if (r > 0 || (r == 0 && !idle))
+		r = cgroup_keep(fd, weight.file, weight.text, err);
+	return r < 0 ? r : cgroup_keep(fd, bound.file, bound.text, err);
+}
+
+static int set_disk_weight(int fd, bool v2, const struct conf_limits *l, struct err *err)
+{
+	struct knob knobs[KNOBS] = { 0 };
+	int r = 0;
+
+	disk_weight_knobs(v2, l, knobs);
+	for (size_t i = 0; i < KNOBS && knobs[i].file && r >= 0; i++)
+		r = cgroup_keep(fd, knobs[i].file, knobs[i].text, err);
+	return r;
+}
+
+static struct knob reserve_knob(const struct conf_limits *l)
+{
+	struct knob k = { .file = "memory.low" };
+
+	(void)str_format(k.text, sizeof(k.text), "%" PRIu64, l->reserve_bytes);
+	return k;
+}
+
+int cgroup_share_set(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits, struct err *err)
+{
+	struct knob reserve = reserve_knob(limits);
+	int r = 0;
+
+	if (which == CGROUP_CPU)
+		r = set_cpu(fd, v2, limits, err);
+	else if (which == CGROUP_IO)
+		r = set_disk_weight(fd, v2, limits, err);
+	/* v1's soft limit is no reserve: who has one above it is taken from first, and who has none never. */
+	else if (which == CGROUP_MEMORY && v2)
+		r = cgroup_keep(fd, reserve.file, reserve.text, err);
+	return r < 0 ? r : 0;
+}
+
+static int sum_reserves(int tag_fd, uint64_t *ret)
+{
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *e;
+	int fd = dir_open(tag_fd, ".");
+
+	*ret = 0;
+	if (fd < 0)
+		return fd;
+	d = fdopendir(fd);
+	if (!d) {
+		int r = -errno;
+
+		(void)close(fd);
+		return r;
+	}
+	while ((e = readdir(d))) {
+		char path[VSV_NAME_MAX + 16], text[64];
+		uint64_t v;
+
+		if (e->d_type == DT_DIR && e->d_name[0] != '.' && str_format(path, sizeof(path), "%s/memory.low", e->d_name) &&
+		    file_read_small(tag_fd, path, text, sizeof(text)) == 0 && parse_u64(text, UINT64_MAX, &v) == 0)
+			*ret += v;
+	}
+	return 0;
+}
+
+/* Two that start at once each write what they have read: the later one has read both, and the earlier one looks again. */
+int cgroup_share_reserve(int tag_fd, struct err *err)
+{
+	uint64_t sum = 0, again;
+	int r = sum_reserves(tag_fd, &sum);
+
+	for (int i = 0; r == 0 && i < SUM_TRIES; i++) {
+		char text[32];
+
+		(void)str_format(text, sizeof(text), "%" PRIu64, sum);
+		r = cgroup_keep(tag_fd, "memory.low", text, err);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		r = sum_reserves(tag_fd, &again);
+		if (again == sum)
+			break;
+		sum = again;
+	}
+	return r < 0 ? err_set(err, r, "cannot add up what all servers have reserved: %m") : 0;
+}
+
+static bool says(int fd, const char *file, const char *text)
+{
+	char now[256];
+
+	if (fd < 0 || file_read_small(fd, file, now, sizeof(now)) < 0)
+		return false;
+	now[strcspn(now, "\n")] = '\0';
+	return strcmp(now, text) == 0;
+}
+
+void cgroup_share_real(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits,
+		       struct cgroup_share_real *ret)
+{
+	struct knob weight = cpu_weight_knob(v2, limits), bound = cpu_bound_knob(v2, limits), reserve = reserve_knob(limits);
+	struct knob disk[KNOBS] = { 0 };
+
+	switch (which) {
+	case CGROUP_CPU:
+		ret->cpu_weight = limits->cpu_weight == CONF_CPU_IDLE ? says(fd, "cpu.idle", "1") : says(fd, weight.file, weight.text);
+		ret->cpu = says(fd, bound.file, bound.text);
+		break;
+	case CGROUP_IO:
+		disk_weight_knobs(v2, limits, disk);
+		for (size_t i = 0; i < KNOBS && disk[i].file; i++)
+			ret->disk_weight |= says(fd, disk[i].file, disk[i].text);
+		break;
+	case CGROUP_MEMORY:
+		ret->reserve = v2 && says(fd, reserve.file, reserve.text);
+		break;
+	case CGROUP_PIDS:
+	case CGROUP_CONTROLLERS:
+		break;
+	}
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "psv/shares.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/err.h"
+#include "lib/str.h"
+#include "psv/cgroup.h"
+#include "psv/cgroup_disk.h"
+#include "psv/cgroup_share.h"
+#include "psv/psv.h"
+#include "psv/volume.h"
+#include "psv/walk.h"
+
+static const struct {
+	const char *key;
+	enum share_unit unit;
+} disk_bounds[CGROUP_DISK_BOUNDS] = {
+	[CGROUP_DISK_READ_BYTES] = { "disk read", SHARE_BYTES_A_SECOND },
+	[CGROUP_DISK_WRITE_BYTES] = { "disk write", SHARE_BYTES_A_SECOND },
+	[CGROUP_DISK_READ_IOPS] = { "disk read iops", SHARE_OPERATIONS },
+	[CGROUP_DISK_WRITE_IOPS] = { "disk write iops", SHARE_OPERATIONS },
+};
+
+/* What a configuration says, as if all of it were real. */
+static size_t wanted(const struct conf *conf, struct share ret[SHARES_MAX])
+{
+	const struct conf_limits *l = &conf->limits;
+	const uint64_t cpu_weight = l->cpu_weight ? l->cpu_weight : CONF_WEIGHT_DEFAULT;
+	const struct share first[] = {
+		{ .key = "memory reserve", .unit = SHARE_BYTES, .value = l->reserve_bytes },
+		{ .key = "cpu weight", .unit = SHARE_WEIGHT, .value = cpu_weight },
+		{ .key = "cpu", .unit = SHARE_PROCESSORS, .value = l->cpu_percent },
+		{ .key = "disk weight", .unit = SHARE_WEIGHT, .value = l->disk_weight },
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++)
+		if (first[i].value)
+			ret[n++] = first[i];
+	for (enum cgroup_disk_bound i = 0; i < CGROUP_DISK_BOUNDS; i++)
+		if (cgroup_disk_limit(l, i))
+			ret[n++] = (struct share){ .key = disk_bounds[i].key, .unit = disk_bounds[i].unit,
+						   .value = cgroup_disk_limit(l, i) };
+	for (size_t i = 0; i < n; i++) {
+		ret[i].real = true;
+		ret[i].configured = strcmp(ret[i].key, "cpu weight") != 0 || l->cpu_weight;
+		if (ret[i].unit == SHARE_WEIGHT && ret[i].value == CONF_CPU_IDLE)
+			ret[i].value = 0;
+	}
+	return n;
+}
+
+/* Where each volume lies: an image on a disk, or a device. */
+static bool disks_weigh(const struct psv *psv, const char *name, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_volumes; i++) {
+		char path[PATH_MAX];
+		struct stat st;
+
+		if (volume_path(psv, name, &conf->volumes[i], path, sizeof(path), NULL) < 0 || stat(path, &st) < 0 ||
+		    !cgroup_disk_weighs(S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev))
+			return false;
+	}
+	return true;
+}
+
+static void judge(struct share *s, bool real, const char *why)
+{
+	s->real = real;
+	s->why = real ? NULL : why;
+}
+
+static void judge_disk_weight(const struct psv *psv, const char *name, const struct conf *conf, bool told, struct share *s)
+{
+	if (!told)
+		judge(s, false, "no group of its own is divided by weight: the kernel has no bfq, or it was started without a weight");
+	else
+		judge(s, disks_weigh(psv, name, conf), "the disk below has neither the scheduler bfq nor the cost model io.cost");
+}
+
+size_t shares_look(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st,
+		   struct share ret[SHARES_MAX])
+{
+	struct cgroup_share_real real;
+	size_t n = wanted(conf, ret);
+
+	cgroup_real(psv, name, &conf->limits, &real);
+	for (size_t i = 0; i < n; i++) {
+		struct share *s = &ret[i];
+
+		if (strcmp(s->key, "memory reserve") == 0)
+			judge(s, real.reserve, "only the memory controller of cgroup v2 knows a reserve");
+		else if (strcmp(s->key, "cpu weight") == 0)
+			judge(s, real.cpu_weight, s->value ? "no controller divides the processors" :
+							     "the kernel has no idle control groups (Linux 5.15)");
+		else if (strcmp(s->key, "cpu") == 0)
+			judge(s, real.cpu, "no controller bounds processors (CONFIG_CFS_BANDWIDTH)");
+		else if (strcmp(s->key, "disk weight") == 0)
+			judge_disk_weight(psv, name, conf, real.disk_weight, s);
+		for (enum cgroup_disk_bound b = 0; b < CGROUP_DISK_BOUNDS; b++)
+			if (strcmp(s->key, disk_bounds[b].key) == 0)
+				judge(s, cgroup_disk_real(psv, name, &conf->limits, st->volumes, st->n_volumes, b),
+				      "no controller bounds each of its volumes (CONFIG_BLK_DEV_THROTTLING; with cgroup v1 no "
+				      "partition)");
+	}
+	return n;
+}
+
+char *share_value(const struct share *s, char *buf, size_t size)
+{
+	char bytes[24];
+
+	switch (s->unit) {
+	case SHARE_PROCESSORS:
+		(void)str_format(buf, size, "%" PRIu64 ".%02" PRIu64, s->value / 100, s->value % 100);
+		break;
+	case SHARE_BYTES:
+	case SHARE_BYTES_A_SECOND:
+		(void)str_format(buf, size, "%s%s", size_human(s->value, bytes, sizeof(bytes)),
+				 s->unit == SHARE_BYTES ? "" : "/s");
+		break;
+	case SHARE_OPERATIONS:
+		(void)str_format(buf, size, "%" PRIu64 "/s", s->value);
+		break;
+	case SHARE_WEIGHT:
+		if (s->value)
+			(void)str_format(buf, size, "%" PRIu64, s->value);
+		else
+			(void)str_copy(buf, size, "idle");
+		break;
+	}
+	return buf;
+}
+
+void shares_text(const struct conf *conf, struct strbuf *ret)
+{
+	struct share list[SHARES_MAX];
+	size_t n = wanted(conf, list);
+	char value[40];
+
+	for (size_t i = 0; i < n; i++)
+		strbuf_addf(ret, "%s%s %s", ret->len ? ", " : "", list[i].key, share_value(&list[i], value, sizeof(value)));
+}
+
+int shares_up(const struct walk *w, struct err *err)
+{
+	struct share list[SHARES_MAX];
+	int r = cgroup_disk_set(w->psv, w->name, &w->conf.limits, w->st.volumes, w->st.n_volumes, err);
+	size_t n = r < 0 ? 0 : shares_look(w->psv, w->name, &w->conf, &w->st, list);
+
+	for (size_t i = 0; i < n; i++)
+		if (!list[i].real && list[i].configured)
+			walk_notice(w, "[limits] %s is not enforced: %s", list[i].key, list[i].why);
+	return r;
+}
+
+int shares_down(const struct walk *w, struct err *err)
+{
+	return cgroup_disk_free(w->psv, w->name, w->st.volumes, w->st.n_volumes, err);
+}
