@@ -264,6 +264,26 @@ bool cgroup_disk_weighs(dev_t below)
 	return dir >= 0 && weighs(dir, BELOW_MAX);
 }
 
+int cgroup_disk_some_weigh(void)
+{
+	_cleanup_closedir_ DIR *d = opendir("/sys/block");
+	struct dirent *e;
+
+	if (!d)
+		return -errno;
+	while ((e = readdir(d))) {
+		_cleanup_close_ int dir = -1;
+
+		/* A loop device is what a volume is, not what it lies on. */
+		if (e->d_name[0] == '.' || str_starts(e->d_name, "loop"))
+			continue;
+		dir = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir >= 0 && weighs(dir, BELOW_MAX))
+			return 1;
+	}
+	return 0;
+}
+
 bool cgroup_disk_is_v1(void)
 {
 	struct cgroup_layout l;

@@ -33,5 +33,7 @@ bool cgroup_disk_real(const struct psv *psv, const char *name, const struct conf
 		      const struct state_volume *volumes, size_t n, enum cgroup_disk_bound which);
 /* cgroup_disk_weighs: the disk below a file or device (0: unknown) is one that the kernel divides by weight. */
 bool cgroup_disk_weighs(dev_t below);
+/* cgroup_disk_some_weigh: some disk of the machine is one.  1; 0; -errno. */
+int cgroup_disk_some_weigh(void);
 /* cgroup_disk_is_v1: disks are divided by cgroup v1, in whose groups a process is from its start or not at all. */
 bool cgroup_disk_is_v1(void);

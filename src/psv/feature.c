@@ -32,6 +32,7 @@
 #include "lib/netlink.h"
 #include "lib/str.h"
 #include "lib/sys.h"
+#include "psv/cgroup_disk.h"
 #include "psv/cgroup_layout.h"
 
 enum { LANDLOCK_SCOPES_ABI = 6, FLAG_WAIT_KILLABLE_RECV = 1 << 5 };
@@ -86,6 +87,29 @@ static int has_controller(enum cgroup_controller c)
 static int has_memory(void) { return has_controller(CGROUP_MEMORY); }
 static int has_pids(void) { return has_controller(CGROUP_PIDS); }
 static int has_cpu(void) { return has_controller(CGROUP_CPU); }
+static int has_cpu_bound(void) { return has_cpu() && access("/proc/sys/kernel/sched_cfs_bandwidth_slice_us", F_OK) == 0; }
+
+static int has_disk_bound(void)
+{
+	struct cgroup_layout l;
+	char path[CGROUP_PATH_MAX + 64];
+
+	/* Of v2 only a group below the root has the file, and a kernel with the controller and no bounds is none that anybody ships. */
+	if (cgroup_layout(&l, NULL) < 0)
+		return 0;
+	(void)str_format(path, sizeof(path), "%s/blkio.throttle.write_bps_device", l.v1[CGROUP_IO]);
+	return l.in_v2[CGROUP_IO] || (l.v1[CGROUP_IO][0] && access(path, F_OK) == 0);
+}
+
+/* Whether it holds is a question of each disk: here, of any. */
+static int has_disk_weight(void) { return cgroup_disk_some_weigh(); }
+
+static int has_reserve(void)
+{
+	struct cgroup_layout l;
+
+	return cgroup_layout(&l, NULL) == 0 && l.in_v2[CGROUP_MEMORY];
+}
 
 static int born_in(int group)
 {
@@ -350,6 +374,15 @@ const struct feature features[FEATURES] = {
 			   "boot a kernel with CONFIG_CGROUP_PIDS", has_pids },
 	[FEATURE_CPU] = { "controller-cpu", "the cpu controller", "the servers' shares of the processors are not even",
 			  "boot a kernel with CONFIG_CGROUP_SCHED", has_cpu },
+	[FEATURE_CPU_BOUND] = { "cpu-bound", "bounds of processors", "[limits] cpu binds no server",
+				"boot a kernel with CONFIG_CFS_BANDWIDTH", has_cpu_bound },
+	[FEATURE_DISK_BOUND] = { "disk-bound", "bounds of disks: io of cgroup v2, or blkio of v1",
+				 "[limits] disk read, disk write and their iops bind no server",
+				 "boot a kernel with CONFIG_BLK_DEV_THROTTLING, and mount the controller", has_disk_bound },
+	[FEATURE_DISK_WEIGHT] = { "disk-weight", "a disk that is divided by weight", "[limits] disk weight divides nothing",
+				  "echo bfq >/sys/block/DISK/queue/scheduler, or with cgroup v2 enable io.cost.qos", has_disk_weight },
+	[FEATURE_RESERVE] = { "memory-reserve", "the memory controller in cgroup v2", "[limits] memory reserve keeps nothing",
+			      "boot with systemd.unified_cgroup_hierarchy=1", has_reserve },
 	[FEATURE_BPF] = { "bpf-cgroup", "BPF programs on control groups (Linux 4.17)", "nothing keeps to its addresses: no server can start",
 			  "boot a kernel with CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF", has_bpf },
 	[FEATURE_BTF] = { "btf", "/sys/kernel/btf/vmlinux", "the gate cannot be loaded: no server can start",

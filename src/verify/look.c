@@ -14,6 +14,7 @@
 #include "lib/fd.h"
 #include "lib/process.h"
 #include "psv/cgroup.h"
+#include "psv/shares.h"
 #include "psv/walk.h"
 #include "verify/internal.h"
 #include "vsv/confine.h"
@@ -305,12 +306,30 @@ enum verdict look_group(struct verify *v, struct server *s, char *answer, size_t
 	return say_process(0, NULL, n, answer, size);
 }
 
+/* not_enforced: the first key that the configuration has and the kernel does not enforce; NULL: none. */
+static const char *not_enforced(const struct verify *v, const struct server *s)
+{
+	struct share list[SHARES_MAX];
+	size_t n = s->has_conf ? shares_look(v->psv, s->name, &s->conf, &s->st, list) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i].configured && !list[i].real)
+			return list[i].key;
+	return NULL;
+}
+
 enum verdict look_limits(struct verify *v, struct server *s, char *answer, size_t size)
 {
 	struct cgroup_usage u = { 0 };
+	const char *key;
 
 	if (cgroup_usage(v->psv, s->name, &u, NULL) < 0) {
 		(void)str_copy(answer, size, "its limits cannot be read");
+		return VERDICT_OPEN;
+	}
+	key = not_enforced(v, s);
+	if (key) {
+		(void)str_format(answer, size, "[limits] %s is not enforced", key);
 		return VERDICT_OPEN;
 	}
 	if (u.memory_real && u.memory_max_bytes && u.tasks_real && u.tasks_max) {

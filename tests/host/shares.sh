@@ -213,10 +213,15 @@ fi
 
 if [[ $v1 ]]; then
 	vnas stop a b
+	limit b "memory reserve"
 	umount "$blkio"
 	check_status "without blkio: it starts, and says what is not so" 0 'disk write is not enforced: no controller bounds' vnas start --no-probe b
 	check_json "  and so does status" '.servers[0] | .limits.disk_write.enforced == false and .limits.cpu_weight.enforced and
 		(.warnings | any(startswith("[limits] disk write is not enforced")))' vnas status b --json
+	check "  and verify calls it open" bash -c "! '$VNAS' verify b --json >'$T/verify' && jq -e '[.probes[] | select(.answer // \"\" |
+		contains(\"[limits] disk write is not enforced\"))] | length > 0 and all(.verdict == \"open\")' '$T/verify'"
+	check "  and doctor says what is missing" bash -c "'$VNAS' doctor --json | jq -e '.probes[] | select(.probe == \"disk-bound\") |
+		.state == \"missing\" and (.todo | contains(\"mount the controller\"))'"
 	check "  and can be stopped" vnas stop b
 	umount "$(dirname "$(dirname "$cpu_a")")"
 	limit b cpu 0.5
