@@ -41,7 +41,7 @@ static const struct word protocols[] = {
 	{ IPPROTO_ICMP, "icmp" }, { IPPROTO_TCP, "tcp" }, { IPPROTO_UDP, "udp" }, { IPPROTO_ICMPV6, "icmpv6" },
 	{ 132, "sctp" }, { 136, "udplite" }, { 262, "mptcp" }, { 0, NULL },
 };
-#define CALL_ROW(name, nr, error) { nr, #name },
+#define CALL_ROW(name, nr, error, by) { nr, #name },
 #define JUDGED_ROW(name, nr) { nr, #name },
 static const struct word calls[] = { REFUSED_CALLS(CALL_ROW) JUDGED_CALLS(JUDGED_ROW) { 0, NULL } };
 

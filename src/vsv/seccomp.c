@@ -41,9 +41,10 @@ enum { X32_BIT = 0x40000000 };
 #error "the seccomp filter does not know this architecture"
 #endif
 
-#define REFUSED_ROW(name, nr, error) { nr, error },
+enum { TOLD, ALONE };
+#define REFUSED_ROW(name, nr, error, by) { nr, error, by },
 static const struct {
-	uint16_t nr, error;
+	uint16_t nr, error, by;
 } refused[] = { REFUSED_CALLS(REFUSED_ROW) };
 
 /* What PID 1 makes for the caller. */
@@ -74,7 +75,8 @@ static void emit(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8
 }
 
 /* emit_return: EPERM is a refusal, of which PID 1 makes a note before it gives that answer (init_count.c); other errors say
- * that there is no such thing, and come at once. */
+ * that there is no such thing, and come at once.  emit_refuse_alone: the same answer by the kernel, which cannot be made another; it
+ * leaves no note. */
 static void emit_return(struct program *p, unsigned error)
 {
 	uint32_t answer = error ? SECCOMP_RET_ERRNO | error : SECCOMP_RET_ALLOW;
@@ -82,6 +84,11 @@ static void emit_return(struct program *p, unsigned error)
 	if (error == EPERM && p->told)
 		answer = SECCOMP_RET_USER_NOTIF;
 	emit(p, BPF_RET | BPF_K, answer, 0, 0);
+}
+
+static void emit_refuse_alone(struct program *p)
+{
+	emit(p, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
 }
 
 static void emit_load(struct program *p, size_t offset)
@@ -190,19 +197,27 @@ static void emit_setsockopt(struct program *p)
 	end(p, call);
 }
 
+/* refuse_user_space: it is made without any capability, and gives them all, over the kernel's code for mounts and networks. */
+static void refuse_user_space(struct program *p)
+{
+	emit(p, BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWUSER, 0, 1);
+	emit_refuse_alone(p);
+}
+
 static void emit_namespaces(struct program *p)
 {
 	enum { NEW_TIME = 0x80 }; /* in clone these bits are the signal */
-	const uint32_t new = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-			     CLONE_NEWPID | CLONE_NEWNET;
+	const uint32_t new = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET;
 	unsigned call = begin(p, SYS_clone);
 
 	emit_load_arg(p, 0);
+	refuse_user_space(p);
 	return_if_any(p, new, EPERM);
 	emit_return(p, 0);
 	end(p, call);
 	call = begin(p, SYS_unshare); /* smbd needs CLONE_FS */
 	emit_load_arg(p, 0);
+	refuse_user_space(p);
 	return_if_any(p, new | NEW_TIME, EPERM);
 	emit_return(p, 0);
 	end(p, call);
@@ -251,7 +266,7 @@ static void emit_core_limit(struct program *p, unsigned resource, unsigned new, 
 	if (old >= 0) {
 		emit_load_arg(p, (unsigned)old);
 		emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
-		emit_return(p, EPERM);
+		emit_refuse_alone(p);
 	}
 	emit(p, BPF_RET | BPF_K, SECCOMP_RET_ERRNO, 0, 0); /* of no error */
 	end(p, core);
@@ -358,6 +373,20 @@ static int no_filter(void)
 	return pipe(pair) < 0 ? -errno : pair[0];
 }
 
+/* emit_refused: the table. */
+static void emit_refused(struct program *p)
+{
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		if (is_left_out(refused[i].nr))
+			continue;
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, refused[i].nr, 0, 1);
+		if (refused[i].by == ALONE && refused[i].error == EPERM)
+			emit_refuse_alone(p);
+		else
+			emit_return(p, refused[i].error);
+	}
+}
+
 int seccomp_load_all(const struct seccomp_pass *pass)
 {
 	struct program p = { .told = true };
@@ -383,9 +412,7 @@ int seccomp_load_all(const struct seccomp_pass *pass)
 		emit_device_nodes(&p);
 	for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++)
 		emit_asked(&p, asked[i], pass);
-	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
-		if (!is_left_out(refused[i].nr))
-			return_if(&p, refused[i].nr, refused[i].error);
+	emit_refused(&p);
 	emit_return(&p, 0);
 	/* Once PID 1 has it in hand, only a fatal signal ends the caller's wait: a handler must not make inotify_init1 EINTR. */
 	return load(&p, SECCOMP_FILTER_FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV);

@@ -7,7 +7,9 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -21,6 +23,7 @@
 #endif
 
 static const long bad = -4096; /* no address */
+static struct rlimit64 core_limit = { 0, 0 };
 
 static const struct {
 	const char *name;
@@ -78,6 +81,8 @@ static const struct {
 	{ "io_uring_setup", 425, { 0, bad } },
 	{ "io_uring_enter", 426, { -1, 0, 0, 0, 0, 0 } },
 	{ "io_uring_register", 427, { -1, 0, 0, 0 } },
+	{ "fanotify_init", SYS_fanotify_init, { -1, 0 } },
+	{ "memfd_secret", 447, { 0x7fffffff } },
 	{ "ptrace", SYS_ptrace, { PTRACE_ATTACH, 0x3fffffff, 0, 0 } },
 	{ "process_vm_readv", SYS_process_vm_readv, { 0x3fffffff, bad, 1, bad, 1, 0 } },
 	{ "process_vm_writev", SYS_process_vm_writev, { 0x3fffffff, bad, 1, bad, 1, 0 } },
@@ -106,6 +111,9 @@ static const struct {
 #endif
 	{ "personality_asks", SYS_personality, { 0xffffffff } },
 	{ "personality_sets", SYS_personality, { 0x0040000 } },
+	{ "core_limit_with_old", SYS_prlimit64, { 0, RLIMIT_CORE, (long)&core_limit, bad } },
+	/* What /proc/PID/exe says is what we go by: PR_SET_MM_EXE_FILE wants CAP_SYS_RESOURCE. */
+	{ "exe_file", SYS_prctl, { PR_SET_MM, PR_SET_MM_EXE_FILE, -1, 0, 0 } },
 	{ "tiocsti", SYS_ioctl, { -1, TIOCSTI, 0 } },
 	{ "tiocsetd", SYS_ioctl, { -1, TIOCSETD, 0 } },
 	{ "tiocgwinsz", SYS_ioctl, { -1, TIOCGWINSZ, 0 } },
@@ -153,20 +161,32 @@ static int limits(void)
 	return 0;
 }
 
+static int is_named(const char *name, char **names)
+{
+	while (*names && strcmp(*names, name) != 0)
+		names++;
+	return *names != NULL;
+}
+
+/* Of all calls, or of those that are named. */
 int main(int argc, char **argv)
 {
-	(void)argv;
-	if (argc > 1)
+	if (argc == 2 && strcmp(argv[1], "limits") == 0)
 		return limits();
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
 		const long *a = calls[i].args;
-		long r = syscall(calls[i].nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+		long r;
 
+		if (argc > 1 && !is_named(calls[i].name, argv + 1))
+			continue;
+		r = syscall(calls[i].nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 		if (r == 0 && (calls[i].nr == SYS_clone))
 			_exit(0);
 		(void)printf("%s %d\n", calls[i].name, r < 0 ? errno : 0);
 		(void)fflush(stdout);
 	}
+	if (argc > 1)
+		return 0;
 #ifdef __x86_64__
 	(void)printf("int80_getpid %ld\n", foreign() < 0 ? -foreign() : 0);
 #endif
