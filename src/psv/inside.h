@@ -89,7 +89,8 @@ struct inside_exec {
 	} *sealed;
 	const char *user;            /* NULL: root */
 	const char *input;           /* with `output` or alone: text for its standard input */
-	struct strbuf *output;       /* gathers standard output and error (4 MiB at most) instead of passing them through */
+	struct strbuf *output;       /* gathers standard output and error instead of passing them through */
+	size_t output_max;           /* of that, in bytes (0: 4 MiB); one more is gathered of what says more, and nothing else read */
 	bool tty;                    /* a pty of the Vsv's own, made inside; the caller's terminal goes raw meanwhile */
 	int timeout_ms;              /* 0: none; at its end the command is killed and -ETIME returned */
 };

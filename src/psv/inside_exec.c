@@ -47,6 +47,7 @@ struct flow {
 	const char *text;      /* in place of `from` */
 	size_t text_left;
 	struct strbuf *sink;   /* in place of `to` */
+	size_t sink_max;
 	char *buf;
 	size_t begin, end;
 };
@@ -93,11 +94,10 @@ static void gather(struct flow *f)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0 || f->sink->len + (size_t)n > GATHER_MAX) {
+	if (n > 0 && f->sink->len <= f->sink_max)
+		strbuf_add(f->sink, buf, (size_t)n < f->sink_max - f->sink->len + 1 ? (size_t)n : f->sink_max - f->sink->len + 1);
+	if (n <= 0 || f->sink->len > f->sink_max)
 		flow_close(f);
-		return;
-	}
-	strbuf_add(f->sink, buf, (size_t)n);
 }
 
 static void put_text(struct flow *f)
@@ -390,6 +390,7 @@ static void set_pipes(struct relay *r, const struct inside_exec *e, const int fd
 	set_flow(&r->flows[FLOW_OUT], fds[1], true, e->output ? -1 : STDOUT_FILENO, false);
 	set_flow(&r->flows[FLOW_ERR], fds[2], true, e->output ? -1 : STDERR_FILENO, false);
 	r->flows[FLOW_OUT].sink = r->flows[FLOW_ERR].sink = e->output;
+	r->flows[FLOW_OUT].sink_max = r->flows[FLOW_ERR].sink_max = e->output_max ? e->output_max : GATHER_MAX - 1;
 	if (!quiet)
 		return;
 	r->flows[FLOW_IN].text = e->input ? e->input : "";

@@ -14,7 +14,8 @@
 #include "psv/psv.h"
 #include "vsv/proto.h"
 
-enum { VERB_MS = 30 * 1000, LOOK_WORDS = 1000, LOOK_BYTES = PROTO_MESSAGE_MAX / 2 };
+enum { VERB_MS = 30 * 1000, BRIEF_BYTES = 64 * 1024, LOOK_WORDS = 1000, LOOK_BYTES = PROTO_MESSAGE_MAX / 2 };
+_Static_assert(LOOK_BYTES + LOOK_WORDS <= BRIEF_BYTES, "a look's answer");
 
 struct inside_ref inside_ref(pid_t pid, uint64_t start)
 {
@@ -55,12 +56,21 @@ int inside_require(const struct psv *psv, const char *name, struct inside_ref *r
 	return err_hint(err, -ESRCH, "start it: vnas start %s", name);
 }
 
+struct inside_ref inside_brief(const struct inside_ref *ref)
+{
+	struct inside_ref brief = *ref;
+
+	brief.said_max = BRIEF_BYTES;
+	return brief;
+}
+
 int inside_run(const struct inside_ref *ref, const char *const argv[], const char *input, struct strbuf *output,
 	       struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf ignored = { 0 };
 	int64_t left_ms = ref->until_ms - now_ms();
-	struct inside_exec e = { .argv = argv, .input = input ? input : "", .output = output ? output : &ignored };
+	struct inside_exec e = { .argv = argv, .input = input ? input : "", .output = output ? output : &ignored,
+				 .output_max = ref->said_max };
 	_cleanup_close_ int conn = -1;
 	int r;
 
@@ -71,6 +81,8 @@ int inside_run(const struct inside_ref *ref, const char *const argv[], const cha
 	if (conn < 0)
 		return conn;
 	r = inside_exec(conn, &e, err);
+	if (r >= 0 && ref->said_max && e.output->len > ref->said_max)
+		return err_set(err, -EFBIG, "%s inside said more than %zu bytes", argv[0], ref->said_max);
 	if (r == -ETIME)
 		return err_hint(err, r, "%s inside does not end; a look from there: vnas shell", argv[0]);
 	return r;
@@ -118,6 +130,7 @@ static int look_at(const struct inside_ref *ref, const struct strlist *words, si
 {
 	_cleanup_strlist_ struct strlist argv = { 0 }, missing = { 0 };
 	_cleanup_strbuf_ struct strbuf said = { 0 };
+	struct inside_ref brief = inside_brief(ref);
 	size_t from = *at, bytes = 0;
 	int r;
 
@@ -129,7 +142,7 @@ static int look_at(const struct inside_ref *ref, const struct strlist *words, si
 		strlist_add(&argv, words->v[*at]);
 	if (*at == from)
 		return err_set(err, -E2BIG, "a path is longer than %d bytes", LOOK_BYTES);
-	r = inside_run(ref, (const char *const *)argv.v, NULL, &said, err);
+	r = inside_run(&brief, (const char *const *)argv.v, NULL, &said, err);
 	if (r != 0)
 		return r < 0 ? r : err_set(err, -EIO, "a look at what is there failed with status %d", r);
 	strlist_split(&missing, strbuf_str(&said), "\n");

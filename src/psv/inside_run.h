@@ -17,6 +17,7 @@ struct inside_ref {
 	pid_t pid;
 	uint64_t start;
 	int64_t until_ms;
+	size_t said_max; /* how much a program may say, in bytes; 0: 4 MiB */
 };
 
 /* inside_ref: with the time that a verb has, half a minute from now on.  inside_ref_within: with as much as is given. */
@@ -28,7 +29,11 @@ int inside_find(const struct psv *psv, const char *name, struct inside_ref *ret,
 /* inside_require: the same, and -ESRCH with VNAS_EXIT_NOT_RUNNING when it does not run. */
 int inside_require(const struct psv *psv, const char *name, struct inside_ref *ret, struct err *err);
 
-/* inside_run: runs argv inside and gathers what it wrote.  Exit status 0…255, or -errno.  input and output may be NULL. */
+/* inside_brief: for what says little: 64 KiB is enough. */
+struct inside_ref inside_brief(const struct inside_ref *ref);
+
+/* inside_run: runs argv inside and gathers what it wrote.  Exit status 0…255, or -errno; -EFBIG: it said more than it may, of what was
+ * asked for in brief.  input and output may be NULL. */
 int inside_run(const struct inside_ref *ref, const char *const argv[], const char *input, struct strbuf *output,
 	       struct err *err);
 /* inside_must: the same, and any status but 0 is an error: -EIO with what the command said last. */

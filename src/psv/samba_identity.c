@@ -39,7 +39,8 @@ static bool name_ok(const char *name)
 static int last_name(const struct inside_ref *ref, char name[NETBIOS_NAME_MAX + 1], struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf text = { 0 };
-	int r = inside_run(ref, (const char *const[]){ "cat", "--", NAME_FILE, NULL }, NULL, &text, err);
+	struct inside_ref brief = inside_brief(ref);
+	int r = inside_run(&brief, (const char *const[]){ "cat", "--", NAME_FILE, NULL }, NULL, &text, err);
 
 	if (r != 0)
 		return r < 0 ? r : 1;
@@ -71,7 +72,8 @@ static int hand_on(const struct inside_ref *ref, const char *old, struct err *er
 {
 	_cleanup_strbuf_ struct strbuf said = { 0 };
 	_cleanup_free_ char *sid = NULL;
-	int r = inside_run(ref, (const char *const[]){ NET, "getlocalsid", old, NULL }, NULL, &said, err);
+	struct inside_ref brief = inside_brief(ref);
+	int r = inside_run(&brief, (const char *const[]){ NET, "getlocalsid", old, NULL }, NULL, &said, err);
 
 	if (r < 0)
 		return r;

@@ -19,10 +19,11 @@ static bool is_shadow_program(const struct inside_ref *ref, uint32_t pid)
 						"gpasswd",  "passwd",   "chpasswd", "chage",   "chfn",     "chsh",
 						"newusers", "vipw",     "pwck",    "grpck",    NULL };
 	_cleanup_strbuf_ struct strbuf comm = { 0 };
+	struct inside_ref brief = inside_brief(ref);
 	char path[32];
 
 	(void)str_format(path, sizeof(path), "/proc/%u/comm", pid);
-	if (inside_run(ref, (const char *const[]){ "cat", "--", path, NULL }, NULL, &comm, NULL) != 0)
+	if (inside_run(&brief, (const char *const[]){ "cat", "--", path, NULL }, NULL, &comm, NULL) != 0)
 		return false;
 	if (comm.len > 0 && comm.buf[comm.len - 1] == '\n')
 		comm.buf[--comm.len] = '\0';
@@ -36,13 +37,14 @@ static bool is_shadow_program(const struct inside_ref *ref, uint32_t pid)
 static bool clear_locks(const struct inside_ref *ref)
 {
 	static const char *const locks[] = { "/etc/passwd.lock", "/etc/shadow.lock", "/etc/group.lock", "/etc/gshadow.lock", NULL };
+	struct inside_ref brief = inside_brief(ref);
 	bool cleared = false;
 
 	for (size_t i = 0; locks[i]; i++) {
 		_cleanup_strbuf_ struct strbuf text = { 0 };
 		uint32_t pid;
 
-		if (inside_run(ref, (const char *const[]){ "cat", "--", locks[i], NULL }, NULL, &text, NULL) != 0)
+		if (inside_run(&brief, (const char *const[]){ "cat", "--", locks[i], NULL }, NULL, &text, NULL) != 0)
 			continue;
 		while (text.len > 0 && strchr("\n ", text.buf[text.len - 1]))
 			text.buf[--text.len] = '\0';

@@ -48,7 +48,8 @@ static int unlock(const struct inside_ref *ref, const char *user, struct err *er
 	_cleanup_strbuf_ struct strbuf said = { 0 };
 	char flags[sizeof(kept) + 2], *at = flags;
 	const char *p, *end;
-	int r = inside_run(ref, (const char *const[]){ "pdbedit", "-s", SAMBA_CONF_INSIDE, "-d", "0", "-L", "-v", user, NULL }, NULL,
+	struct inside_ref brief = inside_brief(ref);
+	int r = inside_run(&brief, (const char *const[]){ "pdbedit", "-s", SAMBA_CONF_INSIDE, "-d", "0", "-L", "-v", user, NULL }, NULL,
 			   &said, err);
 
 	if (r < 0)

@@ -136,7 +136,7 @@ static void keep(const struct verify *v, const struct server *s, int program, in
 	const struct inside_sealed sealed = { .fd = program, .capabilities = UINT64_MAX, .file_handles = true };
 	_cleanup_strbuf_ struct strbuf out = { 0 };
 	const struct inside_exec e = { .argv = argv, .sealed = &sealed, .input = "", .output = &out,
-				       .timeout_ms = prober_limit_ms(v->n_servers) };
+				       .output_max = 4096, .timeout_ms = prober_limit_ms(v->n_servers) };
 	_cleanup_close_ int conn = -1;
 	struct err err = { 0 };
 	char words[64] = "";

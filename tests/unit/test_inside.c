@@ -66,6 +66,31 @@ TEST(inside_missing_of_many)
 	tiny_stop(&t);
 }
 
+/* What writes into the answer of a program of ours, as root inside can by /proc/PID/fd, costs the Psv no more than is needed. */
+TEST(inside_answers_in_brief)
+{
+	static const char *const enough[] = { "sh", "-c", "yes | head -c 65536", NULL };
+	static const char *const much[] = { "sh", "-c", "yes | head -c 65537", NULL };
+	static const char *const endless[] = { "sh", "-c", "exec yes", NULL };
+	_cleanup_strbuf_ struct strbuf one = { 0 }, two = { 0 }, three = { 0 }, four = { 0 };
+	struct err err = { 0 };
+	struct inside_ref ref, brief;
+	struct tiny t;
+
+	tiny_start(&t, FILE_CAPS);
+	ref = inside_ref_within(t.pid, t.start, 20 * 1000);
+	brief = inside_brief(&ref);
+	CHECK_INT(inside_run(&brief, enough, NULL, &one, &err), 0);
+	CHECK_INT(one.len, 65536);
+	CHECK_INT(inside_run(&brief, much, NULL, &two, &err), -EFBIG);
+	CHECK_STR(err.text, "sh inside said more than 65536 bytes");
+	CHECK_INT(inside_run(&brief, endless, NULL, &three, &err), -EFBIG);
+	CHECK_INT(three.len, 65537);
+	CHECK(inside_run(&ref, endless, NULL, &four, &err) > 0);
+	CHECK_INT(four.len, 4 * 1024 * 1024);
+	tiny_stop(&t);
+}
+
 TEST(inside_says_why_a_command_cannot_run)
 {
 	static const char *const nothing[] = { "no-such-command", NULL }, *const id[] = { "id", NULL };

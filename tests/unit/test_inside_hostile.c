@@ -11,6 +11,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/when.h"
 #include "lib/fd.h"
 #include "psv/inside.h"
 #include "test.h"
@@ -176,8 +177,8 @@ TEST(inside_hostile_exec)
 	check_exec(floods, -ETIME);
 }
 
-/* Rows without end, with descriptors that are no pidfd. */
-TEST(inside_hostile_status)
+/* check_rows: rows without end, with descriptors that are no pidfd, each after a pause; and what inside_status makes of it. */
+static void check_rows(long pause_ms, int want)
 {
 	struct proto_status_row row = { .name = "x", .pid = 1 };
 	struct inside_status *list;
@@ -193,11 +194,25 @@ TEST(inside_hostile_status)
 		(void)close(pair[0]);
 		proto_init(&row.h, PROTO_STATUS_ROW, sizeof(row));
 		while (fd_send(pair[1], &row, sizeof(row), &null, 1) == 0)
-			;
+			sleep_ms(pause_ms);
 		_exit(0);
 	}
 	(void)close(pair[1]);
-	CHECK_INT(inside_status(pair[0], &list, &n, &err), -EBADMSG);
+	CHECK_INT(inside_status(pair[0], &list, &n, &err), want);
 	(void)close(pair[0]);
 	CHECK_INT(waitpid(pid, NULL, 0), pid);
+	(void)close(null);
+}
+
+TEST(inside_hostile_status)
+{
+	check_rows(0, -EBADMSG);
+}
+
+TEST(inside_hostile_status_that_trickles)
+{
+	int64_t begin_ms = now_ms();
+
+	check_rows(700, -ETIME);
+	CHECK(now_ms() - begin_ms < 15 * 1000);
 }
