@@ -265,7 +265,7 @@ int preflight_services(struct preflight_run *run, struct err *err)
 		if (!(*s)->configured)
 			continue;
 		service_argv(*s, run->conf, &words);
-		if (!template_misses(&extra, words.v[0], &package))
+		if (!template_misses(run->psv, &extra, words.v[0], &package))
 			continue;
 		p = preflight_obstacle(run, VNAS_EXIT_FAILED, "service %s: %s is in no package that the server's template is made of",
 				       (*s)->name, words.v[0]);

@@ -23,8 +23,9 @@
 #include "service/service.h"
 
 #define SOURCE_CACHE ".source"
+#define PROGRAMS_CACHE ".programs"
 
-enum { NAME_DIGITS = TEMPLATE_NAME_DIGITS, RESOLVE_MIN_DIGITS = 6, CACHE_LINES = 16 };
+enum { NAME_DIGITS = TEMPLATE_NAME_DIGITS, RESOLVE_MIN_DIGITS = 6, SOURCE_LINES = 16, PROGRAMS_LINES = 64 };
 
 /* ---- What goes in ---- */
 
@@ -49,27 +50,6 @@ bool template_extra_str(const struct strlist *extra, char buf[TEMPLATE_EXTRA_MAX
 	for (size_t i = 0; extra && i < extra->n; i++)
 		strbuf_addf(&text, "%s%s", i ? " " : "", extra->v[i]);
 	return str_copy(buf, TEMPLATE_EXTRA_MAX, strbuf_str(&text));
-}
-
-bool template_misses(const struct strlist *extra, const char *program, char **ret_package)
-{
-	_cleanup_strlist_ struct strlist files = { 0 };
-	char buf[PATH_MAX];
-	const char *path = path_below_usr(program, buf, sizeof(buf)), *owner;
-	bool misses = false;
-	struct dpkg d;
-
-	/* What cannot be read is told by who makes the template. */
-	if (!path || dpkg_read(&d, NULL) < 0)
-		return false;
-	*ret_package = NULL;
-	if (template_choose(&d, extra, NULL) == 0 && dpkg_files(&d, &files, NULL) == 0)
-		misses = !strlist_has(&files, path);
-	owner = misses ? dpkg_owner(&d, path) : NULL;
-	if (owner)
-		*ret_package = xstrdup(owner);
-	dpkg_free(&d);
-	return misses;
 }
 
 int template_choose(struct dpkg *d, const struct strlist *extra, struct err *err)
@@ -158,7 +138,7 @@ int template_fingerprint(const struct dpkg *d, char ret[NAME_DIGITS + 1], struct
 	return sha256_text(strbuf_str(&text), ret, err);
 }
 
-/* ---- The fingerprint, kept until a file that it was made from changes ---- */
+/* ---- What was found out, kept until a file that it was found in changes ---- */
 
 static void add_stat(struct strbuf *key, const char *path)
 {
@@ -207,19 +187,27 @@ static bool source_cached(const char *text, const struct strbuf *key, char ret[N
 	return false;
 }
 
-static void source_remember(int dir, const char *old, const struct strbuf *key, const char *digits)
+/* cache_keep: line, which ends with its newline, before the newest of the old ones. */
+static void cache_keep(int dir, const char *file, const char *old, unsigned max_lines, const char *line)
 {
 	_cleanup_strbuf_ struct strbuf text = { 0 };
-	unsigned lines = 1;
 
-	strbuf_addf(&text, "%s %s", digits, key->buf);
-	for (; *old && lines < CACHE_LINES; lines++) {
+	strbuf_addstr(&text, line);
+	for (unsigned lines = 1; *old && lines < max_lines; lines++) {
 		size_t n = strcspn(old, "\n");
 
 		strbuf_addf(&text, "%.*s\n", (int)n, old);
 		old += n + (old[n] == '\n');
 	}
-	(void)file_write_atomic_at(dir, SOURCE_CACHE, text.buf, text.len, 0600); /* only a cache */
+	(void)file_write_atomic_at(dir, file, text.buf, text.len, 0600); /* only a cache */
+}
+
+static void source_remember(int dir, const char *old, const struct strbuf *key, const char *digits)
+{
+	_cleanup_strbuf_ struct strbuf line = { 0 };
+
+	strbuf_addf(&line, "%s %s", digits, key->buf);
+	cache_keep(dir, SOURCE_CACHE, old, SOURCE_LINES, line.buf);
 }
 
 int template_folder(const struct psv *psv, struct err *err)
@@ -272,6 +260,56 @@ int template_source(const struct psv *psv, const struct strlist *extra, char ret
 	source_remember(dir, cache, &key, digits);
 	memcpy(ret_source, digits, sizeof(digits));
 	return 0;
+}
+
+/* has_program: what dpkg's files say, in some hundred of which is looked. */
+static bool has_program(const struct strlist *extra, const char *path, bool *ret_known, char **ret_package)
+{
+	_cleanup_strlist_ struct strlist files = { 0 };
+	const char *owner;
+	bool has = true;
+	struct dpkg d;
+
+	*ret_known = false;
+	/* What cannot be read is told by who makes the template. */
+	if (dpkg_read(&d, NULL) < 0)
+		return true;
+	if (template_choose(&d, extra, NULL) == 0 && dpkg_files(&d, &files, NULL) == 0) {
+		*ret_known = true;
+		has = strlist_has(&files, path);
+	}
+	owner = has ? NULL : dpkg_owner(&d, path);
+	if (owner)
+		*ret_package = xstrdup(owner);
+	dpkg_free(&d);
+	return has;
+}
+
+bool template_misses(const struct psv *psv, const struct strlist *extra, const char *program, char **ret_package)
+{
+	char buf[PATH_MAX];
+	const char *path = path_below_usr(program, buf, sizeof(buf));
+	_cleanup_strbuf_ struct strbuf line = { 0 };
+	_cleanup_free_ char *cache = NULL;
+	_cleanup_close_ int dir = -1;
+	bool has, known;
+
+	*ret_package = NULL;
+	if (!path)
+		return false;
+	/* A line of the cache is a path that is there, and the key.  What is missing is looked for each time. */
+	strbuf_addf(&line, "%s ", path);
+	if (!strchr(path, '\n') && source_key(extra, &line, NULL) == 0)
+		dir = template_folder(psv, NULL);
+	if (dir < 0 || file_read_at(dir, PROGRAMS_CACHE, TEMPLATE_META_MAX_BYTES, &cache, NULL) < 0)
+		cache = xstrdup("");
+	for (const char *at = cache; (at = strstr(at, line.buf)); at++)
+		if (at == cache || at[-1] == '\n')
+			return false;
+	has = has_program(extra, path, &known, ret_package);
+	if (has && known && dir >= 0)
+		cache_keep(dir, PROGRAMS_CACHE, cache, PROGRAMS_LINES, line.buf);
+	return !has;
 }
 
 /* ---- What there is ---- */

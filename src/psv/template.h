@@ -39,8 +39,9 @@ int template_list(const struct psv *psv, struct template **ret, size_t *ret_n, s
 /* template_newest: of those that were made with exactly that much more.  0; 1: there is none yet. */
 int template_newest(const struct psv *psv, const struct strlist *extra, struct template *ret, struct err *err);
 /* template_misses: a program, by its absolute path inside, that a template made now would not have; false also for what lies
- * outside of /usr, which is no template's.  *ret_package: the installed package that has it, which the caller frees, or NULL. */
-bool template_misses(const struct strlist *extra, const char *program, char **ret_package);
+ * outside of /usr, which is no template's.  What a template has is remembered in LIB/templates until the
+ * packages change.  *ret_package: the installed package that has it, which the caller frees, or NULL. */
+bool template_misses(const struct psv *psv, const struct strlist *extra, const char *program, char **ret_package);
 int template_remove(const struct psv *psv, const char *name, struct err *err); /* -EBUSY: in use */
 /* template_resolve: a name or a unique beginning of at least 6 digits to the whole name. */
 int template_resolve(const struct psv *psv, const char *given, char ret_name[65], struct err *err);

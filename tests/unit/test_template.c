@@ -666,6 +666,30 @@ TEST(template_of_a_running_server_stays_when_packages_change)
 	CHECK_STR(again.name, a.name);
 }
 
+TEST(template_programs_are_looked_for_once)
+{
+	_cleanup_free_ char *package = NULL;
+	struct psv psv;
+	char path[256];
+
+	fixture_require();
+	fixture_psv(&psv, "psv");
+	fixture_init("1");
+	CHECK(str_format(path, sizeof(path), "%s/cover", test_dir()));
+	CHECK_INT(mkdir(path, 0755), 0);
+	cover("/usr", "usr");
+	cover("/var/lib/dpkg", "dpkg");
+
+	CHECK(!template_misses(&psv, NULL, "/usr/bin/sleep", &package));
+	replace("/var/lib/dpkg/info", "coreutils.list", "/.\n", 3);
+	CHECK(!template_misses(&psv, NULL, "/usr/bin/sleep", &package));
+	/* Only what was found, and only as long as the packages are the same. */
+	CHECK(template_misses(&psv, NULL, "/usr/bin/sleepy", &package) && template_misses(&psv, NULL, "/usr/bin/slee", &package));
+	CHECK(template_misses(&psv, NULL, "/usr/bin/tail", &package) && template_misses(&psv, NULL, "/usr/bin/tail", &package));
+	upgrade_samba("9.9-1");
+	CHECK(template_misses(&psv, NULL, "/usr/bin/sleep", &package));
+}
+
 /* A Vsv with packages of its own has its own template, those without share one; each finds its own again, old or new. */
 TEST(template_with_further_packages)
 {
@@ -683,11 +707,11 @@ TEST(template_with_further_packages)
 	strlist_add(&extra, "rsync");
 	strlist_add(&shared, "coreutils");
 	strlist_add(&missing, "no-such-package");
-	CHECK(template_misses(NULL, "/usr/bin/rsync", &package));
+	CHECK(template_misses(&psv, NULL, "/usr/bin/rsync", &package));
 	CHECK_STR(package, "rsync");
-	CHECK(!template_misses(&extra, "/usr/bin/rsync", &package));
-	CHECK(!template_misses(NULL, "/bin/sleep", &package) && !template_misses(NULL, "/srv/program", &package));
-	CHECK(template_misses(NULL, "/usr/bin/no-such-program", &package));
+	CHECK(!template_misses(&psv, &extra, "/usr/bin/rsync", &package));
+	CHECK(!template_misses(&psv, NULL, "/bin/sleep", &package) && !template_misses(&psv, NULL, "/srv/program", &package));
+	CHECK(template_misses(&psv, NULL, "/usr/bin/no-such-program", &package));
 	CHECK(!package);
 
 	fixture_build(&psv, &common);
