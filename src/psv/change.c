@@ -209,7 +209,7 @@ static int remove_addresses(struct reload *l, struct err *err)
 			continue;
 		}
 		/* The gate has let nothing new in since it was set. */
-		walk_end_sockets(w, a, 1);
+		walk_end_sockets(w, a, 1, false);
 		r = walk_address_down(w, a, err);
 		if (r < 0)
 			return r;

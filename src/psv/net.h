@@ -56,8 +56,11 @@ int net_probe(const struct conf_address *a, const uint32_t *ifindex, size_t n, i
 int net_address_up(const struct conf_address *a, uint32_t ifindex, uint32_t id, const struct ipaddr *gateways,
 		   size_t n_gateways, struct err *err);
 int net_address_down(const struct conf_address *a, uint32_t ifindex, uint32_t id, struct err *err);
-/* net_down_all: every rule and route of that id's table, and the addresses that such a rule names. */
+/* net_down_all: every rule and route of that id's table, and the addresses that such a rule names: for which the rules, addresses
+ * and local routes of all must be listed.
+ * net_down_known: the same where the addresses are known; what is not where it should be is looked for in that way. */
 int net_down_all(uint32_t id, struct err *err);
+int net_down_known(const struct conf_address *a, const uint32_t *ifindex, size_t n, uint32_t id, struct err *err);
 
 /* net_own_up, net_own_down: addresses of a private stack, in whose network the caller is (lib/netns.h): with their prefix, and
  * a default route.  What is there already stays.  net_own_up: 1: something was missing.  net_own_down: accepts "never came up". */
@@ -77,9 +80,10 @@ int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size
 int net_announce(const struct conf_address *a, uint32_t ifindex, struct err *err);
 
 /* net_sockets_end: ends every TCP and UDP socket that stands on one of the addresses, whoever has it; a TCP peer gets a
- * reset, so long as the address is still there to send it from.  1: there are some, and this kernel cannot end them
+ * reset, so long as the address is still there to send it from.  deserted: all processes that can have used the addresses are gone,
+ * so only what the kernel keeps of TCP without a process is looked for, and only if there is such a thing.  1: there are some, and this kernel cannot end them
  * (CONFIG_INET_DIAG_DESTROY): they last until they are closed; -errno. */
-int net_sockets_end(const struct ipaddr *a, size_t n, struct err *err);
+int net_sockets_end(const struct ipaddr *a, size_t n, bool deserted, struct err *err);
 
 /* A socket of the Psv (not of a Vsv's cgroup) on the wildcard address of a port, or on an address asked for. */
 struct net_listener {

@@ -28,6 +28,22 @@ int net_put_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex
 /* net_take_address: 1: it was there; 0: it was not; -errno. */
 int net_take_address(struct netlink *nl, const struct ipaddr *a, uint32_t ifindex, struct err *err);
 
+/* net_take_rule: the one from that address to that table. */
+int net_take_rule(struct netlink *nl, const struct ipaddr *from, uint32_t table, struct err *err);
+/* net_take_broadcast: the route of its network's broadcast address in the local table, if it has one. */
+int net_take_broadcast(struct netlink *nl, const struct conf_address *a, uint32_t ifindex, uint32_t table, struct err *err);
+
+/* net_rules_of: adds the addresses that rules of that family lead to ret->table.  The kernel has no filter for it: it lists the rules
+ * of all.  net_flush_routes: takes every route of a table away, or those with that metric (0: any). */
+struct net_sources {
+	uint32_t table;
+	struct ipaddr *v;
+	size_t n;
+};
+void net_sources_free(struct net_sources *s);
+int net_rules_of(struct netlink *nl, uint8_t family, struct net_sources *ret, struct err *err);
+int net_flush_routes(struct netlink *nl, uint8_t family, uint32_t table, uint32_t metric, struct err *err);
+
 /* net_sockets_dump: every socket that req and the filter (linux/inet_diag.h) let through, to cb; *n is what cb counts up, set
  * back when the kernel has the dump begin anew. */
 int net_sockets_dump(struct netlink *nl, const struct inet_diag_req_v2 *req, const void *filter, size_t filter_bytes,

@@ -2,6 +2,7 @@
 /* Asking sock_diag(7) for sockets, by a filter in the kernel; and ending what still stands on an address that is taken
  * away, one after the other by SOCK_DESTROY.  A TCP peer is told by a reset, so this comes before the address goes. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/fd.h"
 #include "lib/netlink.h"
 #include "lib/str.h"
 #include "psv/net.h"
@@ -88,26 +90,62 @@ static int on_socket(const struct nlmsghdr *h, void *arg)
 	return 0;
 }
 
-static int find(struct netlink *nl, const struct ipaddr *a, size_t n, uint8_t family, struct standing *s,
-		struct err *err)
+/* find_tcp: of both families.  To be asked for one family is for the kernel to go through its table of all connections, however empty
+ * that is: 1.5 ms on a machine with 24 GiB.  The oldest form of the question is for both. */
+static int find_tcp(struct netlink *nl, const struct ipaddr *a, size_t n, struct standing *s, struct err *err)
 {
-	struct inet_diag_req_v2 req = { .sdiag_family = family, .sdiag_protocol = s->protocol, .idiag_states = ALL_STATES };
+	char filter[FILTER_BYTES];
+	size_t bytes = address_filter(a, n, filter), before = s->n;
+	int r = 1;
+
+	s->protocol = IPPROTO_TCP;
+	for (int i = 0; i < DUMP_TRIES && r == 1; i++) {
+		struct netlink_msg m;
+		struct inet_diag_req *ask = netlink_begin(&m, TCPDIAG_GETSOCK, NLM_F_DUMP, sizeof(*ask));
+
+		ask->idiag_states = ALL_STATES;
+		nl_attr_put(&m.h, INET_DIAG_REQ_BYTECODE, bytes, filter);
+		s->n = before;
+		r = netlink_talk(nl, &m.h, on_socket, s, err);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int find_udp(struct netlink *nl, const struct ipaddr *a, size_t n, uint8_t family, struct standing *s, struct err *err)
+{
+	struct inet_diag_req_v2 req = { .sdiag_family = family, .sdiag_protocol = IPPROTO_UDP, .idiag_states = ALL_STATES };
 	char filter[FILTER_BYTES];
 
+	s->protocol = IPPROTO_UDP;
 	return net_sockets_dump(nl, &req, filter, address_filter(a, n, filter), on_socket, s, &s->n, err);
 }
 
-static int find_all(struct netlink *nl, const struct ipaddr *a, size_t n, struct standing *s, struct err *err)
+/* leftovers: whether the kernel keeps a TCP connection that no process has any more.  What cannot be read: perhaps. */
+static bool leftovers(void)
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6 }, protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+	char text[1024], *orphans, *waiting;
+
+	if (file_read_small(AT_FDCWD, "/proc/self/net/sockstat", text, sizeof(text)) < 0)
+		return true;
+	orphans = strstr(text, " orphan ");
+	waiting = strstr(text, " tw ");
+	return !orphans || !waiting || strncmp(orphans + 8, "0 ", 2) != 0 || strncmp(waiting + 4, "0 ", 2) != 0;
+}
+
+static int find_all(struct netlink *nl, const struct ipaddr *a, size_t n, bool deserted, struct standing *s, struct err *err)
+{
 	int r = 0;
 
-	for (size_t p = 0; p < sizeof(protocols); p++) {
-		s->protocol = protocols[p];
-		for (size_t f = 0; f < sizeof(families); f++)
-			for (size_t at = 0; at < n && r == 0; at += ADDRESSES_A_REQUEST)
-				r = find(nl, a + at, n - at < ADDRESSES_A_REQUEST ? n - at : ADDRESSES_A_REQUEST, families[f],
-					 s, err);
+	for (size_t at = 0, part; at < n && r == 0; at += part) {
+		part = n - at < ADDRESSES_A_REQUEST ? n - at : ADDRESSES_A_REQUEST;
+		r = find_tcp(nl, a + at, part, s, err);
+	}
+	/* One of UDP goes with its process. */
+	for (size_t at = 0, part; at < n && r == 0 && !deserted; at += part) {
+		part = n - at < ADDRESSES_A_REQUEST ? n - at : ADDRESSES_A_REQUEST;
+		r = find_udp(nl, a + at, part, AF_INET, s, err);
+		if (r == 0)
+			r = find_udp(nl, a + at, part, AF_INET6, s, err);
 	}
 	return r;
 }
@@ -127,14 +165,17 @@ static int destroy(struct netlink *nl, const struct inet_diag_req_v2 *which, str
 	return r;
 }
 
-int net_sockets_end(const struct ipaddr *a, size_t n, struct err *err)
+int net_sockets_end(const struct ipaddr *a, size_t n, bool deserted, struct err *err)
 {
 	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
 	struct standing s = { 0 };
-	int r = n ? netlink_open(NETLINK_SOCK_DIAG, &nl, err) : 0;
+	int r;
 
-	if (n && r == 0)
-		r = find_all(&nl, a, n, &s, err);
+	if (n == 0 || (deserted && !leftovers()))
+		return 0;
+	r = netlink_open(NETLINK_SOCK_DIAG, &nl, err);
+	if (r == 0)
+		r = find_all(&nl, a, n, deserted, &s, err);
 	for (size_t i = 0; i < s.n && r == 0; i++)
 		r = destroy(&nl, &s.v[i], err);
 	free(s.v);

@@ -113,15 +113,8 @@ int addresses_down(struct walk *w, struct err *err)
 	if (w->st.link.kind != CONF_LINK_AUTO)
 		return 0;
 	/* What was not read to its end outlives its process, and would wait for answers that cannot come. */
-	walk_end_sockets(w, w->st.addresses, w->st.n_addresses);
-	for (size_t i = w->st.n_addresses; i > 0; i--) {
-		r = walk_address_down(w, &w->st.addresses[i - 1], err);
-		if (r < 0 && first == 0)
-			first = r;
-	}
-	r = net_down_all(w->st.id, err);
-	if (first == 0)
-		first = r;
+	walk_end_sockets(w, w->st.addresses, w->st.n_addresses, true);
+	first = walk_addresses_down(w, err);
 	r = net_loopback_down(w->st.id, err);
 	return first < 0 ? first : r;
 }

@@ -75,9 +75,12 @@ int walk_probe(const struct walk *w, const struct state_address *a, size_t n, st
  * up". */
 int walk_address_up(const struct walk *w, const struct state_address *a, struct err *err);
 int walk_address_down(const struct walk *w, const struct state_address *a, struct err *err);
+/* walk_addresses_down: all that the state names, of the shared stack. */
+int walk_addresses_down(const struct walk *w, struct err *err);
 int walk_announce(const struct walk *w, const struct state_address *a, size_t n, struct err *err);
-/* walk_end_sockets: what stands on addresses that are about to be taken away; what cannot be ended is said by the notice. */
-void walk_end_sockets(const struct walk *w, const struct state_address *a, size_t n);
+/* walk_end_sockets: what stands on addresses that are about to be taken away; what cannot be ended is said by the notice.  deserted:
+ * all its processes are gone. */
+void walk_end_sockets(const struct walk *w, const struct state_address *a, size_t n, bool deserted);
 
 /* The configuration that a running Vsv was started or last reloaded with: RUN/NAME/conf. */
 int running_conf_write(const struct psv *psv, const char *name, const char *text, struct err *err);

@@ -127,7 +127,7 @@ int walk_address_down(const struct walk *w, const struct state_address *a, struc
 	return r < 0 ? r : net_own_down(&a->a, a->ifindex, err);
 }
 
-void walk_end_sockets(const struct walk *w, const struct state_address *a, size_t n)
+void walk_end_sockets(const struct walk *w, const struct state_address *a, size_t n, bool deserted)
 {
 	struct netns_visit visit _cleanup_netns_ = NETNS_HOME;
 	_cleanup_free_ struct ipaddr *addresses = xcalloc(n, sizeof(*addresses));
@@ -137,12 +137,20 @@ void walk_end_sockets(const struct walk *w, const struct state_address *a, size_
 	for (size_t i = 0; i < n; i++)
 		addresses[i] = a[i].a.addr;
 	if (r == 0)
-		r = net_sockets_end(addresses, n, &why);
+		r = net_sockets_end(addresses, n, deserted, &why);
 	if (r > 0)
 		walk_notice(w, "connections of the address last until they are closed: this kernel cannot end them "
 			       "(CONFIG_INET_DIAG_DESTROY)");
 	if (r < 0)
 		walk_notice(w, "%s", why.text);
+}
+
+int walk_addresses_down(const struct walk *w, struct err *err)
+{
+	_cleanup_free_ uint32_t *ifindexes = NULL;
+	_cleanup_free_ struct conf_address *list = split(w->st.addresses, w->st.n_addresses, &ifindexes);
+
+	return net_down_known(list, ifindexes, w->st.n_addresses, w->st.id, err);
 }
 
 int walk_announce(const struct walk *w, const struct state_address *a, size_t n, struct err *err)

@@ -131,6 +131,35 @@ TEST(net_down_all_needs_no_state)
 	CHECK_STR(host_dump(), before);
 }
 
+/* What is where it should be is taken away as it is; else, on another interface or without its rule, it is looked for. */
+TEST(net_down_known_finds_what_is_elsewhere)
+{
+	struct conf_address a[2] = { address("192.0.2.11/24"), address("2001:db8:1::11/64") };
+	static const char *const spoilt[] = { NULL, "rule del from 192.0.2.11", "-6 rule del from 2001:db8:1::11",
+					      "addr del 192.0.2.11/32 dev eth0" };
+	uint32_t right[2], wrong[2];
+	struct err e = { 0 };
+	const char *before;
+
+	one_network();
+	before = host_dump();
+	for (size_t i = 0; i < sizeof(spoilt) / sizeof(*spoilt) + 1; i++) {
+		CHECK_INT(up(7, "192.0.2.11/24", "192.0.2.254"), 1);
+		CHECK_INT(up(7, "2001:db8:1::11/64", "2001:db8:1::fe"), 1);
+		for (size_t k = 0; k < 2; k++) {
+			OK(net_find_interface(&a[k], &right[k], &e));
+			wrong[k] = 9999; /* one that came back has another index */
+		}
+		if (i < sizeof(spoilt) / sizeof(*spoilt) && spoilt[i])
+			ip("%s", spoilt[i]);
+		OK(net_down_known(a, i == sizeof(spoilt) / sizeof(*spoilt) ? wrong : right, 2, 7, &e));
+		CHECK_STR(host_dump(), before);
+	}
+	OK(net_down_known(a, right, 2, 7, &e));
+	OK(net_down_known(NULL, NULL, 0, 7, &e));
+	CHECK_STR(host_dump(), before);
+}
+
 TEST(net_what_is_flushed_comes_back)
 {
 	const char *full;

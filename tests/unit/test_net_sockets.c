@@ -77,6 +77,7 @@ TEST(net_sockets_on_an_address_end)
 	hosts_begin();
 	(void)host_new();
 	ip("address add 2001:db8::2/128 dev lo nodad");
+	host_settle();
 	four = connection("127.0.0.2", "127.0.0.9");
 	mapped = connection("::ffff:127.0.0.3", "::ffff:127.0.0.9");
 	six = connection("2001:db8::2", "::1");
@@ -89,7 +90,7 @@ TEST(net_sockets_on_an_address_end)
 	gone[0] = address("127.0.0.2/32").addr;
 	gone[1] = address("2001:db8::2/128").addr;
 	gone[19] = address("127.0.0.3/32").addr;
-	r = net_sockets_end(gone, 20, &e);
+	r = net_sockets_end(gone, 20, false, &e);
 	if (r > 0)
 		SKIP("this kernel has no CONFIG_INET_DIAG_DESTROY");
 	CHECK_INT(r, 0);
@@ -103,6 +104,54 @@ TEST(net_sockets_on_an_address_end)
 	CHECK_INT(error_of(other.server), EAGAIN);
 	CHECK_INT(error_of(udp_other), EAGAIN);
 	/* Nothing stands there any more. */
-	CHECK_INT(net_sockets_end(gone, 20, &e), 0);
-	CHECK_INT(net_sockets_end(gone, 0, &e), 0);
+	CHECK_INT(net_sockets_end(gone, 20, false, &e), 0);
+	CHECK_INT(net_sockets_end(gone, 0, false, &e), 0);
+}
+
+/* fill: until the other end, who reads nothing, takes no more. */
+static void fill(int fd)
+{
+	static const char bytes[65536];
+
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	CHECK(errno == EAGAIN);
+}
+
+static int pending_error(int fd)
+{
+	socklen_t len = sizeof(int);
+	int error = -1;
+
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0);
+	return error;
+}
+
+/* What no process has any more: each family's, and by one look at all connections. */
+TEST(net_sockets_that_nobody_has)
+{
+	struct ipaddr gone[3];
+	struct pair four, six, held;
+	struct err e = { 0 };
+
+	hosts_begin();
+	(void)host_new();
+	ip("address add 2001:db8::2/128 dev lo nodad");
+	host_settle();
+	gone[0] = address("127.0.0.2/32").addr;
+	gone[1] = address("2001:db8::2/128").addr;
+	gone[2] = address("127.0.0.3/32").addr;
+	four = connection("127.0.0.2", "127.0.0.9");
+	six = connection("2001:db8::2", "::1");
+	held = connection("127.0.0.20", "127.0.0.9");
+	fill(four.server);
+	fill(six.server);
+	(void)close(four.server);
+	(void)close(six.server);
+	if (net_sockets_end(gone, 3, true, &e) > 0)
+		SKIP("this kernel has no CONFIG_INET_DIAG_DESTROY");
+	CHECK_INT(pending_error(four.client), ECONNRESET);
+	CHECK_INT(pending_error(six.client), ECONNRESET);
+	CHECK_INT(error_of(held.server), EAGAIN);
+	CHECK_INT(net_sockets_end(gone, 3, true, &e), 0);
 }
