@@ -99,7 +99,7 @@ burn() {
 	local before_a before_b pids=() v
 
 	for v in ${2:+a} ${3:+b}; do
-		"$VNAS" exec $v -- timeout $(($1 + 20)) taskset -c 0 sh -c 'echo; while :; do :; done' >"$T/burns.$v" </dev/null 2>/dev/null &
+		"$VNAS" exec "$v" -- timeout $(($1 + 20)) taskset -c 0 sh -c 'echo; while :; do :; done' >"$T/burns.$v" </dev/null 2>/dev/null &
 		pids+=($!)
 	done
 	for v in ${2:+a} ${3:+b}; do
@@ -109,7 +109,7 @@ burn() {
 	sleep "$1"
 	used_a=$(($(used_us a) - before_a)) used_b=$(($(used_us b) - before_b))
 	for v in ${2:+a} ${3:+b}; do
-		"$VNAS" exec $v -- pkill -KILL -x sh </dev/null || true
+		"$VNAS" exec "$v" -- pkill -KILL -x sh </dev/null || true
 	done
 	wait "${pids[@]}" 2>/dev/null || true
 }
@@ -214,6 +214,7 @@ fi
 if [[ $v1 ]]; then
 	vnas stop a b
 	limit b "memory reserve"
+	limit b "disk weight"
 	umount "$blkio"
 	check_status "without blkio: it starts, and says what is not so" 0 'disk write is not enforced: no controller bounds' vnas start --no-probe b
 	check_json "  and so does status" '.servers[0] | .limits.disk_write.enforced == false and .limits.cpu_weight.enforced and
