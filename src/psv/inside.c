@@ -133,8 +133,14 @@ int inside_conf_fd(pid_t init_pid, uint64_t init_start, struct err *err)
 	return init_fd(init_pid, init_start, PROTO_FD_CONF, err);
 }
 
-/* start_message: a PID 1 that is older than PROTO_SERVICE_ADD is only told of it when there is no other way. */
-static int start_message(const struct inside_service *s, struct strbuf *sb, struct err *err)
+static void add_strings(struct strbuf *sb, const struct strlist *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		strbuf_add(sb, list->v[i], strlen(list->v[i]) + 1);
+}
+
+/* start_message: a PID 1 that is older than one of the types is only told of it when there is no other way. */
+static int start_message(const struct inside_service *s, enum proto_type type, struct strbuf *sb, struct err *err)
 {
 	struct proto_service_start start = {
 		.capabilities = s->capabilities,
@@ -143,23 +149,34 @@ static int start_message(const struct inside_service *s, struct strbuf *sb, stru
 		.flags = s->file_handles ? PROTO_SERVICE_FILE_HANDLES : 0,
 		.argc = (uint32_t)s->argv.n,
 	};
-	struct proto_service_add add = {
-		.capabilities = start.capabilities,
-		.stop_signal = start.stop_signal,
-		.reload_signal = start.reload_signal,
-		.flags = start.flags | (s->no_xattrs ? PROTO_SERVICE_NO_XATTRS : 0),
-		.argc = start.argc,
+	struct proto_service_fresh fresh = {
+		.add = {
+			.capabilities = start.capabilities,
+			.stop_signal = start.stop_signal,
+			.reload_signal = start.reload_signal,
+			.flags = start.flags | (s->no_xattrs ? PROTO_SERVICE_NO_XATTRS : 0),
+			.argc = start.argc,
+		},
+		.n_folders = (uint32_t)s->folders.n,
+		.fresh_argc = (uint32_t)s->fresh.n,
+		.n_env = (uint32_t)s->env.n,
 	};
-	bool more = s->user || s->no_xattrs;
 
-	if (!str_copy(start.name, sizeof(start.name), s->name) || !str_copy(add.name, sizeof(add.name), s->name))
+	if (!str_copy(start.name, sizeof(start.name), s->name) || !str_copy(fresh.add.name, sizeof(fresh.add.name), s->name))
 		return err_set(err, -EINVAL, "the service name '%s' is too long", s->name);
-	if (!str_copy(add.user, sizeof(add.user), s->user ? s->user : ""))
+	if (!str_copy(fresh.add.user, sizeof(fresh.add.user), s->user ? s->user : ""))
 		return err_set(err, -EINVAL, "the user's name '%s' is too long", s->user);
-	strbuf_add(sb, more ? (const void *)&add : &start, more ? sizeof(add) : sizeof(start));
-	for (size_t i = 0; i < s->argv.n; i++)
-		strbuf_add(sb, s->argv.v[i], strlen(s->argv.v[i]) + 1);
-	proto_init((struct proto_header *)(void *)sb->buf, more ? PROTO_SERVICE_ADD : PROTO_SERVICE_START, sb->len);
+	if (type == PROTO_SERVICE_START)
+		strbuf_add(sb, &start, sizeof(start));
+	else
+		strbuf_add(sb, &fresh, type == PROTO_SERVICE_ADD ? sizeof(fresh.add) : sizeof(fresh));
+	add_strings(sb, &s->argv);
+	if (type == PROTO_SERVICE_FRESH) {
+		add_strings(sb, &s->folders);
+		add_strings(sb, &s->fresh);
+		add_strings(sb, &s->env);
+	}
+	proto_init((struct proto_header *)(void *)sb->buf, type, sb->len);
 	if (proto_check(sb->buf, sb->len) < 0)
 		return err_set(err, -EINVAL,
 			       "service %s cannot be started: its command must be an absolute path, and with its "
@@ -167,19 +184,35 @@ static int start_message(const struct inside_service *s, struct strbuf *sb, stru
 	return 0;
 }
 
-int inside_service_start(int conn, const struct inside_service *s, struct err *err)
+static int start_as(int conn, const struct inside_service *s, enum proto_type type, struct err *err)
 {
 	_cleanup_strbuf_ struct strbuf sb = { 0 };
 	char what[96];
-	int r = start_message(s, &sb, err);
+	int r = start_message(s, type, &sb, err);
 
 	if (r == 0)
 		r = inside_send(conn, sb.buf, sb.len, err);
 	if (r < 0)
 		return r;
 	(void)str_format(what, sizeof(what), "cannot start service %s", s->name);
-	r = wait_result(conn, ANSWER_MS, what, err);
-	return r == -EOPNOTSUPP ? err_hint(err, r, "restart the server: its PID 1 is older than this vnas") : r;
+	return wait_result(conn, ANSWER_MS, what, err);
+}
+
+int inside_service_start(int conn, const struct inside_service *s, struct err *err)
+{
+	struct err why = { 0 };
+	int r = s->folders.n ? start_as(conn, s, PROTO_SERVICE_FRESH, &why) : -EOPNOTSUPP;
+
+	/* The other command does as well, and without the environment. */
+	if (r == -EOPNOTSUPP) {
+		err_clear(&why);
+		r = start_as(conn, s, s->user || s->no_xattrs ? PROTO_SERVICE_ADD : PROTO_SERVICE_START, &why);
+	}
+	if (r == -EOPNOTSUPP)
+		(void)err_hint(&why, r, "restart the server: its PID 1 is older than this vnas");
+	if (r < 0 && err)
+		*err = why;
+	return r;
 }
 
 int inside_service_remove(int conn, const char *name, struct err *err)

@@ -52,6 +52,8 @@ struct inside_service {
 	int stop_signal, reload_signal; /* 0: SIGTERM; cannot reload */
 	const char *user;       /* NULL: root; another one keeps the capabilities */
 	bool no_xattrs;         /* may not write extended attributes */
+	struct strlist folders, fresh; /* when these are empty, or not there, it begins by that command in place of argv; or none of both */
+	struct strlist env;     /* NAME=VALUE, for a service with `fresh` alone */
 	bool file_handles;      /* may call open_by_handle_at(2), which leads to every file of every superblock it reaches */
 };
 /* inside_service_start: adds the service to PID 1's table and starts it; PID 1 restarts it from then on, after 0.1 s,

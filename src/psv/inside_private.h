@@ -5,11 +5,17 @@
 #include "psv/inside.h"
 #include "vsv/proto.h"
 
+enum { INSIDE_LOOK_WORDS = 1000 }; /* in one message */
+
 union inside_message {
 	struct proto_header header;
 	struct proto_result result;
 	struct proto_status_row row;
 	struct proto_exec_exit exec_exit;
+	struct {
+		struct proto_looked head;
+		unsigned char found[INSIDE_LOOK_WORDS];
+	} looked;
 };
 
 /* inside_recv: one checked message.  Its type or -errno; descriptors that came are the caller's. */

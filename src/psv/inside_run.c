@@ -12,10 +12,8 @@
 #include "lib/when.h"
 #include "psv/inside.h"
 #include "psv/psv.h"
-#include "vsv/proto.h"
 
-enum { VERB_MS = 30 * 1000, BRIEF_BYTES = 64 * 1024, LOOK_WORDS = 1000, LOOK_BYTES = PROTO_MESSAGE_MAX / 2 };
-_Static_assert(LOOK_BYTES + LOOK_WORDS <= BRIEF_BYTES, "a look's answer");
+enum { VERB_MS = 30 * 1000, BRIEF_BYTES = 64 * 1024 };
 
 struct inside_ref inside_ref(pid_t pid, uint64_t start)
 {
@@ -114,50 +112,4 @@ int inside_must(const struct inside_ref *ref, const char *const argv[], const ch
 		return status;
 	words = last_line(&said);
 	return err_set(err, -EIO, "%s failed with status %d%s%.200s", argv[0], status, words ? ": " : "", words ? words : "");
-}
-
-/* It runs no further program. */
-static const char look[] = "for word; do\n"
-			   "\tcase $word in\n"
-			   "\t/*) [ ! -e \"$word\" ] || continue ;;\n"
-			   "\t*) while IFS=: read -r name rest; do [ \"$name\" != \"$word\" ] || continue 2; done </etc/passwd ;;\n"
-			   "\tesac\n"
-			   "\tprintf '%s\\n' \"$word\"\n"
-			   "done\n";
-
-/* look_at: as many of the words from *at on as one command takes, see proto.h. */
-static int look_at(const struct inside_ref *ref, const struct strlist *words, size_t *at, struct strlist *ret, struct err *err)
-{
-	_cleanup_strlist_ struct strlist argv = { 0 }, missing = { 0 };
-	_cleanup_strbuf_ struct strbuf said = { 0 };
-	struct inside_ref brief = inside_brief(ref);
-	size_t from = *at, bytes = 0;
-	int r;
-
-	strlist_add(&argv, "sh");
-	strlist_add(&argv, "-c");
-	strlist_add(&argv, look);
-	strlist_add(&argv, "look");
-	for (; *at < words->n && *at - from < LOOK_WORDS && (bytes += strlen(words->v[*at]) + 1) < LOOK_BYTES; ++*at)
-		strlist_add(&argv, words->v[*at]);
-	if (*at == from)
-		return err_set(err, -E2BIG, "a path is longer than %d bytes", LOOK_BYTES);
-	r = inside_run(&brief, (const char *const *)argv.v, NULL, &said, err);
-	if (r != 0)
-		return r < 0 ? r : err_set(err, -EIO, "a look at what is there failed with status %d", r);
-	strlist_split(&missing, strbuf_str(&said), "\n");
-	/* It is a tenant's word. */
-	for (size_t i = from; i < *at; i++)
-		if (strlist_has(&missing, words->v[i]))
-			strlist_add(ret, words->v[i]);
-	return 0;
-}
-
-int inside_missing(const struct inside_ref *ref, const struct strlist *words, struct strlist *ret, struct err *err)
-{
-	int r = 0;
-
-	for (size_t at = 0; r == 0 && at < words->n;)
-		r = look_at(ref, words, &at, ret, err);
-	return r;
 }

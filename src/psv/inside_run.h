@@ -38,6 +38,3 @@ int inside_run(const struct inside_ref *ref, const char *const argv[], const cha
 	       struct err *err);
 /* inside_must: the same, and any status but 0 is an error: -EIO with what the command said last. */
 int inside_must(const struct inside_ref *ref, const char *const argv[], const char *input, struct err *err);
-/* inside_missing: those of the words that are not there: an absolute path (links are followed; one that leads nowhere is not there),
- * or a user of the Vsv's own passwd file.  One program for a thousand of them, because it stands in the way of a start. */
-int inside_missing(const struct inside_ref *ref, const struct strlist *words, struct strlist *ret, struct err *err);

@@ -6,7 +6,10 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/fd.h"
 #include "psv/conf.h"
+#include "psv/inside.h"
+#include "psv/inside_look.h"
 #include "psv/inside_run.h"
 #include "service/ganesha.h"
 
@@ -88,9 +91,24 @@ int nfs_prepare(const struct conf *conf, const struct inside_ref *ref, const str
 	return r == 0 && strlist_has(missing, RPC_USER) ? nfs_rpc_user(ref, err) : r;
 }
 
+void nfs_write_devices(const struct conf *conf, const struct inside_ref *ref)
+{
+	_cleanup_close_ int conf_fd = inside_conf_fd(ref->pid, ref->start, NULL);
+	_cleanup_close_ int dir = conf_fd < 0 ? -1 : dir_open(conf_fd, "ganesha");
+	_cleanup_strbuf_ struct strbuf text = { 0 };
+	struct timespec now;
+
+	if (dir < 0)
+		return;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	ganesha_devices_text(conf, &now, &text);
+	(void)file_write_atomic_at(dir, GANESHA_DEVICES, strbuf_str(&text), text.len, 0644);
+}
+
 int nfs_prepare_change(const struct conf *old, const struct conf *conf, const struct inside_ref *ref, struct err *err)
 {
-	_cleanup_strlist_ struct strlist before = { 0 }, after = { 0 }, more = { 0 }, missing = { 0 };
+	_cleanup_strlist_ struct strlist before = { 0 }, after = { 0 }, more = { 0 };
+	_cleanup_found_ struct inside_found found = { 0 };
 	int r;
 
 	nfs_wants(old, &before);
@@ -98,6 +116,8 @@ int nfs_prepare_change(const struct conf *old, const struct conf *conf, const st
 	for (size_t i = 0; i < after.n; i++)
 		if (!strlist_has(&before, after.v[i]))
 			strlist_add(&more, after.v[i]);
-	r = inside_missing(ref, &more, &missing, err);
-	return r < 0 ? r : nfs_prepare(conf, ref, &missing, err);
+	r = inside_look(ref, &more, &found, err);
+	if (r == 0 && conf_serves_nfs(conf) && !conf_serves_nfs(old))
+		nfs_write_devices(conf, ref);
+	return r < 0 ? r : nfs_prepare(conf, ref, &found.missing, err);
 }

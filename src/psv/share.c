@@ -11,6 +11,7 @@
 #include "lib/err.h"
 #include "psv/change.h"
 #include "psv/conf.h"
+#include "psv/inside_look.h"
 #include "psv/inside_run.h"
 #include "psv/nfs_inside.h"
 #include "psv/psv.h"
@@ -326,16 +327,16 @@ static void say_not_served(void (*notice)(const char *line), const char *share, 
 /* NFS serves what lies where it says; somebody inside can put a link there at any time.  One look for all. */
 void share_astray(const struct conf *conf, const struct inside_ref *ref, void (*notice)(const char *line))
 {
-	_cleanup_strlist_ struct strlist paths = { 0 }, real = { 0 };
+	_cleanup_found_ struct inside_found found = { 0 };
+	_cleanup_strlist_ struct strlist paths = { 0 };
 	struct err why = { 0 };
-	size_t n = 0;
 
 	for (size_t i = 0; i < conf->n_shares; i++)
 		if (conf->shares[i].nfs)
 			strlist_add(&paths, conf->shares[i].path);
 	if (!paths.n || !notice)
 		return;
-	if (share_folder_real(ref, &paths, &real, &why) < 0) {
+	if (inside_look(ref, &paths, &found, &why) < 0) {
 		notice(why.text);
 		return;
 	}
@@ -345,7 +346,7 @@ void share_astray(const struct conf *conf, const struct inside_ref *ref, void (*
 		err_clear(&why);
 		if (!s->nfs)
 			continue;
-		if (strcmp(real.v[n++], s->path) != 0)
+		if (strlist_has(&found.astray, s->path))
 			(void)err_set(&why, -ENOTDIR, SHARE_ASTRAY, s->path);
 		if (*why.text || nfs_check_keys(s, ref, &why) < 0)
 			say_not_served(notice, s->name, why.text);
@@ -379,14 +380,15 @@ static void make_bin(const struct inside_ref *ref, const struct conf_share *s, c
 }
 
 /* look: with words if that fails. */
-static void look(const struct conf *conf, const struct inside_ref *ref, struct strlist *ret, void (*notice)(const char *line))
+static void look(const struct conf *conf, const struct inside_ref *ref, struct inside_found *ret,
+		 void (*notice)(const char *line))
 {
 	_cleanup_strlist_ struct strlist wanted = { 0 };
 	_cleanup_free_ char *line = NULL;
 	struct err why = { 0 };
 
 	share_wants(conf, &wanted);
-	if (inside_missing(ref, &wanted, ret, &why) == 0 || !notice)
+	if (inside_look(ref, &wanted, ret, &why) == 0 || !notice)
 		return;
 	line = xasprintf("cannot look for the folders of its shares: %s", why.text);
 	notice(line);
@@ -395,14 +397,14 @@ static void look(const struct conf *conf, const struct inside_ref *ref, struct s
 void share_folders(const struct conf *conf, const struct inside_ref *ref, const struct strlist *missing,
 		   void (*notice)(const char *line))
 {
-	_cleanup_strlist_ struct strlist found = { 0 };
+	_cleanup_found_ struct inside_found found = { 0 };
 	struct err why = { 0 };
 
 	if (conf->n_shares == 0)
 		return;
 	if (!missing) {
 		look(conf, ref, &found, notice);
-		missing = &found;
+		missing = &found.missing;
 	}
 	for (size_t i = 0; i < conf->n_shares; i++)
 		if (strlist_has(missing, conf->shares[i].path) && !samba_share_is_homes(conf->shares[i].name))

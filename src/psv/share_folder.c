@@ -11,6 +11,7 @@
 
 #include "lib/err.h"
 #include "psv/conf.h"
+#include "psv/inside_look.h"
 #include "psv/inside_run.h"
 
 /* add_entry: one for the folder itself and one that everything made below inherits. */
@@ -30,32 +31,15 @@ static void add_names(struct strbuf *acl, const struct strlist *names, const str
 	}
 }
 
-int share_folder_real(const struct inside_ref *ref, const struct strlist *paths, struct strlist *ret, struct err *err)
-{
-	_cleanup_strlist_ struct strlist argv = { 0 };
-	_cleanup_strbuf_ struct strbuf output = { 0 };
-	int r;
-
-	strlist_add(&argv, "realpath");
-	strlist_add(&argv, "--canonicalize-missing");
-	strlist_add(&argv, "--");
-	for (size_t i = 0; i < paths->n; i++)
-		strlist_add(&argv, paths->v[i]);
-	r = inside_run(ref, (const char *const *)argv.v, NULL, &output, err);
-	if (r < 0)
-		return r;
-	strlist_split(ret, strbuf_str(&output), "\n");
-	return ret->n == paths->n ? 0 : err_set(err, -ENOTDIR, "realpath failed with status %d: a path leads nowhere", r);
-}
-
 int share_folder_stays(const struct inside_ref *ref, const char *path, struct err *err)
 {
-	_cleanup_strlist_ struct strlist paths = { 0 }, real = { 0 };
+	_cleanup_found_ struct inside_found found = { 0 };
+	_cleanup_strlist_ struct strlist paths = { 0 };
 	int r;
 
 	strlist_add(&paths, path);
-	r = share_folder_real(ref, &paths, &real, err);
-	return r < 0 || strcmp(real.v[0], path) == 0 ? r : err_set(err, -ENOTDIR, SHARE_ASTRAY, path);
+	r = inside_look(ref, &paths, &found, err);
+	return r < 0 || found.astray.n == 0 ? r : err_set(err, -ENOTDIR, SHARE_ASTRAY, path);
 }
 
 static const char *rights_of_others(const struct conf_share *s)

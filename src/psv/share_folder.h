@@ -18,8 +18,6 @@ int share_folder_check(const struct inside_ref *ref, const struct conf_share *s,
  * itself, and whom it names no more loses them (FOLDER_GRANTED). */
 int share_folder_make(const struct inside_ref *ref, const struct conf_share *s, const struct conf_share *old,
 		      struct err *err);
-/* share_folder_real: where each of the paths leads, in their order. */
-int share_folder_real(const struct inside_ref *ref, const struct strlist *paths, struct strlist *ret, struct err *err);
 #define SHARE_ASTRAY "a symbolic link leads from %s elsewhere, maybe off its volume"
 /* share_folder_stays: the path of a share is its real one, as far as it is there: no link on it leads elsewhere.  -ENOTDIR
  * with words. */

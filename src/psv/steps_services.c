@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The step that starts the services.  What must be done inside before is done by as few programs as can be: each takes longer than
- * most of the other steps. */
+/* The step that starts the services.  What is there inside is asked by a process of PID 1's, and what must be done before is done by as few
+ * programs as can be: each takes longer than most of the other steps. */
 #include "psv/steps.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include "lib/err.h"
 #include "psv/directory_inside.h"
 #include "psv/inside.h"
+#include "psv/inside_look.h"
 #include "psv/inside_run.h"
 #include "psv/lifecycle.h"
 #include "psv/nfs_inside.h"
@@ -65,21 +66,21 @@ static int begin_services(const struct walk *w, const struct service_host *host,
 }
 
 /* prepare_nfs: one look for all that NFS needs and for the folders of the shares, without which Ganesha is not begun. */
-static int prepare_nfs(const struct walk *w, const struct inside_ref *ref, struct strlist *ret_missing, struct err *err)
+static int prepare_nfs(const struct walk *w, const struct inside_ref *ref, struct inside_found *ret, struct err *err)
 {
 	_cleanup_strlist_ struct strlist wanted = { 0 };
 	int r;
 
 	nfs_wants(&w->conf, &wanted);
 	share_wants(&w->conf, &wanted);
-	r = inside_missing(ref, &wanted, ret_missing, err);
-	return r < 0 ? r : nfs_prepare(&w->conf, ref, ret_missing, err);
+	r = inside_look(ref, &wanted, ret, err);
+	return r < 0 ? r : nfs_prepare(&w->conf, ref, &ret->missing, err);
 }
 
 int services_up(struct walk *w, struct err *err)
 {
 	_cleanup_service_set_ struct service_set set = { 0 };
-	_cleanup_strlist_ struct strlist missing = { 0 };
+	_cleanup_found_ struct inside_found found = { 0 };
 	const bool nfs = conf_serves_nfs(&w->conf);
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
 	struct service_host host = { .server = w->name, .ref = &ref, .net_fd = w->net_fd };
@@ -94,7 +95,7 @@ int services_up(struct walk *w, struct err *err)
 	r = directory_prepare(&w->conf, &ref, err);
 	if (r < 0)
 		return err_wrap(err, r, "directory");
-	r = nfs ? prepare_nfs(w, &ref, &missing, err) : 0;
+	r = nfs ? prepare_nfs(w, &ref, &found, err) : 0;
 	if (r < 0)
 		return err_wrap(err, r, "NFS");
 	if (w->conf.smb_enabled && samba_policy_apply(w->psv, &w->conf, &ref, err) < 0) {
@@ -109,7 +110,9 @@ int services_up(struct walk *w, struct err *err)
 	if (r < 0)
 		return err_wrap(err, r, "directory");
 	/* While they come up. */
-	share_folders(&w->conf, &ref, nfs ? &missing : NULL, w->opts->notice);
+	share_folders(&w->conf, &ref, nfs ? &found.missing : NULL, w->opts->notice);
+	if (nfs)
+		nfs_write_devices(&w->conf, &ref);
 	r = begin_services(w, &host, &set, true, err);
 	share_astray(&w->conf, &ref, w->opts->notice);
 	for (size_t i = 0; r == 0 && i < set.n; i++) {

@@ -42,15 +42,37 @@ bool ganesha_serves_v3(const struct conf *conf)
 	return (conf->nfs.versions & CONF_NFS_3) && conf_serves_nfs(conf);
 }
 
-static void argv(const struct conf *conf, struct strlist *ret)
-{
-	static const char *const words[] = {
-		"/bin/sh", GANESHA_START_INSIDE, "-F", "-L", "STDERR", "-N", "NIV_EVENT", "-p", "/run/ganesha/pid",
-	};
+/* What outlives it: clients of NFS 4, and those of NFS 3 with locks. */
+static const char *const records[] = {
+	"/var/lib/nfs/ganesha/v4recov", "/var/lib/nfs/ganesha/v4old", "/var/lib/nfs/sm", "/var/lib/nfs/sm.bak", NULL,
+};
 
-	(void)conf;
+/* libblkid's cache (nfs_devices_text()). */
+static const char *const env[] = { "BLKID_FILE=" GANESHA_DEVICES_INSIDE, NULL };
+
+static void add_options(struct strlist *ret)
+{
+	static const char *const words[] = { "-F", "-L", "STDERR", "-N", "NIV_EVENT", "-p", "/run/ganesha/pid" };
+
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		strlist_add(ret, words[i]);
+}
+
+static void argv(const struct conf *conf, struct strlist *ret)
+{
+	(void)conf;
+	strlist_add(ret, "/bin/sh");
+	strlist_add(ret, GANESHA_START_INSIDE);
+	add_options(ret);
+}
+
+static void fresh(const struct conf *conf, struct strlist *ret)
+{
+	(void)conf;
+	strlist_add(ret, "/usr/bin/ganesha.nfsd");
+	add_options(ret);
+	strlist_add(ret, "-f");
+	strlist_add(ret, GANESHA_GRACELESS_INSIDE);
 }
 
 static void statd_argv(const struct conf *conf, struct strlist *ret)
@@ -120,6 +142,9 @@ const struct service ganesha_service = {
 	.ports = ports,
 	.wanted = conf_serves_nfs,
 	.argv = argv,
+	.records = records,
+	.fresh = fresh,
+	.env = env,
 	.generate = generate,
 	.ready = ready,
 	/* Ended in order it would give the locks of NFS 3 up, and wait for answers to that which it no longer hears. What must last is

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "lib/str.h"
 
@@ -15,6 +16,9 @@ extern const struct service ganesha_service, statd_service;
 /* Where what is generated for it stands inside. */
 #define GANESHA_DIR_INSIDE "/run/vnas/ganesha"
 #define GANESHA_CONF_INSIDE GANESHA_DIR_INSIDE "/ganesha.conf"
+#define GANESHA_GRACELESS_INSIDE GANESHA_DIR_INSIDE "/graceless.conf"
+#define GANESHA_DEVICES "blkid.tab"
+#define GANESHA_DEVICES_INSIDE GANESHA_DIR_INSIDE "/" GANESHA_DEVICES
 #define GANESHA_IDMAP_INSIDE GANESHA_DIR_INSIDE "/idmapd.conf"
 #define GANESHA_START_INSIDE GANESHA_DIR_INSIDE "/start"
 #define GANESHA_NETCONFIG_INSIDE GANESHA_DIR_INSIDE "/netconfig"
@@ -32,6 +36,8 @@ extern const char ganesha_netconfig[]; /* netconfig(5) */
 extern const char ganesha_start[];     /* how it is started, for sh(1) */
 /* ganesha_conf_text, ganesha_idmap_text: append the whole files of a Vsv.  graceless: for a start where no client was.  0 or -EINVAL with words. */
 int ganesha_conf_text(const struct conf *conf, bool graceless, struct strbuf *ret, struct err *err);
+/* ganesha_devices_text: appends what libblkid would find on the data volumes, as its cache has it, found at that time. */
+void ganesha_devices_text(const struct conf *conf, const struct timespec *when, struct strbuf *ret);
 void ganesha_idmap_text(const struct conf *conf, struct strbuf *ret);
 /* rpcbind_lists: appends the two files that rpcbind reads at its start. */
 void rpcbind_lists(const struct conf *conf, struct strbuf *ret_rpcb, struct strbuf *ret_pmap);

@@ -23,6 +23,10 @@ struct service {
 	bool (*wanted)(const struct conf *conf);
 	/* argv: appends the argument array; an absolute path inside first. */
 	void (*argv)(const struct conf *conf, struct strlist *ret);
+	/* records: folders of what outlives it, NULL-terminated.  When nothing is in them, it begins by `fresh` in place of argv. */
+	const char *const *records;
+	void (*fresh)(const struct conf *conf, struct strlist *ret);
+	const char *const *env; /* NAME=VALUE for both, NULL-terminated; a hint, of which an older PID 1 knows nothing */
 	/* generate: its generated configuration below run/vnas, by writing into a folder descriptor. */
 	int (*generate)(const struct conf *conf, int conf_fd, struct err *err);
 	/* populate: folders and files of a fresh root volume (its five folders stand below root_fd). */

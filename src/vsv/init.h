@@ -62,7 +62,7 @@ struct service_slot {
 	uint64_t capabilities;
 	int stop_signal, reload_signal;
 	uint32_t flags;
-	uint32_t argc;
+	uint32_t argc, n_folders, fresh_argc, n_env; /* of args; n_folders 0: it always begins in the same way */
 	enum proto_service_state state;
 	pid_t pid;
 	pid_t session;        /* of a main process that has ended in order: what of it still ends */
@@ -79,9 +79,10 @@ struct service_slot {
 
 extern struct service_slot service_slots[SERVICES_MAX];
 
-/* service_start, service_add: a checked message of that name.  0 or -errno. */
+/* service_start, service_add, service_fresh: a checked message of that name.  0 or -errno. */
 int service_start(const struct proto_service_start *m);
 int service_add(const struct proto_service_add *m);
+int service_fresh(const struct proto_service_fresh *m);
 /* service_remove: as service_act, and then there is none of that name. */
 int service_remove(const char *name, uint32_t *ret_wait);
 /* service_act: the services that a caller must wait for, as a bit mask.  -ENOENT, -EOPNOTSUPP: no reload signal. */
@@ -136,6 +137,10 @@ int user_find_in(int passwd_fd, int group_fd, const char *name, struct init_user
  * exec_start_sealed: the same with a program's descriptor; -EPERM: it is not sealed. */
 pid_t exec_start(const struct proto_exec *m, int conn);
 pid_t exec_start_sealed(const struct proto_exec_sealed *m, int program, int conn);
+/* look_start: forks a look at what a checked message names, which sends PROTO_LOOKED over conn (init_look.c).  The pid or -errno. */
+pid_t look_start(const struct proto_look *m, int conn);
+/* folder_is_empty: nothing but what lies hidden in it; also when it is not there. */
+bool folder_is_empty(const char *path);
 /* spawn_reset: what a fresh child undoes of PID 1's. */
 void spawn_reset(void);
 

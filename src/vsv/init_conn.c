@@ -27,6 +27,8 @@ static union {
 	struct proto_service_act service_act;
 	struct proto_exec exec;
 	struct proto_exec_sealed exec_sealed;
+	struct proto_look look;
+	struct proto_service_fresh service_fresh;
 	struct proto_ack ack;
 	struct proto_stop stop;
 } message __attribute__((aligned(PAGE)));
@@ -130,6 +132,8 @@ static void start_exec(struct connection *c, int type, int program)
 		pid = -ESHUTDOWN;
 	else if (type == PROTO_EXEC_SEALED)
 		pid = exec_start_sealed(&message.exec_sealed, program, c->fd);
+	else if (type == PROTO_LOOK)
+		pid = look_start(&message.look, c->fd);
 	else
 		pid = exec_start(&message.exec, c->fd);
 	if (pid < 0) {
@@ -160,6 +164,9 @@ static bool handle(struct connection *c, int type, int fd)
 	case PROTO_SERVICE_ADD:
 		reply(c->fd, PROTO_RESULT, service_add(&message.service_add), "");
 		return true;
+	case PROTO_SERVICE_FRESH:
+		reply(c->fd, PROTO_RESULT, service_fresh(&message.service_fresh), "");
+		return true;
 	case PROTO_SERVICE_REMOVE:
 		r = service_remove(message.service_remove.name, &c->waiting);
 		wait_or_reply(c, r);
@@ -173,6 +180,7 @@ static bool handle(struct connection *c, int type, int fd)
 		return true;
 	case PROTO_EXEC:
 	case PROTO_EXEC_SEALED:
+	case PROTO_LOOK:
 		start_exec(c, type, fd);
 		return true;
 	case PROTO_SUBSCRIBE:

@@ -61,14 +61,31 @@ static void become_user(const struct service_slot *s, struct init_user *u)
 		child_failed("become the service's user", -errno);
 }
 
+/* command: what it runs this time, and what it has in its environment besides.  In the child, because a folder is on a disk,
+ * which can take its time. */
+static void command(const struct service_slot *s, const char **all, const char ***ret_args, const char **ret_env)
+{
+	const uint32_t fresh_at = s->argc + s->n_folders, env_at = fresh_at + s->fresh_argc;
+	bool fresh = s->n_folders > 0;
+
+	proto_args(s->args, 0, env_at + s->n_env, all);
+	for (uint32_t i = s->argc; fresh && i < fresh_at; i++)
+		fresh = folder_is_empty(all[i]);
+	for (uint32_t i = 0; i < s->n_env; i++)
+		*ret_env++ = all[env_at + i];
+	*ret_env = NULL;
+	*ret_args = all + (fresh ? fresh_at : 0);
+	all[fresh ? env_at : s->argc] = NULL;
+}
+
 /* run: the environment names the user. */
 static void run(const struct service_slot *s, const struct init_user *u) __attribute__((noreturn));
 static void run(const struct service_slot *s, const struct init_user *u)
 {
-	const char *args[PROTO_SERVICE_ARGS_BYTES / 2 + 1], *name = s->user[0] ? s->user : "root";
+	const char *all[PROTO_SERVICE_ARGS_BYTES + 1] /* a string can be empty */, **args, *name = s->user[0] ? s->user : "root";
 	char home[300], user[64], logname[64];
 	struct text t_home = TEXT(home), t_user = TEXT(user), t_logname = TEXT(logname);
-	const char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", home, user, logname, NULL };
+	const char *env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", home, user, logname, [5 + PROTO_ENV_MAX] = NULL };
 
 	text_add(&t_home, "HOME=");
 	text_add(&t_home, u->home);
@@ -76,7 +93,7 @@ static void run(const struct service_slot *s, const struct init_user *u)
 	text_add(&t_user, name);
 	text_add(&t_logname, "LOGNAME=");
 	text_add(&t_logname, name);
-	proto_args(s->args, 0, s->argc, args);
+	command(s, all, &args, env + 5);
 	(void)execve(args[0], (char *const *)(uintptr_t)args, (char *const *)(uintptr_t)env);
 	child_failed(args[0], -errno);
 }
@@ -164,8 +181,9 @@ static struct service_slot *prepare(const char *name, const char *program, int *
 	return s;
 }
 
-static int begin(const struct proto_service_add *m, const char *args, size_t args_len)
+static int begin(const struct proto_service_fresh *f, const char *args, size_t args_len)
 {
+	const struct proto_service_add *m = &f->add;
 	int error;
 	struct service_slot *s = prepare(m->name, args, &error);
 
@@ -177,6 +195,9 @@ static int begin(const struct proto_service_add *m, const char *args, size_t arg
 	s->reload_signal = m->reload_signal;
 	s->flags = m->flags;
 	s->argc = m->argc;
+	s->n_folders = f->n_folders;
+	s->fresh_argc = f->fresh_argc;
+	s->n_env = f->n_env;
 	memcpy(s->args, args, args_len);
 	s->restarts = 0;
 	s->last_exit = -1;
@@ -186,18 +207,25 @@ static int begin(const struct proto_service_add *m, const char *args, size_t arg
 	return 0;
 }
 
+int service_fresh(const struct proto_service_fresh *m)
+{
+	return begin(m, (const char *)(m + 1), m->add.h.size - sizeof(*m));
+}
+
 int service_add(const struct proto_service_add *m)
 {
-	return begin(m, (const char *)(m + 1), m->h.size - sizeof(*m));
+	const struct proto_service_fresh f = { .add = *m };
+
+	return begin(&f, (const char *)(m + 1), m->h.size - sizeof(*m));
 }
 
 int service_start(const struct proto_service_start *m)
 {
-	struct proto_service_add add = { .capabilities = m->capabilities, .stop_signal = m->stop_signal,
-					 .reload_signal = m->reload_signal, .flags = m->flags, .argc = m->argc };
+	struct proto_service_fresh f = { .add = { .capabilities = m->capabilities, .stop_signal = m->stop_signal,
+						  .reload_signal = m->reload_signal, .flags = m->flags, .argc = m->argc } };
 
-	copy_str(add.name, sizeof(add.name), m->name);
-	return begin(&add, (const char *)(m + 1), m->h.size - sizeof(*m));
+	copy_str(f.add.name, sizeof(f.add.name), m->name);
+	return begin(&f, (const char *)(m + 1), m->h.size - sizeof(*m));
 }
 
 static int stop(struct service_slot *s, int64_t now)

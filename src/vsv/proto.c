@@ -36,10 +36,10 @@ bool proto_name_ok(const char *name)
 }
 
 /* strings_ok: exactly argc strings fill the rest, and the first is not empty. */
-static bool strings_ok(const void *msg, size_t fixed, size_t len, uint32_t argc)
+static bool strings_ok(const void *msg, size_t fixed, size_t len, uint64_t argc)
 {
 	const char *p = (const char *)msg + fixed, *end = (const char *)msg + len;
-	uint32_t n = 0;
+	uint64_t n = 0;
 
 	if (argc == 0 || argc > PROTO_ARGS_MAX || p == end || *p == '\0')
 		return false;
@@ -70,15 +70,38 @@ static bool check_boot(const void *msg, size_t len)
 	return m->zero == 0 && m->nofile > 0;
 }
 
-static bool check_service_add(const void *msg, size_t len)
+static bool fields_ok(const struct proto_service_add *m)
 {
-	const struct proto_service_add *m = msg;
 	const uint32_t known = PROTO_SERVICE_FILE_HANDLES | PROTO_SERVICE_NO_XATTRS;
 
 	return ended(m->name, sizeof(m->name)) && proto_name_ok(m->name) && ended(m->user, sizeof(m->user)) &&
 	       m->stop_signal > 0 && m->stop_signal <= SIGNAL_MAX && m->reload_signal >= 0 &&
-	       m->reload_signal <= SIGNAL_MAX && (m->flags & ~known) == 0 && strings_ok(m, sizeof(*m), len, m->argc) &&
-	       ((const char *)(m + 1))[0] == '/';
+	       m->reload_signal <= SIGNAL_MAX && (m->flags & ~known) == 0;
+}
+
+static bool check_service_add(const void *msg, size_t len)
+{
+	const struct proto_service_add *m = msg;
+
+	return fields_ok(m) && strings_ok(m, sizeof(*m), len, m->argc) && ((const char *)(m + 1))[0] == '/';
+}
+
+static bool check_service_fresh(const void *msg, size_t len)
+{
+	const struct proto_service_fresh *m = msg;
+	const uint64_t folders = m->add.argc, fresh = folders + m->n_folders, env = fresh + m->fresh_argc, all = env + m->n_env;
+	const char *p = (const char *)(m + 1);
+
+	if (!fields_ok(&m->add) || m->add.argc == 0 || m->n_folders == 0 || m->fresh_argc == 0 || m->n_env > PROTO_ENV_MAX ||
+	    m->zero || !strings_ok(m, sizeof(*m), len, all))
+		return false;
+	for (uint64_t i = 0; i < all; i++, p += strlen(p) + 1) {
+		const bool path = i == 0 || (i >= folders && i <= fresh);
+
+		if ((path && *p != '/') || (i >= env && !strchr(p, '=')))
+			return false;
+	}
+	return true;
 }
 
 static bool check_service_remove(const void *msg, size_t len)
@@ -136,6 +159,26 @@ static bool check_exec_sealed(const void *msg, size_t len)
 	(void)len;
 	return (m->flags & ~(uint32_t)PROTO_SERVICE_FILE_HANDLES) == 0 && m->zero == 0 && ended(m->name, sizeof(m->name)) &&
 	       proto_name_ok(m->name);
+}
+
+static bool check_look(const void *msg, size_t len)
+{
+	const struct proto_look *m = msg;
+
+	return m->zero == 0 && strings_ok(m, sizeof(*m), len, m->argc);
+}
+
+static bool check_looked(const void *msg, size_t len)
+{
+	const struct proto_looked *m = msg;
+	const unsigned char *found = (const unsigned char *)(m + 1);
+
+	if (m->zero || m->n != len - sizeof(*m))
+		return false;
+	for (uint32_t i = 0; i < m->n; i++)
+		if (found[i] & ~(PROTO_LOOK_THERE | PROTO_LOOK_ASTRAY))
+			return false;
+	return true;
 }
 
 static bool check_exec_exit(const void *msg, size_t len)
@@ -203,6 +246,8 @@ static const struct rule rules[] = {
 	[PROTO_SERVICE_ADD] = { sizeof(struct proto_service_add), PROTO_SERVICE_ARGS_BYTES, check_service_add },
 	[PROTO_SERVICE_REMOVE] = { sizeof(struct proto_service_remove), 0, check_service_remove },
 	[PROTO_EXEC_SEALED] = { sizeof(struct proto_exec_sealed), 0, check_exec_sealed },
+	[PROTO_LOOK] = { sizeof(struct proto_look), STRINGS, check_look },
+	[PROTO_SERVICE_FRESH] = { sizeof(struct proto_service_fresh), PROTO_SERVICE_ARGS_BYTES, check_service_fresh },
 	[PROTO_RESULT] = { sizeof(struct proto_result), 0, check_result },
 	[PROTO_STATUS_ROW] = { sizeof(struct proto_status_row), 0, check_status_row },
 	[PROTO_EXEC_STREAMS] = { sizeof(struct proto_header), 0, NULL },
@@ -211,6 +256,7 @@ static const struct rule rules[] = {
 	[PROTO_RECORD] = { sizeof(struct proto_record), PROTO_TEXT_MAX, check_record },
 	[PROTO_BYE] = { sizeof(struct proto_header), 0, NULL },
 	[PROTO_REFUSED] = { sizeof(struct proto_refused), 0, check_refused },
+	[PROTO_LOOKED] = { sizeof(struct proto_looked), PROTO_ARGS_MAX, check_looked },
 	[PROTO_SYSLOG] = { sizeof(struct proto_syslog), PROTO_TEXT_MAX, check_syslog },
 };
 

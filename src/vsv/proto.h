@@ -34,6 +34,7 @@ enum {
 	PROTO_TEXT_MAX = 1024, /* a line of a log */
 	PROTO_ARGS_MAX = 4096,
 	PROTO_SERVICE_ARGS_BYTES = 2048,
+	PROTO_ENV_MAX = 8,
 };
 
 enum proto_type {
@@ -54,6 +55,8 @@ enum proto_type {
 	PROTO_SERVICE_ADD = 24,   /* proto_service_add: as PROTO_SERVICE_START, for what has a user or more flags */
 	PROTO_SERVICE_REMOVE = 25, /* proto_service_remove; answer: PROTO_RESULT when it has ended and is forgotten */
 	PROTO_EXEC_SEALED = 26,   /* proto_exec_sealed, with the program's descriptor; answer: as PROTO_EXEC */
+	PROTO_LOOK = 27,          /* proto_look; answer: PROTO_LOOKED or none, PROTO_EXEC_EXIT */
+	PROTO_SERVICE_FRESH = 28, /* proto_service_fresh: as PROTO_SERVICE_ADD, with another command for a fresh start */
 	/* Answers. */
 	PROTO_RESULT = 32,        /* proto_result */
 	PROTO_STATUS_ROW = 33,    /* proto_status_row, with a pidfd when pid is not 0 */
@@ -64,6 +67,7 @@ enum proto_type {
 	PROTO_BYE = 38,           /* proto_header */
 	PROTO_SYSLOG = 39,        /* proto_syslog, between the records of PROTO_LOG */
 	PROTO_REFUSED = 40,       /* proto_refused, between those of PROTO_EVENT */
+	PROTO_LOOKED = 41,        /* proto_looked */
 };
 
 struct proto_header {
@@ -116,6 +120,17 @@ struct proto_service_add {
 	/* then argc strings, as above */
 };
 
+/* Each time before it begins the service looks whether the folders are empty, or not there: then it runs the command for that. */
+struct proto_service_fresh {
+	struct proto_service_add add; /* its own header and argc */
+	uint32_t n_folders;
+	uint32_t fresh_argc;
+	uint32_t n_env;
+	uint32_t zero;
+	/* then add.argc strings as above, n_folders absolute paths, fresh_argc strings, the first an absolute path, and n_env of the
+	 * form NAME=VALUE, which both commands have in their environment */
+};
+
 struct proto_service_remove {
 	struct proto_header h;
 	char name[PROTO_NAME_MAX];
@@ -163,6 +178,26 @@ struct proto_exec_sealed {
 	uint32_t flags;        /* PROTO_SERVICE_FILE_HANDLES */
 	uint32_t zero;
 	char name[PROTO_NAME_MAX]; /* its first argument */
+};
+
+/* What is there of the Vsv's own: absolute paths, and users of its passwd file. */
+struct proto_look {
+	struct proto_header h;
+	uint32_t argc;
+	uint32_t zero;
+	/* then argc strings */
+};
+
+enum {
+	PROTO_LOOK_THERE = 1,  /* links are followed */
+	PROTO_LOOK_ASTRAY = 2, /* a symbolic link stands on the path */
+};
+
+struct proto_looked {
+	struct proto_header h;
+	uint32_t n;
+	uint32_t zero;
+	/* then n bytes, one for each string: bits of the above */
 };
 
 struct proto_exec_exit {

@@ -50,6 +50,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			abort();
 		break;
 	}
+	case PROTO_SERVICE_FRESH: {
+		struct proto_service_fresh *s = (void *)msg;
+
+		touch_args(msg, sizeof(*s), s->add.argc + s->n_folders + s->fresh_argc + s->n_env);
+		break;
+	}
+	case PROTO_LOOK: {
+		struct proto_look *l = (void *)msg;
+
+		touch_args(msg, sizeof(*l), l->argc);
+		break;
+	}
 	case PROTO_EXEC: {
 		struct proto_exec *e = (void *)msg;
 

@@ -139,6 +139,10 @@ check_status "a start says so too" 0 "share trap: .*symbolic link" vnas restart 
 refute "and does not serve it" ls_by c1 11/trap 3
 check "the others are served" cat_by c1 11/docs/which 3
 check "share remove" vnas share remove s1 trap
+# 26 MB if it reads the volumes' UUIDs itself (ganesha_devices_text()).
+ganesha=$(server_json s1 '.services[] | select(.name == "ganesha").pid')
+anonymous=$(awk '$1 == "RssAnon:" { print $2 }' "/proc/$ganesha/status")
+check "its empty tables take no memory: $anonymous KiB" test "$anonymous" -lt 16384
 
 # Bad input: said with its place, and nothing is touched.
 check_status "Kerberos without a keytab" 1 "no keytab" vnas share add s1 krb --nfs --sec krb5p

@@ -41,31 +41,6 @@ TEST(inside_runs_commands)
 	tiny_stop(&t);
 }
 
-/* As many as a configuration may have, which are more than one command takes. */
-TEST(inside_missing_of_many)
-{
-	_cleanup_strlist_ struct strlist words = { 0 }, missing = { 0 };
-	struct err err = { 0 };
-	struct inside_ref ref;
-	struct tiny t;
-
-	tiny_start(&t, FILE_CAPS);
-	ref = inside_ref(t.pid, t.start);
-	strlist_add(&words, "root");
-	strlist_add(&words, "nobody-knows-him");
-	for (unsigned i = 0; i < 1200; i++)
-		strlist_addf(&words, "/no such/%090u", i);
-	strlist_add(&words, "/etc");
-	CHECK_INT(inside_missing(&ref, &words, &missing, &err), 0);
-	CHECK_INT(missing.n, 1201);
-	CHECK(!strlist_has(&missing, "root") && !strlist_has(&missing, "/etc"));
-	CHECK_STR(missing.v[0], "nobody-knows-him");
-	CHECK_STR(missing.v[1200], words.v[1201]);
-	strlist_addf(&words, "/%0*u", 1 << 16, 1);
-	CHECK_INT(inside_missing(&ref, &words, &missing, &err), -E2BIG);
-	tiny_stop(&t);
-}
-
 /* What writes into the answer of a program of ours, as root inside can by /proc/PID/fd, costs the Psv no more than is needed. */
 TEST(inside_answers_in_brief)
 {

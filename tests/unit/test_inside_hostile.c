@@ -14,6 +14,7 @@
 #include "lib/when.h"
 #include "lib/fd.h"
 #include "psv/inside.h"
+#include "psv/inside_look.h"
 #include "test.h"
 #include "vsv/proto.h"
 
@@ -135,12 +136,9 @@ static void floods(int fd)
 		(void)!write(keep[1], buf, sizeof(buf));
 }
 
-/* One answer, and what inside_exec makes of it within the time. */
-static void check_exec(void (*answer)(int), int want)
+/* One answer to whatever request comes. */
+static int fallen(void (*answer)(int), pid_t *ret_pid)
 {
-	_cleanup_strbuf_ struct strbuf out = { 0 };
-	struct inside_exec e = { .argv = command, .output = &out, .timeout_ms = 1500 };
-	struct err err = { 0 };
 	int pair[2];
 	pid_t pid;
 
@@ -156,11 +154,29 @@ static void check_exec(void (*answer)(int), int want)
 		_exit(0);
 	}
 	(void)close(pair[1]);
-	CHECK_INT(inside_exec(pair[0], &e, &err), want);
-	CHECK(err.text[0] && out.len <= 4 * 1024 * 1024);
+	*ret_pid = pid;
+	return pair[0];
+}
+
+static void end_fallen(int fd, pid_t pid)
+{
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
-	(void)close(pair[0]);
+	(void)close(fd);
+}
+
+/* What inside_exec makes of it within the time. */
+static void check_exec(void (*answer)(int), int want)
+{
+	_cleanup_strbuf_ struct strbuf out = { 0 };
+	struct inside_exec e = { .argv = command, .output = &out, .timeout_ms = 1500 };
+	struct err err = { 0 };
+	pid_t pid;
+	int fd = fallen(answer, &pid);
+
+	CHECK_INT(inside_exec(fd, &e, &err), want);
+	CHECK(err.text[0] && out.len <= 4 * 1024 * 1024);
+	end_fallen(fd, pid);
 }
 
 TEST(inside_hostile_exec)
@@ -175,6 +191,81 @@ TEST(inside_hostile_exec)
 	check_exec(fails_twice, -EACCES);
 	check_exec(never_ends, -ETIME);
 	check_exec(floods, -ETIME);
+}
+
+static void older(int fd)
+{
+	struct proto_result m = { .error = -EOPNOTSUPP };
+
+	proto_init(&m.h, PROTO_RESULT, sizeof(m));
+	(void)fd_send(fd, &m, sizeof(m), NULL, 0);
+}
+
+static void cannot(int fd)
+{
+	send_failed(fd, -EAGAIN);
+	send_exit(fd, 127 << 8);
+	(void)pause();
+}
+
+static void send_found(int fd, uint32_t n, unsigned char value)
+{
+	struct {
+		struct proto_looked looked;
+		unsigned char found[8];
+	} m = { .looked = { .n = n } };
+
+	for (uint32_t i = 0; i < n; i++)
+		m.found[i] = value;
+	proto_init(&m.looked.h, PROTO_LOOKED, sizeof(m.looked) + n);
+	(void)fd_send(fd, &m, m.looked.h.size, NULL, 0);
+}
+
+static void two_found(int fd)
+{
+	send_found(fd, 2, 0);
+}
+
+static void none_found(int fd)
+{
+	send_found(fd, 0, 0);
+}
+
+static void unknown_bits(int fd)
+{
+	send_found(fd, 1, 4);
+}
+
+static void silent(int fd)
+{
+	(void)fd;
+	(void)pause();
+}
+
+static void check_look(void (*answer)(int), int want)
+{
+	static const char *const word[] = { "/etc" };
+	_cleanup_found_ struct inside_found found = { 0 };
+	struct err err = { 0 };
+	pid_t pid;
+	int fd = fallen(answer, &pid);
+
+	CHECK_INT(inside_look_on(fd, word, 1, 300, &found, &err), want);
+	CHECK(found.missing.n == 0 && found.astray.n == 0);
+	end_fallen(fd, pid);
+}
+
+TEST(inside_hostile_look)
+{
+	check_look(older, INSIDE_LOOK_OLDER);
+	check_look(nothing, -ESRCH);
+	check_look(garbage, -EBADMSG);
+	check_look(cannot, -EBADMSG);
+	check_look(exit_first, -EBADMSG);
+	check_look(two_found, -EBADMSG);
+	check_look(none_found, -EBADMSG);
+	check_look(unknown_bits, -EBADMSG);
+	check_look(silent, -ETIME);
 }
 
 /* check_rows: rows without end, with descriptors that are no pidfd, each after a pause; and what inside_status makes of it. */

@@ -192,6 +192,21 @@ TEST(nfs_ganesha_conf)
 	CHECK_INT(ganesha_share_name_check("Büro 1", &err), 0);
 }
 
+/* As libblkid writes its cache. */
+TEST(nfs_devices_of_ganesha)
+{
+	struct conf c = parse_ok("[server]\n[volume root]\nsize = 64M\n[volume data]\nsize = 64M\nmount = /srv/data\n"
+				 "uuid = 01234567-89ab-cdef-0123-456789abcdef\n[volume old]\nsize = 64M\nmount = /srv/old\n");
+	const struct timespec when = { .tv_sec = 1700000000, .tv_nsec = 1234567 };
+	struct strbuf sb = { 0 };
+
+	ganesha_devices_text(&c, &when, &sb);
+	CHECK_STR(strbuf_str(&sb), "<device DEVNO=\"0x0000\" TIME=\"1700000000.001234\" UUID=\"01234567-89ab-cdef-0123-456789abcdef\" "
+				   "TYPE=\"ext4\">/dev/volumes/data</device>\n");
+	strbuf_free(&sb);
+	conf_free(&c);
+}
+
 TEST(nfs_services_by_versions)
 {
 	struct conf three = parse_ok(HEAD SHARE("docs")), four = parse_ok(HEAD SHARE("docs") "[nfs]\nversions = 4\n"),
