@@ -65,6 +65,8 @@ bool cgroup_id_is_below(uint64_t id, uint64_t root_id);
  * left there and removes it; under the Vsv's lock.  Both accept that it is there, or never came up. */
 int cgroup_supervisor_up(const struct psv *psv, const char *name, struct err *err);
 int cgroup_supervisor_down(const struct psv *psv, const char *name, struct err *err);
+/* cgroup_supervisor_discard: takes the group away again, if nobody lives in it. */
+void cgroup_supervisor_discard(const struct psv *psv, const char *name);
 /* cgroup_supervisor_is_ours: that supervisor is in the group that cgroup_supervisor_up() made, not in a service manager's. */
 bool cgroup_supervisor_is_ours(const struct psv *psv, const char *name, pid_t pid);
 /* cgroup_limits: limits with the safe defaults filled in. */

@@ -36,6 +36,21 @@ int cgroup_supervisor_up(const struct psv *psv, const char *name, struct err *er
 	return r < 0 ? r : name_fd;
 }
 
+void cgroup_supervisor_discard(const struct psv *psv, const char *name)
+{
+	_cleanup_close_ int root = -1, tag_fd = -1;
+	struct cgroup_layout l;
+	char tag[TAG_MAX];
+
+	if (cgroup_layout(&l, NULL) < 0)
+		return;
+	root = dir_open(AT_FDCWD, l.v2);
+	tag_fd = root < 0 ? -1 : dir_open(root, tag_of(psv, tag));
+	/* The kernel removes none in which there is a process, or another group. */
+	if (tag_fd >= 0 && unlinkat(tag_fd, name, AT_REMOVEDIR) == 0)
+		(void)unlinkat(root, tag, AT_REMOVEDIR);
+}
+
 /* lives_in: that process does; a number of 0 is this one's.  /proc/PID/cgroup has one line for v2: "0::/PATH". */
 static bool lives_in(pid_t pid, const char *tag, const char *name)
 {

@@ -212,13 +212,27 @@ static int make_port(struct netlink *nl, uint32_t ifindex, const struct making *
 {
 	struct ifinfomsg *ifi;
 	struct netlink_msg msg;
-	char alias[64];
 
-	(void)str_format(alias, sizeof(alias), "vnas %s", m->c->name);
 	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
 	ifi->ifi_index = (int)ifindex;
-	nl_attr_put_str(&msg.h, IFLA_IFALIAS, alias);
 	nl_attr_put_u32(&msg.h, IFLA_MASTER, m->parent.ifindex);
+	return netlink_talk(nl, &msg.h, NULL, NULL, err);
+}
+
+/* set_joining: down, until it is set apart, with an alias that says so; or up, and whole: in one message, so that whoever is killed
+ * between leaves what can be told from a port that its administrator has set down. */
+static int set_joining(struct netlink *nl, uint32_t ifindex, const struct making *m, bool joins, struct err *err)
+{
+	struct ifinfomsg *ifi;
+	struct netlink_msg msg;
+	char alias[64];
+
+	(void)str_format(alias, sizeof(alias), "vnas %s%s", m->c->name, joins ? LINK_JOINS : "");
+	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
+	ifi->ifi_index = (int)ifindex;
+	ifi->ifi_change = IFF_UP;
+	ifi->ifi_flags = joins ? 0 : IFF_UP;
+	nl_attr_put_str(&msg.h, IFLA_IFALIAS, alias);
 	return netlink_talk(nl, &msg.h, NULL, NULL, err);
 }
 
@@ -269,7 +283,7 @@ static int join_bridge(struct netlink *nl, const struct making *m, struct err *e
 		r = limit_port(nl, host.ifindex, m, err);
 	if (r == 0)
 		r = set_host_end(nl, host.ifindex, err);
-	return r < 0 ? r : link_set_up(host.ifindex, err);
+	return r < 0 ? r : set_joining(nl, host.ifindex, m, false, err);
 }
 
 static int make(const struct making *m, struct err *err)
@@ -283,25 +297,6 @@ static int make(const struct making *m, struct err *err)
 		return make_upper(&nl, m, err);
 	r = make_pair(&nl, m, err);
 	return r < 0 ? r : join_bridge(&nl, m, err);
-}
-
-/* Down, until it is set apart. */
-static int set_master(struct netlink *nl, uint32_t ifindex, uint32_t master, struct err *err)
-{
-	struct ifinfomsg *ifi;
-	struct netlink_msg msg;
-	int r;
-
-	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
-	ifi->ifi_index = (int)ifindex;
-	ifi->ifi_change = IFF_UP;
-	r = netlink_talk(nl, &msg.h, NULL, NULL, err);
-	if (r < 0)
-		return r;
-	ifi = netlink_begin(&msg, RTM_NEWLINK, 0, sizeof(*ifi));
-	ifi->ifi_index = (int)ifindex;
-	nl_attr_put_u32(&msg.h, IFLA_MASTER, master);
-	return netlink_talk(nl, &msg.h, NULL, NULL, err);
 }
 
 int link_rejoin(const struct conf *c, const struct state_link *plan, struct err *err)
@@ -320,9 +315,11 @@ int link_rejoin(const struct conf *c, const struct state_link *plan, struct err 
 		r = netlink_open(NETLINK_ROUTE, &nl, err);
 	if (r < 0)
 		return r;
-	if (host.master == m.parent.ifindex)
+	if (strcmp(m.parent.kind, "bridge") != 0)
+		return err_set(err, -ENODEV, "%s is no bridge", plan->interface);
+	if (host.master == m.parent.ifindex && !host.joins)
 		return limit_port(&nl, host.ifindex, &m, err);
-	r = set_master(&nl, host.ifindex, m.parent.ifindex, err);
+	r = set_joining(&nl, host.ifindex, &m, true, err);
 	if (r >= 0)
 		r = join_bridge(&nl, &m, err);
 	return r < 0 ? err_wrap(err, r, "cannot make %s a port of %s", plan->host, plan->interface) : 1;

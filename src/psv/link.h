@@ -19,6 +19,7 @@
 struct err;
 
 #define LINK_INSIDE "eth0" /* what it is called inside */
+#define LINK_JOINS " joins" /* the alias of a port ends so, until it is one, set apart and up; the supervisor looks for it */
 
 /* What an interface of the namespace that the caller is in is like. */
 struct link_info {
@@ -28,6 +29,7 @@ struct link_info {
 	char name[IFNAMSIZ], kind[16]; /* "bridge", "veth", …; "" of a physical one */
 	bool up;          /* an administrator's word */
 	bool carrier;     /* and it works */
+	bool joins;       /* see LINK_JOINS */
 	bool vlan_filtering; /* a bridge that tells VLANs apart */
 	uint32_t stp_delay_ms; /* a bridge whose new ports wait so long before they forward (STP); 0: at once */
 	uint16_t default_vlan; /* … that it puts a new port into; 0: none */
@@ -48,8 +50,8 @@ int link_plan(const struct conf *c, uint32_t id, struct state_link *ret, struct 
 int link_up(const struct psv *psv, const struct conf *c, const struct state_link *plan, int net_fd, uint32_t *ifindex,
 	    struct err *err);
 /* link_rejoin: makes the Psv's end of a pair a port of its bridge again, if that was made anew; and sets it apart as link_up does, whoever
- * has made it a port.  1: it was not; 0: it was, or is of
- * another kind; -ENODEV: there is no such bridge, or no pair. */
+ * has made it a port.  1: it was not, or not whole; 0: it was, or is of
+ * another kind; -ENODEV: there is no such bridge (what has its name may be none), or no pair. */
 int link_rejoin(const struct conf *c, const struct state_link *plan, struct err *err);
 /* link_down: takes away what is left of it: in the namespace net_fd (-1: nobody's any more), in the pinned one, and on the Psv's
  * side.  Accepts "never came up".  plan may have kind AUTO if the state is not known: then c, which may have no interface either, says

@@ -42,6 +42,14 @@ static void read_kind(const struct nlattr *in, struct link_info *ret)
 		ret->default_vlan = nl_attr_u16(data[IFLA_BR_VLAN_DEFAULT_PVID]);
 }
 
+static bool is_joining(const struct nlattr *alias)
+{
+	const char *text = alias ? nl_attr_str(alias) : NULL;
+	size_t len = text ? strlen(text) : 0;
+
+	return len >= strlen(LINK_JOINS) && strcmp(text + len - strlen(LINK_JOINS), LINK_JOINS) == 0;
+}
+
 static int on_link(const struct nlmsghdr *h, void *arg)
 {
 	const struct ifinfomsg *m = nl_payload(h);
@@ -62,6 +70,7 @@ static int on_link(const struct nlmsghdr *h, void *arg)
 	copy_text(a[IFLA_IFNAME], ret->name, sizeof(ret->name));
 	if (a[IFLA_LINKINFO])
 		read_kind(a[IFLA_LINKINFO], ret);
+	ret->joins = is_joining(a[IFLA_IFALIAS]);
 	return 0;
 }
 

@@ -369,9 +369,12 @@ static void add_port(const char *name, const char *bridge, json_t *degraded)
 	if (link_get(bridge, &b, NULL) < 0)
 		json_array_append_new(degraded, json_sprintf("there is no bridge %s any more: make it again, and its supervisor makes %s "
 							     "a port of it", bridge, name));
+	else if (strcmp(b.kind, "bridge") != 0)
+		json_array_append_new(degraded, json_sprintf("%s is no bridge any more: give the name back to one, and its supervisor makes %s "
+							     "a port of it", bridge, name));
 	else if (link_get(name, &port, NULL) < 0 || port.master != b.ifindex)
-		json_array_append_new(degraded, json_sprintf("%s is no port of %s: its supervisor makes it one within seconds, if %s is "
-							     "a bridge", name, bridge, bridge));
+		json_array_append_new(degraded, json_sprintf("%s is no port of %s: its supervisor makes it one within seconds", name,
+							     bridge));
 }
 
 /* add_link: how a private stack is joined to its network, and whether that works. */

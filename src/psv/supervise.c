@@ -199,10 +199,15 @@ int supervise_begin(const struct psv *psv, const char *name, const struct state 
 	if (r == 0)
 		return 0;
 	level = cgroup_level(group, err);
-	if (level <= 0)
-		return level < 0 ? level : r;
-	err_clear(err);
-	return begin_once(&c, group, ret, err);
+	if (level > 0) {
+		err_clear(err);
+		r = begin_once(&c, group, ret, err);
+	}
+	if (level < 0)
+		r = level;
+	if (r < 0)
+		cgroup_supervisor_discard(psv, name);
+	return r;
 }
 
 void supervise_go(const struct supervise_begun *b)

@@ -282,8 +282,48 @@ unsigned net_read(int fd, const char *run_dir, const char *server)
 	return found;
 }
 
-/* link_ask: an interface of the Psv's by its name: its index, and that of its bridge or bond (0: none).  false: there is none. */
-static bool link_ask(int fd, const char *name, uint32_t *ret_index, uint32_t *ret_master)
+struct link_seen {
+	uint32_t index, master; /* that of its bridge or bond; 0: none */
+	bool bridge;            /* it is one */
+	bool joins;             /* it was left in the middle of becoming a port (LINK_JOINS of psv/link.h) */
+};
+
+static bool is_text(const void *data, size_t len, const char *text)
+{
+	return len >= strlen(text) && memcmp(data, text, strlen(text)) == 0 && (len == strlen(text) || !((const char *)data)[strlen(text)]);
+}
+
+static bool ends_as_joining(const void *data, size_t len)
+{
+	static const char joins[] = " joins";
+
+	len = strnlen(data, len);
+	return len >= strlen(joins) && memcmp((const char *)data + len - strlen(joins), joins, strlen(joins)) == 0;
+}
+
+static void read_seen(struct attributes a, struct link_seen *ret)
+{
+	const void *data;
+	size_t len;
+	int type;
+
+	while ((type = next_attribute(&a, &data, &len)) >= 0) {
+		if (type == IFLA_MASTER && len == sizeof(ret->master))
+			memcpy(&ret->master, data, len);
+		else if (type == IFLA_IFALIAS)
+			ret->joins = ends_as_joining(data, len);
+		else if (type == IFLA_LINKINFO) {
+			struct attributes info = { .p = data, .len = len };
+
+			while ((type = next_attribute(&info, &data, &len)) >= 0)
+				if (type == IFLA_INFO_KIND)
+					ret->bridge = is_text(data, len, "bridge");
+		}
+	}
+}
+
+/* link_ask: an interface of the Psv's by its name.  false: there is none. */
+static bool link_ask(int fd, const char *name, struct link_seen *ret)
 {
 	struct {
 		struct nlmsghdr h;
@@ -297,11 +337,7 @@ static bool link_ask(int fd, const char *name, uint32_t *ret_index, uint32_t *re
 		char bytes[2 * BUFFER];
 	} buf;
 	struct text t = TEXT(ask.name);
-	struct attributes a;
-	const void *data;
 	ssize_t n;
-	size_t len;
-	int type;
 
 	text_add(&t, name);
 	if (send(fd, &ask, sizeof(ask), 0) < 0)
@@ -309,13 +345,9 @@ static bool link_ask(int fd, const char *name, uint32_t *ret_index, uint32_t *re
 	n = recv(fd, &buf, sizeof(buf), 0);
 	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct ifinfomsg)) || buf.align.nlmsg_type != RTM_NEWLINK || buf.align.nlmsg_len > (size_t)n)
 		return false;
-	*ret_index = (uint32_t)((struct ifinfomsg *)NLMSG_DATA(&buf.align))->ifi_index;
-	*ret_master = 0;
-	a = (struct attributes){ .p = buf.bytes + NLMSG_SPACE(sizeof(struct ifinfomsg)),
-				 .len = buf.align.nlmsg_len - NLMSG_SPACE(sizeof(struct ifinfomsg)) };
-	while ((type = next_attribute(&a, &data, &len)) >= 0)
-		if (type == IFLA_MASTER && len == sizeof(*ret_master))
-			memcpy(ret_master, data, len);
+	*ret = (struct link_seen){ .index = (uint32_t)((struct ifinfomsg *)NLMSG_DATA(&buf.align))->ifi_index };
+	read_seen((struct attributes){ .p = buf.bytes + NLMSG_SPACE(sizeof(struct ifinfomsg)),
+				       .len = buf.align.nlmsg_len - NLMSG_SPACE(sizeof(struct ifinfomsg)) }, ret);
 	return true;
 }
 
@@ -324,16 +356,17 @@ bool net_port_astray(const char *run_dir, const char *server, uint32_t *bridge_s
 	_cleanup_close_ int fd = rtnl_socket();
 	char port[IFNAMSIZ], bridge[IFNAMSIZ];
 	struct state_view v = { .text = NULL };
-	uint32_t index, master, bridge_index, unused;
+	struct link_seen end, parent;
 	bool known, other;
 
 	if (fd < 0 || state_open(run_dir, server, &v) < 0)
 		return false;
 	known = state_text(&v, "host_interface", port, sizeof(port)) && *port && state_text(&v, "parent", bridge, sizeof(bridge));
 	state_close(&v);
-	if (!known || !link_ask(fd, port, &index, &master) || !link_ask(fd, bridge, &bridge_index, &unused))
+	/* What has the name now may be no bridge: then there is nothing to join, and status says so. */
+	if (!known || !link_ask(fd, port, &end) || !link_ask(fd, bridge, &parent) || !parent.bridge)
 		return false;
-	other = *bridge_seen && *bridge_seen != bridge_index;
-	*bridge_seen = bridge_index;
-	return other || master != bridge_index;
+	other = *bridge_seen && *bridge_seen != parent.index;
+	*bridge_seen = parent.index;
+	return other || end.master != parent.index || end.joins;
 }

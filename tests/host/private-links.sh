@@ -200,6 +200,46 @@ ip route add "$NET4.15/32" dev br9
 check "nor on a bridge to which another has joined it" eventually 30 refused
 check "and it is apart" eventually 20 bash -c "ip -d link show vnas-p | grep -q 'isolated on'"
 kill "$psv_listener"
+
+# A kill between "down" and "up" of the port leaves what the supervisor finds, and a port that somebody has set down it leaves so.
+supervisor=$(server_json p .supervisor_pid)
+kill -STOP "$supervisor"
+left=''
+for n in {1..60}; do
+	ip link set vnas-p nomaster
+	status=0
+	strace -f -qqq -o /dev/null -e trace=sendto,sendmsg -e "inject=sendto,sendmsg:signal=KILL:when=$n" "$VNAS" reassert p 2>/dev/null || status=$?
+	((status)) || break
+	if ip link show vnas-p | grep -q 'master br9' && ! ip link show vnas-p | grep -q '[<,]UP[,>]'; then
+		left+=" $n"
+	fi
+done
+check "a kill can leave its port down" test "$left"
+check "without a kill it is up" bash -c "ip link show vnas-p | grep -q '[<,]UP[,>].*master br9'"
+ip link set vnas-p nomaster
+strace -f -qqq -o /dev/null -e trace=sendto,sendmsg -e "inject=sendto,sendmsg:signal=KILL:when=${left##* }" "$VNAS" reassert p 2>/dev/null || true
+check "it is left down" bash -c "! ip link show vnas-p | grep -q '[<,]UP[,>]'"
+kill -CONT "$supervisor"
+check "its supervisor finds that" eventually 30 bash -c "ip -d link show vnas-p | grep -q '[<,]UP[,>].*master br9' &&
+	ip -d link show vnas-p | grep -q 'isolated on'"
+check "and has taken the mark away" bash -c "! ip link show vnas-p | grep -q 'alias.* joins'"
+
+# What has the bridge's name now may be no bridge: nobody tries again and again to join it.
+ip link del br9
+ip link add br9 type veth peer name br9-far
+ip link set br9 up
+check_status "an interface with its bridge's name is no bridge, and status says so" 0 'br9 is no bridge any more: give the name back' vnas status p
+strace -f -qqq -o "$T/execs" -e trace=execve -p "$supervisor" 2>/dev/null &
+tracer=$!
+sleep 25
+kill "$tracer"
+wait "$tracer" || true
+check_eq "its supervisor does not reassert for it" "$(grep -c '"reassert"' "$T/execs" || true)" 0
+check "nor does a reassertion fail" vnas reassert p
+ip link del br9
+ip link add br9 address 02:00:00:00:09:01 type bridge forward_delay 0 mcast_snooping 0
+ip link set br9 up
+check "a bridge of that name is joined again" eventually 30 bash -c "ip link show vnas-p | grep -q 'master br9'"
 vnas stop p
 ip link del v-client9
 umount "$T/netns/client9"

@@ -94,6 +94,12 @@ supervisor=$(server_json a .supervisor_pid)
 run_server "run takes over from that"
 check_eq "which is gone" "$(server_json a .supervisor_pid)" "$run"
 check_eq "with its group" "$(psv_cgroups "$PREFIX" | grep -c supervisors || true)" 0
+kill -KILL "$run"
+wait "$run" 2>/dev/null || true
+check_status "a supervisor that cannot be made" 1 'cannot make a process in its control group' \
+	strace -f -qqq -o /dev/null -e trace=clone3 -e inject=clone3:error=EAGAIN "$VNAS" start a
+check_eq "leaves no group" "$(psv_cgroups "$PREFIX" | grep -c supervisors || true)" 0
+run_server "run is begun again"
 
 # A stop is meant: not to be started again.
 check "stop while the manager watches" vnas stop a
