@@ -160,7 +160,8 @@ int gate_to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *err
 	*v = (struct gate_vsv){ .n_nets = (uint32_t)c->n_addresses,
 				.n_peers = (uint32_t)c->n_peers,
 				.n_devices = (uint32_t)c->n_devices,
-				.n_denies = (uint32_t)c->n_denies };
+				.n_denies = (uint32_t)c->n_denies,
+				.vlan = c->own_stack ? c->vlan : 0 };
 	v->flags = (c->discovery & GATE_DISCOVERY_BROADCAST ? GATE_F_BROADCAST : 0u) |
 		   (c->discovery & GATE_DISCOVERY_WSD ? GATE_F_WSD : 0u) |
 		   (c->discovery & GATE_DISCOVERY_MDNS ? GATE_F_MDNS : 0u) | (c->peer_psv ? GATE_F_PEER_PSV : 0u) |
@@ -194,7 +195,7 @@ int gate_to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *err
 /* --- the tables --- */
 
 struct tables {
-	int addresses, vsv, ledger, stats, taken, guests;
+	int addresses, vsv, ledger, stats, taken;
 };
 
 static void tables_close(struct tables *t)
@@ -204,7 +205,6 @@ static void tables_close(struct tables *t)
 	cleanup_close(&t->ledger);
 	cleanup_close(&t->stats);
 	cleanup_close(&t->taken);
-	cleanup_close(&t->guests);
 }
 
 static int tables_open(const char *bpf_dir, struct tables *t, struct err *err)
@@ -214,7 +214,7 @@ static int tables_open(const char *bpf_dir, struct tables *t, struct err *err)
 		int *fd;
 	} maps[] = {
 		{ "addresses", &t->addresses }, { "vsv", &t->vsv }, { "ledger", &t->ledger }, { "stats", &t->stats },
-		{ "taken", &t->taken },         { "guests", &t->guests },
+		{ "taken", &t->taken },
 	};
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
@@ -226,7 +226,7 @@ static int tables_open(const char *bpf_dir, struct tables *t, struct err *err)
 }
 
 #define _cleanup_tables_ _cleanup_(tables_close)
-#define TABLES_NONE { -1, -1, -1, -1, -1, -1 }
+#define TABLES_NONE { -1, -1, -1, -1, -1 }
 
 /* The addresses of a private stack are in its own network, where another one or the Psv can have the same: the table of all
  * knows nothing of them. */
@@ -310,46 +310,6 @@ static int take_addresses(const struct tables *t, const struct gate_ledger *l, c
 	return 0;
 }
 
-static bool is_current_guest(const struct gate_guest *g, const struct gate_vsv *v, uint32_t ifindex)
-{
-	for (size_t i = 0; v && i < v->n_nets; i++)
-		if (g->ifindex == ifindex && memcmp(&v->nets[i].addr, &g->addr, sizeof(g->addr)) == 0)
-			return true;
-	return false;
-}
-
-/* Those of that id, but for what v (or NULL) has there.  No ledger names them: private stacks are few, and only one of them
- * looks here. */
-static void take_guests(const struct tables *t, uint32_t id, const struct gate_vsv *v, uint32_t ifindex)
-{
-	struct gate_guest key, next;
-	int r = gate_map_next(t->guests, NULL, &next);
-
-	while (r == 0) {
-		uint32_t owner;
-
-		key = next;
-		r = gate_map_next(t->guests, &key, &next);
-		if (gate_map_lookup(t->guests, &key, &owner) == 0 && owner == id && !is_current_guest(&key, v, ifindex))
-			(void)gate_map_delete(t->guests, &key);
-	}
-}
-
-static int set_guests(const struct tables *t, const struct gate_vsv *v, uint32_t id, uint32_t ifindex, struct err *err)
-{
-	for (size_t i = 0; ifindex && i < v->n_nets; i++) {
-		struct gate_guest g = { .addr = v->nets[i].addr, .ifindex = ifindex };
-		int r = gate_map_update(t->guests, &g, &id, BPF_ANY);
-
-		if (r < 0) {
-			errno = -r;
-			return err_set(err, r, "cannot put an address into the gate: %m");
-		}
-	}
-	take_guests(t, id, v, ifindex);
-	return 0;
-}
-
 static int put(int map, uint32_t id, const void *value, uint64_t flags, struct err *err)
 {
 	int r = gate_map_update(map, &id, value, flags);
@@ -423,7 +383,7 @@ int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err)
 	if (r == 0)
 		r = take_addresses(&t, &l, &v, c->id, err);
 	if (r == 0 && c->own_stack)
-		r = set_guests(&t, &v, c->id, c->ifindex, err);
+		r = gate_guests_set(bpf_dir, &v, c->id, c->ifindex, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n_listed(&v); i++)
@@ -479,7 +439,7 @@ int gate_clear(const char *bpf_dir, uint32_t id, struct err *err)
 		return r;
 	/* The configuration goes last but for the counters: until then it says that there are some. */
 	if (gate_map_lookup(t.vsv, &id, &v) < 0 || v.flags & GATE_F_OWN_STACK) {
-		take_guests(&t, id, NULL, 0);
+		gate_guests_take(bpf_dir, id);
 		gate_inside_down(bpf_dir, id);
 	}
 	if (gate_map_lookup(t.ledger, &id, &l) < 0) {

@@ -45,6 +45,7 @@ struct gate_config {
 	bool own_stack;                                   /* private stack: wildcard and loopback stay as they are */
 	uint32_t ifindex;                                 /* … the Psv's interface that it is joined to, in place of those of the
 	                                                   * addresses; 0: none */
+	uint32_t vlan;                                    /* … and its VLAN of that; 0: the one that the interface itself is in */
 	uint32_t peers[GATE_MAX_PEERS];                   /* ids of Vsv that it may reach */
 	size_t n_peers;
 	struct {

@@ -158,7 +158,7 @@ struct sock_note {
 	__u8 unlisted; /* UDP, bound where gate_lookup asks no table: a group, or the own stack */
 	__u8 pad2[2];
 };
-_Static_assert(GATE_LAYOUT == 7 && sizeof(struct sock_note) == 48, "a change of sock_note counts GATE_LAYOUT up");
+_Static_assert(GATE_LAYOUT == 8 && sizeof(struct sock_note) == 48, "a change of sock_note counts GATE_LAYOUT up");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

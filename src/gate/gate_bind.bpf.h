@@ -70,15 +70,14 @@ static __always_inline bool judge_bind(const struct asker *me, struct gate_addr 
 }
 
 /* Whether a listener of the Psv stands on that port of the wildcard address.  Asked by way of addresses that nobody has,
- * so that no listener on one address answers, nor a Vsv's.  This is what makes a bind to a given port dearer than one to
- * port 0: the kernel goes through all its look-up, gate_lookup included. */
-static __always_inline bool psv_listens(struct bpf_sock_addr *ctx, const struct gate_addr *a)
+ * so that no listener on one address answers, nor a Vsv's.  The kernel goes through all its look-up for it, gate_lookup included. */
+static __noinline int psv_listens(struct bpf_sock_addr *ctx, bool four)
 {
 	struct bpf_sock_tuple to = {};
 	struct bpf_sock *found;
-	bool wild;
+	int wild;
 
-	if (is_mapped(a)) {
+	if (four) {
 		to.ipv4.daddr = bpf_htonl(ASK4);
 		to.ipv4.dport = ctx->user_port;
 		found = bpf_skc_lookup_tcp(ctx, &to, sizeof(to.ipv4), BPF_F_CURRENT_NETNS, 0);
@@ -89,10 +88,30 @@ static __always_inline bool psv_listens(struct bpf_sock_addr *ctx, const struct 
 		found = bpf_skc_lookup_tcp(ctx, &to, sizeof(to.ipv6), BPF_F_CURRENT_NETNS, 0);
 	}
 	if (!found)
-		return false;
+		return 0;
 	wild = found->state == STATE_LISTEN;
 	bpf_sk_release(found);
 	return wild;
+}
+
+/* A 'no' holds for some milliseconds: a service binds one of its addresses after the other to the same port.  What has come
+ * to listen in between has the port, and the kernel says so.  In one word, so that it is read and written whole: the time, the
+ * family and the port. */
+enum { ASKED_SHIFT = 17, ASKED_MASK = (1 << ASKED_SHIFT) - 1, ASKED_SIX = 1 << 16, ASKED_TICK = 20 /* bits: a millisecond */, ASKED_TICKS = 10 };
+
+static __always_inline bool psv_may_listen(struct bpf_sock_addr *ctx, const struct gate_addr *a, struct gate_identity *me)
+{
+	__u32 port = bpf_ntohs(ctx->user_port), what = port | (is_mapped(a) ? 0 : ASKED_SIX);
+	__u64 now = bpf_ktime_get_coarse_ns() >> ASKED_TICK, asked = me->asked;
+
+	if (!port || (port < 1024 && (__u32)bpf_get_current_uid_gid() != 0))
+		return false;
+	if ((asked & ASKED_MASK) == what && now - (asked >> ASKED_SHIFT) < ASKED_TICKS)
+		return false;
+	if (psv_listens(ctx, is_mapped(a)))
+		return true;
+	me->asked = now << ASKED_SHIFT | what;
+	return false;
 }
 
 static __always_inline bool is_served(const struct gate_listener *key)
@@ -109,17 +128,10 @@ static __always_inline bool is_served(const struct gate_listener *key)
  * listener by what the table says, so it can stand on any port of the Vsv's address; the kernel chooses one.  A second
  * listener gets the kernel's answer, and a port below 1024 is root's.  0, or the errno to refuse with. */
 static __always_inline int step_aside(struct bpf_sock_addr *ctx, struct sock_note *n, const struct gate_addr *a,
-				      __u32 id, int wild)
+				      struct gate_identity *me, int wild)
 {
-	struct gate_listener key = { .id = id, .port = bpf_ntohs(ctx->user_port), .scope = GATE_EXACT };
-	const struct gate_vsv *v;
+	struct gate_listener key = { .id = me->id, .port = bpf_ntohs(ctx->user_port), .scope = GATE_EXACT };
 
-	n->port = 0;
-	if (!key.port || (key.port < 1024 && (__u32)bpf_get_current_uid_gid() != 0) || !psv_listens(ctx, a))
-		return 0;
-	v = bpf_map_lookup_elem(&vsv, &id);
-	if (!v || v->flags & GATE_F_OWN_STACK) /* what listens there is its own */
-		return 0;
 	if (!wild)
 		key.addr = *a;
 	else
@@ -127,6 +139,7 @@ static __always_inline int step_aside(struct bpf_sock_addr *ctx, struct sock_not
 	if (is_served(&key))
 		return EADDRINUSE;
 	n->port = key.port;
+	me->stepped = 1;
 	ctx->user_port = 0;
 	return 0;
 }
@@ -134,35 +147,47 @@ static __always_inline int step_aside(struct bpf_sock_addr *ctx, struct sock_not
 static __always_inline int bind_hook(struct bpf_sock_addr *ctx, struct bpf_sock *sk, struct gate_addr *a, bool v6only)
 {
 	struct gate_identity *identified = bpf_get_local_storage(&identity, 0);
-	bool udp = ctx->protocol == IPPROTO_UDP, group = false;
+	bool udp = ctx->protocol == IPPROTO_UDP, group = false, own_stack = false, listens = false;
 	__u32 id = identified->id, port = bpf_ntohs(ctx->user_port), *owner;
 	int wild = WILD_NONE, error;
 	struct sock_note *n;
 	struct asker me;
 
-	/* The common case first.  Where an address is in the table, its owner has a configuration (see gate_set). */
-	owner = bpf_map_lookup_elem(&addresses, a);
-	/* What an earlier bind left in the note, if it failed after it stepped aside, is left there. */
-	if (owner && id && *owner == id && !udp && !ctx->user_port)
-		return ALLOW;
+	/* The common case first.  Where an address is in the table, its owner has a configuration (see gate_set), and shares the
+	 * stack of all. */
+	owner = is_any(a) ? NULL : bpf_map_lookup_elem(&addresses, a);
+	if (owner && (!id || *owner != id))
+		owner = NULL;
+	if (owner && !udp) {
+		/* What an earlier bind left in the note, if it failed after it stepped aside, is left there. */
+		if (!port)
+			return ALLOW;
+		listens = psv_may_listen(ctx, a, identified);
+		if (!listens && !identified->stepped)
+			return ALLOW;
+	}
 	n = note_make(sk);
 	if (!n)
 		return refuse(id, KIND_BIND, EADDRNOTAVAIL, a, port, ctx->protocol);
 	n->unlisted = 0;
-	if (!owner || !id || *owner != id) {
+	if (!owner) {
 		me = who();
 		if (!me.v && weak(GATE_WEAK_BIND_STRANGER))
 			return ALLOW;
 		if (!me.v || !judge_bind(&me, a, udp, v6only, &wild, &group))
 			return refuse(me.id, KIND_BIND, EADDRNOTAVAIL, a, port, ctx->protocol);
-		n->unlisted = group || me.v->flags & GATE_F_OWN_STACK;
+		own_stack = me.v->flags & GATE_F_OWN_STACK;
+		n->unlisted = group || own_stack;
+		if (!udp && !own_stack) /* what listens there is its own */
+			listens = psv_may_listen(ctx, a, identified);
 	}
 	if (wild) {
 		n->wild = wild;
 		n->wild_at = *a;
 	}
 	if (!udp) {
-		error = step_aside(ctx, n, a, id, wild);
+		n->port = 0;
+		error = listens ? step_aside(ctx, n, a, identified, wild) : 0;
 		if (error) {
 			bpf_set_retval(-error);
 			return REFUSE;

@@ -191,6 +191,8 @@ static __always_inline bool may_reach(__u32 sender, __u32 owner, bool hidden)
 
 	if (!sender || sender == owner)
 		return true;
+	if (sender == GATE_SEVERAL)
+		return false;
 	v = bpf_map_lookup_elem(&vsv, &sender);
 	if (!v)
 		return (!owner && !hidden) || weak(GATE_WEAK_LOOKUP_STRANGER);
@@ -200,10 +202,9 @@ static __always_inline bool may_reach(__u32 sender, __u32 owner, bool hidden)
 /* Which Vsv sends: one of a private stack by where it comes in, or one of the shared stack; 0: nobody's. */
 static __always_inline __u32 sender_of(const struct gate_addr *from, __u32 ingress_ifindex)
 {
-	struct gate_guest key = { .addr = *from, .ifindex = ingress_ifindex };
-	__u32 *guest = bpf_map_lookup_elem(&guests, &key);
+	__u32 guest = guest_at(from, ingress_ifindex, 0);
 
-	return guest ? *guest : owner_of(from);
+	return guest ? guest : owner_of(from);
 }
 
 SEC("sk_lookup")

@@ -87,7 +87,7 @@ static int mount_bpffs(const char *dir, struct err *err)
 	return r;
 }
 
-static int take_lock(const char *bpf_dir, struct err *err)
+int gate_lock(const char *bpf_dir, struct err *err)
 {
 	_cleanup_close_ int fd = -1;
 	char path[GATE_PATH_MAX];
@@ -463,7 +463,7 @@ int gate_ensure(const char *bpf_dir, struct err *err)
 		return 0;
 	r = mount_bpffs(bpf_dir, err);
 	if (r == 0)
-		r = lock = take_lock(bpf_dir, err);
+		r = lock = gate_lock(bpf_dir, err);
 	if (r < 0)
 		return r;
 	if (is_up(bpf_dir, netns))
@@ -484,7 +484,7 @@ int gate_unload(const char *bpf_dir, struct err *err)
 
 	if (!is_bpffs(bpf_dir))
 		return 0;
-	lock = take_lock(bpf_dir, err);
+	lock = gate_lock(bpf_dir, err);
 	if (lock < 0)
 		return lock;
 	d = opendir(bpf_dir);

@@ -12,11 +12,10 @@ __noinline int gate_guest_of(const struct gate_vsv *v, const struct gate_addr *a
 	if (!v || !a)
 		return 0;
 	for (__u32 i = 0; i < GATE_NETS && i < v->n_interfaces; i++) {
-		struct gate_guest key = { .addr = *a, .ifindex = v->interfaces[i] };
-		__u32 *id = bpf_map_lookup_elem(&guests, &key);
+		__u32 id = guest_at(a, v->interfaces[i], v->vlan);
 
 		if (id)
-			return *id;
+			return id;
 	}
 	return 0;
 }

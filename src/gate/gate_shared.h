@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 enum {
-	GATE_LAYOUT = 7,
+	GATE_LAYOUT = 8,
 	GATE_NETS = 64,             /* addresses of a Vsv */
 	GATE_PEERS = 64,
 	GATE_DEVICES = 64,
@@ -56,7 +56,7 @@ enum gate_flags {
 struct gate_vsv {
 	__u32 flags;
 	__u32 n_nets, n_broadcasts, n_peers, n_devices, n_denies, n_interfaces;
-	__u32 pad;
+	__u32 vlan; /* of a private stack: see struct gate_guest */
 	struct gate_addr primary4, primary6;
 	struct gate_net nets[GATE_NETS];
 	struct gate_net denies[GATE_DENIES];
@@ -66,12 +66,17 @@ struct gate_vsv {
 	__u32 devices[GATE_DEVICES]; /* major << 20 | minor */
 };
 
-/* An address of a private stack, as the Psv meets it: on the interface through which it reaches its network.  Another one, and the
- * Psv, may have the same address elsewhere. */
+/* An address of a private stack, as the Psv meets it: on the interface through which it reaches its network, and in which VLAN of that
+ * (0: the one that the interface itself is in).  Another one, and the Psv, may have the same address elsewhere.  Under
+ * GATE_VLAN_ANY stands who has it in any VLAN, or GATE_SEVERAL: who is asked about an address without its VLAN takes the Vsv that has it in one
+ * for its owner, and of several nobody, who is a stranger to all. */
 struct gate_guest {
 	struct gate_addr addr;
 	__u32 ifindex;
+	__u32 vlan;
 };
+#define GATE_VLAN_ANY 0xffffu
+#define GATE_SEVERAL 0xffffffffu
 
 /* Every address that an id may still have in `addresses`: written before the first is added and after the last is taken
  * away, for user space alone. */
@@ -153,6 +158,9 @@ struct gate_taken {
 struct gate_identity {
 	__u32 id;
 	__s32 sockets, listeners, udp;
+	__u32 stepped; /* 1: a socket has stepped aside (gate_bind.bpf.h); else none has a port of that kind in its note */
+	__u32 zero;
+	__u64 asked;   /* the last port where the Psv did not listen, and when: see psv_may_listen() */
 };
 
 /* A listener's place in the socket table. */

@@ -36,6 +36,13 @@ uint64_t gate_build(void);
 /* gate_inside_down: what gate_inside_up did for that id; nothing, if it did not. */
 void gate_inside_down(const char *bpf_dir, uint32_t id);
 
+/* gate_lock: of what is loaded and of the table `guests`; a descriptor, which holds it. */
+int gate_lock(const char *bpf_dir, struct err *err);
+/* gate_guests_set: the addresses of a private stack, as they are met on that interface (0: they are not).  gate_guests_take: of
+ * that id, all. */
+int gate_guests_set(const char *bpf_dir, const struct gate_vsv *v, uint32_t id, uint32_t ifindex, struct err *err);
+void gate_guests_take(const char *bpf_dir, uint32_t id);
+
 /* gate_check_id: a number that a Vsv can have.  gate_to_vsv: the configuration as the programs read it; -EINVAL, -E2BIG. */
 int gate_check_id(uint32_t id, struct err *err);
 struct gate_config;

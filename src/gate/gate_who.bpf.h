@@ -192,6 +192,19 @@ static __always_inline bool is_own(const struct asker *me, const struct gate_add
 	return owner_of(a) == me->id;
 }
 
+/* Which Vsv of a private stack has that address on that interface of the Psv's; 0: none; GATE_SEVERAL: one of several. */
+static __always_inline __u32 guest_at(const struct gate_addr *a, __u32 ifindex, __u32 vlan)
+{
+	struct gate_guest key = { .addr = *a, .ifindex = ifindex, .vlan = GATE_VLAN_ANY };
+	__u32 *id = bpf_map_lookup_elem(&guests, &key);
+
+	if (!id || *id != GATE_SEVERAL)
+		return id ? *id : 0;
+	key.vlan = vlan;
+	id = bpf_map_lookup_elem(&guests, &key);
+	return id ? *id : GATE_SEVERAL;
+}
+
 /* What an address is to a Vsv's networks. */
 enum {
 	PLACE_NEAR = 1,      /* in a subnet of its own; *from is its first address there */

@@ -14,6 +14,7 @@
 #include "lib/fd.h"
 #include "lib/weaken.h"
 #include "psv/lifecycle.h"
+#include "psv/link.h"
 
 void walk_init(struct walk *w, const struct psv *psv, const char *name, const struct start_opts *opts)
 {
@@ -125,11 +126,21 @@ static uint32_t joined_to(const struct state *st)
 	return st->link.kind == CONF_LINK_AUTO || st->link.kind == CONF_LINK_VLAN ? 0 : if_nametoindex(st->link.interface);
 }
 
+/* vlan_of: of a port of a bridge; 0: the one that the bridge itself is in, as far as is known. */
+static uint32_t vlan_of(const struct walk *w)
+{
+	struct link_info bridge;
+
+	if (w->st.link.kind != CONF_LINK_VETH || !w->conf.vlan)
+		return 0;
+	return link_get(w->st.link.interface, &bridge, NULL) == 0 && bridge.default_vlan == w->conf.vlan ? 0 : w->conf.vlan;
+}
+
 int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err)
 {
 	*ret = (struct gate_config){ .id = w->st.id, .discovery = discovery_of(w->conf.discovery),
 				      .own_stack = w->st.link.kind != CONF_LINK_AUTO,
-				      .ifindex = joined_to(&w->st) };
+				      .ifindex = joined_to(&w->st), .vlan = vlan_of(w) };
 	if (w->conf.n_addresses > GATE_MAX_ADDRESSES)
 		return err_set(err, -E2BIG, "it has %zu addresses: at most %d", w->conf.n_addresses, GATE_MAX_ADDRESSES);
 	if (w->st.n_volumes > GATE_MAX_DEVICES)
