@@ -16,7 +16,7 @@
 #include "gate_weak.h"
 
 enum { AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, SOCK_DGRAM = 2, STATE_CLOSE = 7, STATE_LISTEN = 10 };
-enum { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_BROADCAST = 6, SO_REUSEPORT = 15, SO_BINDTODEVICE = 25, SO_ZEROCOPY = 60, SO_BINDTOIFINDEX = 62 };
+enum { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_BROADCAST = 6, SO_REUSEPORT = 15, SO_BINDTODEVICE = 25, SO_MARK = 36, SO_ZEROCOPY = 60, SO_BINDTOIFINDEX = 62 };
 enum { OPT_TCP_REPAIR = 19, OPT_TCP_ULP = 31, OPT_UDP_ENCAP = 100, OPT_FLOWLABEL_MGR = 32, OPT_PORT_RANGE = 51 /* IP_LOCAL_PORT_RANGE, Linux 6.3 */ };
 enum { EPERM = 1, EADDRINUSE = 98, EADDRNOTAVAIL = 99, ENOBUFS = 105 };
 /* Addresses that nobody has, by which psv_listens asks for the Psv's wildcard listeners: the broadcast address of 127/8,

@@ -52,9 +52,9 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 	} else if (is_any(to) || is_loopback(to)) {
 		*to = *from = four ? hidden4(me->id) : hidden6(me->id);
 		return 0;
-	} else if (in_loopback_net(to) && owner_of(to) != me->id &&
+	} else if ((in_loopback_net(to) || in_hidden_net(to)) && owner_of(to) != me->id &&
 		   !weak(in_hidden_net(to) ? GATE_WEAK_HIDDEN : GATE_WEAK_LOOPBACK)) {
-		return EPERM;
+		return EPERM; /* of a peer too: by its loopback one would come as one of its own */
 	}
 	if (is_group(to) && !(v->flags & group_flag(to)) && !weak(GATE_WEAK_GROUP_SEND))
 		return EPERM;
@@ -65,7 +65,7 @@ static __always_inline int judge_destination(const struct asker *me, struct gate
 	/* In a private stack an address alone says nothing about who has it on that network. */
 	if (!(v->flags & GATE_F_OWN_STACK)) {
 		owner = owner_of(to);
-		if (owner != me->id && (owner ? !gate_has_peer(v, owner) : in_hidden_net(to) && !weak(GATE_WEAK_HIDDEN)))
+		if (owner && owner != me->id && !gate_has_peer(v, owner))
 			return EPERM;
 	}
 	place = gate_place(v, to, &near);

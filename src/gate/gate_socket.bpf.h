@@ -109,7 +109,7 @@ static __always_inline bool is_bypass(int level, int name)
 {
 	switch (level) {
 	case SOL_SOCKET:
-		return name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX || name == SO_ZEROCOPY;
+		return name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX || name == SO_MARK || name == SO_ZEROCOPY;
 	case IPPROTO_TCP:
 		return name == OPT_TCP_REPAIR || name == OPT_TCP_ULP;
 	case IPPROTO_UDP:

@@ -161,6 +161,7 @@ TEST(gate_routing_header)
 static void options_body(struct machine *m)
 {
 	static const struct { int type, level, name; } options[] = {
+		{ SOCK_STREAM, SOL_SOCKET, SO_MARK },            { SOCK_DGRAM, SOL_SOCKET, SO_MARK },
 		{ SOCK_STREAM, SOL_SOCKET, OPT_ZEROCOPY },       { SOCK_DGRAM, SOL_SOCKET, OPT_ZEROCOPY },
 		{ SOCK_DGRAM, IPPROTO_UDP, OPT_UDP_ENCAP },      { SOCK_STREAM, IPPROTO_TCP, OPT_TCP_ULP },
 		{ SOCK_DGRAM, IPPROTO_IPV6, OPT_FLOWLABEL_MGR }, { SOCK_STREAM, IPPROTO_IPV6, OPT_FLOWLABEL_MGR },
@@ -181,7 +182,7 @@ static void options_body(struct machine *m)
 			(void)close(fd);
 		}
 	}
-	CHECK_INT(refused(m, VSV_A, GATE_SOCKET), 12);
+	CHECK_INT(refused(m, VSV_A, GATE_SOCKET), 16);
 }
 
 TEST(gate_options_for_nobody)

@@ -211,3 +211,39 @@ TEST(gate_neighbour_in_another_subnet)
 {
 	machine_test(other_subnet_body);
 }
+
+/* A peer's addresses are open, its loopback is not: who came there would be one of its own. */
+static void peer_loopback_body(struct machine *m)
+{
+	static const char *const hidden[] = { "fd76:6e61:73::2", "127.200.0.2", "::ffff:127.200.0.2" };
+	int listener = machine_socket(m, VSV_B, AF_INET6, SOCK_STREAM, 0), at = udp(m, VSV_B, AF_INET6);
+	int reached = machine_socket(m, VSV_B, AF_INET6, SOCK_STREAM, 0);
+	struct gate_config a = m->config[VSV_A];
+	char host[64];
+	uint16_t port;
+
+	CHECK_INT(do_bind(listener, "::1", PORT), 0);
+	CHECK_INT(do_listen(listener), 0);
+	CHECK_INT(do_bind(at, "::1", PORT), 0);
+	CHECK_INT(do_bind(reached, "2001:db8::21", PORT), 0);
+	CHECK_INT(do_listen(reached), 0);
+	a.peers[a.n_peers++] = 2;
+	CHECK_INT(gate_set(m->bpf_dir, &a, NULL), 0);
+	CHECK_INT(do_connect(machine_socket(m, VSV_A, AF_INET6, SOCK_STREAM, 0), "2001:db8::21", PORT), 0);
+	CHECK_INT(do_connect(machine_socket(m, VSV_B, AF_INET6, SOCK_STREAM, 0), "::1", PORT), 0);
+	CHECK(do_accept(listener, 1000, host) >= 0);
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		int family = strchr(hidden[i], ':') ? AF_INET6 : AF_INET;
+
+		CHECK_INT(do_connect(machine_socket(m, VSV_A, family, SOCK_STREAM, 0), hidden[i], PORT), -EPERM);
+		CHECK_INT(do_connect(udp(m, VSV_A, family), hidden[i], PORT), -EPERM);
+		CHECK_INT(do_sendto(udp(m, VSV_A, family), hidden[i], PORT, NULL), -EPERM);
+	}
+	CHECK_INT(do_accept(listener, QUIET_MS, host), -EAGAIN);
+	CHECK_INT(do_recv(at, QUIET_MS, host, &port), -EAGAIN);
+}
+
+TEST(gate_loopback_of_a_peer)
+{
+	machine_test(peer_loopback_body);
+}
