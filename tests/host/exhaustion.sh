@@ -7,8 +7,17 @@
 # docs/architecture.md has as well: a row that is no longer true fails too.
 . "$(dirname "$0")/../lib.sh"
 
+# Both have the stack $STACK; of a private one is tried what differs by stack, which are sockets, beside two that do not.
+stack=${STACK:-shared}
+kinds=(inotify inotify-watches epoll files pipes ptys processes user-processes queues signals timers flight udp tcp locks shm sockets memory)
+options=()
+if [[ $stack == private ]]; then
+	kinds=(inotify processes flight udp tcp sockets memory)
+	options+=(--stack private --interface lan)
+fi
+
 host_add client1 101
-vsv b 12 --volume data=64M
+vsv b 12 --volume data=64M "${options[@]}"
 vnas start b
 vnas user add b tanaka --password-stdin <<<secret
 vnas share add b docs --path /srv/data/docs --smb --write tanaka
@@ -16,7 +25,7 @@ vnas share add b docs --path /srv/data/docs --smb --write tanaka
 # of the machine's memory and takes half a minute.
 memory_mib=512
 [[ ! ${VNAS_TEST_ALL:-} ]] || memory_mib=$(awk '/^MemTotal/ { print int($2 / 1024 / 8) }' /proc/meminfo)
-plain_vsv a 11 --memory "${memory_mib}M"
+plain_vsv a 11 --memory "${memory_mib}M" "${options[@]}"
 sed -i '/^\[limits\]/a tasks = 300' "$ETC/a.conf"
 vnas start a
 for v in a b; do
@@ -61,8 +70,7 @@ ended_by_its_limit() {
 	[[ $(server_json a "[.limits.memory.killed > 0, .init_pid] | @text") == "[true,$init]" ]]
 }
 
-for kind in inotify inotify-watches epoll files pipes ptys processes user-processes queues signals timers flight udp tcp \
-	locks shm sockets memory; do
+for kind in "${kinds[@]}"; do
 	init=$(server_json a .init_pid)
 	"$VNAS" exec a -- /root/probe "exhaust-$kind" >"$T/got" 2>"$T/errors" </dev/null &
 	pid=$!

@@ -18,8 +18,17 @@ ticks() {
 	awk '{ print $14 + $15 }' "/proc/$1/stat"
 }
 
-plain_vsv a 11
-plain_vsv b 12
+# Of a private stack: one kind that the gate would see too, and the one with a stop.
+stack=${STACK:-shared}
+kinds=(socket=300 keyctl=300 mount=300 inotify=300 epoll=300 dying=30)
+options=()
+if [[ $stack == private ]]; then
+	kinds=(socket=300 mount=300)
+	options+=(--stack private --interface lan)
+fi
+
+plain_vsv a 11 "${options[@]}"
+plain_vsv b 12 "${options[@]}"
 conf_add a $'[service web]\ncommand = /bin/sleep 100000'
 conf_add a $'[limits]\ntasks = 500'
 for v in a b; do
@@ -43,7 +52,7 @@ end() {
 	wait "$pid" 2>/dev/null || true
 }
 
-for kind in socket=300 keyctl=300 mount=300 inotify=300 epoll=300 dying=30; do
+for kind in "${kinds[@]}"; do
 	n=${kind#*=} kind=${kind%=*}
 	begin "$kind" "$n"
 	supervisor=$(server_json a .supervisor_pid)

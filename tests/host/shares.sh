@@ -98,11 +98,11 @@ check "a dry run says it" bash -c "'$VNAS' start --dry-run b 2>&1 | grep -q 'cpu
 burn() {
 	local before_a before_b pids=() v
 
-	for v in ${2:+a} ${3:+b}; do
-		"$VNAS" exec "$v" -- timeout $(($1 + 20)) taskset -c 0 sh -c 'echo; while :; do :; done' >"$T/burns.$v" </dev/null 2>/dev/null &
+	# b comes first: idle, it would not even come to its start beside the other one.
+	for v in ${3:+b} ${2:+a}; do
+		: >"$T/burns.$v"
+		"$VNAS" exec "$v" -- timeout $(($1 + 60)) taskset -c 0 sh -c 'echo; while :; do :; done' >"$T/burns.$v" </dev/null 2>/dev/null &
 		pids+=($!)
-	done
-	for v in ${2:+a} ${3:+b}; do
 		eventually 20 test -s "$T/burns.$v"
 	done
 	before_a=$(used_us a) before_b=$(used_us b)
