@@ -146,12 +146,24 @@ void shares_text(const struct conf *conf, struct strbuf *ret)
 		strbuf_addf(ret, "%s%s %s", ret->len ? ", " : "", list[i].key, share_value(&list[i], value, sizeof(value)));
 }
 
+static bool bounds_disks(const struct conf_limits *l)
+{
+	for (enum cgroup_disk_bound i = 0; i < CGROUP_DISK_BOUNDS; i++)
+		if (cgroup_disk_limit(l, i))
+			return true;
+	return false;
+}
+
 int shares_up(const struct walk *w, struct err *err)
 {
 	struct share list[SHARES_MAX];
-	int r = cgroup_disk_set(w->psv, w->name, &w->conf.limits, w->st.volumes, w->st.n_volumes, err);
-	size_t n = r < 0 ? 0 : shares_look(w->psv, w->name, &w->conf, &w->st, list);
+	size_t n;
+	/* The file names every device that can be bounded before one is. */
+	int r = bounds_disks(&w->conf.limits) ? state_write(w->psv, w->name, &w->st, err) : 0;
 
+	if (r == 0)
+		r = cgroup_disk_set(w->psv, w->name, &w->conf.limits, w->st.volumes, w->st.n_volumes, err);
+	n = r < 0 ? 0 : shares_look(w->psv, w->name, &w->conf, &w->st, list);
 	for (size_t i = 0; i < n; i++)
 		if (!list[i].real && list[i].configured)
 			walk_notice(w, "[limits] %s is not enforced: %s", list[i].key, list[i].why);

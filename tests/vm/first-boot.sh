@@ -77,6 +77,9 @@ systemctl daemon-reload
 check "a transient unit" systemd-run --quiet --wait true
 check_eq "the limits stay through a daemon-reload" "$(cat "$CG/a/memory.max" "$CG/a/pids.max" | paste -sd' ')" "$((96 << 20)) 128"
 
+check "weights, bounds and reserves" env -u VNAS_TEST_DIR VNAS_TEST_CACHE="$LIB" bash "$SOURCE/tests/host/shares.sh"
+minutes
+
 # --- the supervisor ---
 check "the supervisor is killed" kill -KILL "$(server_json b .supervisor_pid)"
 check "and its server serves" smb client1 "$NET4.12" docs alice pw-b ls
