@@ -106,6 +106,16 @@ static int check_names(const struct call *c, struct err *err)
 	return 0;
 }
 
+static void measure(const json_t *event, void *arg)
+{
+	output_stream_measure(arg, event);
+}
+
+static int show(json_t *event, void *arg)
+{
+	return output_stream_row(arg, event);
+}
+
 int cmd_events(struct call *c, struct err *err)
 {
 	static const struct column columns[] = {
@@ -119,6 +129,7 @@ int cmd_events(struct call *c, struct err *err)
 	char when[32] = "";
 	uint32_t lines = 0;
 	int64_t since_ns;
+	struct output_stream stream;
 	json_t *list;
 	int r;
 
@@ -137,6 +148,14 @@ int cmd_events(struct call *c, struct err *err)
 	if (w.follow) {
 		w.each = c->json ? print_object : print_words;
 		return events_read(c->psv, &w, err);
+	}
+	if (!lines) {
+		output_stream_begin(&stream, c->json, "events", columns, 4);
+		w.measure = measure;
+		w.each = show;
+		w.arg = &stream;
+		r = events_read(c->psv, &w, err);
+		return r < 0 ? r : output_stream_end(&stream);
 	}
 	list = json_array();
 	w.each = keep;

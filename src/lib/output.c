@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "lib/printable.h"
 #include "lib/str.h"
 #include "lib/table.h"
@@ -47,27 +48,100 @@ static void cell_text(const json_t *v, enum column_kind kind, struct strbuf *out
 	}
 }
 
+static void add_titles(struct table *t, const struct column *columns)
+{
+	for (size_t c = 0; c < t->n_columns; c++) {
+		t->right[c] = columns[c].kind == COL_NUMBER || columns[c].kind == COL_SIZE;
+		table_add(t, columns[c].title);
+	}
+}
+
+static void add_row(struct table *t, const struct column *columns, const json_t *row)
+{
+	for (size_t c = 0; c < t->n_columns; c++) {
+		_cleanup_strbuf_ struct strbuf text = { 0 };
+		const json_t *v = json_object_get(row, columns[c].key);
+
+		if (v)
+			cell_text(v, columns[c].kind, &text);
+		table_add(t, text.len ? strbuf_str(&text) : "-");
+	}
+}
+
 static void print_table(const json_t *list, const struct column *columns, size_t n_columns)
 {
 	struct table t _cleanup_table_ = { .n_columns = n_columns };
 	json_t *row;
 	size_t i;
 
-	for (size_t c = 0; c < n_columns; c++) {
-		t.right[c] = columns[c].kind == COL_NUMBER || columns[c].kind == COL_SIZE;
-		table_add(&t, columns[c].title);
-	}
-	json_array_foreach((json_t *)(uintptr_t)list, i, row) {
-		for (size_t c = 0; c < n_columns; c++) {
-			_cleanup_strbuf_ struct strbuf text = { 0 };
-			const json_t *v = json_object_get(row, columns[c].key);
-
-			if (v)
-				cell_text(v, columns[c].kind, &text);
-			table_add(&t, text.len ? strbuf_str(&text) : "-");
-		}
-	}
+	add_titles(&t, columns);
+	json_array_foreach((json_t *)(uintptr_t)list, i, row)
+		add_row(&t, columns, row);
 	table_print(&t, stdout);
+}
+
+void output_stream_begin(struct output_stream *s, bool json, const char *name, const struct column *columns, size_t n_columns)
+{
+	*s = (struct output_stream){ .json = json, .name = name, .columns = columns, .table.n_columns = n_columns };
+	add_titles(&s->table, columns);
+	table_measure(&s->table);
+}
+
+void output_stream_measure(struct output_stream *s, const json_t *row)
+{
+	if (s->json)
+		return;
+	add_row(&s->table, s->columns, row);
+	table_measure(&s->table);
+}
+
+/* put_json: as json_dumpf() writes it in its place; a line's end is none of a text's. */
+static int put_json(struct output_stream *s, const json_t *row)
+{
+	_cleanup_free_ char *text = json_dumps(row, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+
+	if (!text)
+		return -ENOMEM;
+	if (s->n_rows)
+		(void)fputs(",\n    ", stdout);
+	else
+		(void)printf("{\n  \"%s\": [\n    ", s->name);
+	for (const char *p = text;; p++) {
+		size_t len = strcspn(p, "\n");
+
+		(void)fwrite(p, 1, len, stdout);
+		p += len;
+		if (!*p)
+			return 0;
+		(void)fputs("\n    ", stdout);
+	}
+}
+
+int output_stream_row(struct output_stream *s, const json_t *row)
+{
+	int r = 0;
+
+	if (s->json) {
+		r = put_json(s, row);
+	} else {
+		if (!s->n_rows)
+			add_titles(&s->table, s->columns);
+		add_row(&s->table, s->columns, row);
+		table_print(&s->table, stdout);
+		table_measure(&s->table);
+		s->table.goes_on = true;
+	}
+	s->n_rows++;
+	return r < 0 ? r : ferror(stdout) ? -EIO : 0;
+}
+
+int output_stream_end(struct output_stream *s)
+{
+	if (s->json && s->n_rows)
+		(void)fputs("\n  ]\n}\n", stdout);
+	else if (s->json)
+		(void)printf("{\n  \"%s\": []\n}\n", s->name);
+	return fflush(stdout) == EOF || ferror(stdout) ? -EIO : 0;
 }
 
 int output_json(const char *name, json_t *list)

@@ -72,18 +72,31 @@ static void pad(FILE *f, size_t n)
 		(void)putc(' ', f);
 }
 
+static void widen(const struct table *t, size_t *widths)
+{
+	for (size_t i = 0; i < t->cells.n; i++) {
+		size_t width = width_of(t->cells.v[i]), c = i % t->n_columns;
+
+		if (width > widths[c])
+			widths[c] = width;
+	}
+}
+
+void table_measure(struct table *t)
+{
+	widen(t, t->widths);
+	strlist_free(&t->cells);
+	t->cells = (struct strlist){ 0 };
+}
+
 void table_print(const struct table *t, FILE *f)
 {
-	size_t widths[TABLE_COLUMNS_MAX] = { 0 }, n = t->n_columns;
+	size_t widths[TABLE_COLUMNS_MAX], n = t->n_columns;
 
-	if (t->cells.n <= n)
+	if (t->cells.n <= (t->goes_on ? 0 : n))
 		return;
-	for (size_t i = 0; i < t->cells.n; i++) {
-		size_t width = width_of(t->cells.v[i]);
-
-		if (width > widths[i % n])
-			widths[i % n] = width;
-	}
+	memcpy(widths, t->widths, sizeof(widths));
+	widen(t, widths);
 	for (size_t i = 0; i < t->cells.n; i++) {
 		size_t c = i % n, gap = widths[c] - width_of(t->cells.v[i]);
 		bool last = c == n - 1;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Each server has two files of events (vsv/event_file.h).  They are read whole, since their bound is small, and a follower
- * looks twice a second whether they have grown or were replaced by their newer half. */
+/* Each server has two files of events (vsv/event_file.h).  Each is read whole, since their bound is small, but of all together no more is held than
+ * where each line lies and of what time it is: put in order, they are read one by one.  A file that is replaced by its newer half
+ * meanwhile is still the one that is open.  A follower looks twice a second whether they have grown or were replaced. */
 #include "psv/event.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +32,19 @@ struct source {
 	ino_t ino;           /* 0: not read yet */
 	off_t offset;        /* behind the last whole line */
 	char *last;          /* that line, by which its place in a replaced file is found */
+	int fd;              /* while there are rows of it; -1: none */
+};
+
+/* Where an event lies. */
+struct row {
+	uint64_t second;     /* as digits: 20260131090000 */
+	uint64_t at;         /* in its file */
+	uint32_t ns, len, source;
+};
+
+struct rows {
+	struct row *v;
+	size_t n, room;
 };
 
 struct reader {
@@ -44,6 +59,7 @@ static void reader_free(struct reader *r)
 	for (size_t i = 0; i < r->n; i++) {
 		free(r->sources[i].server);
 		free(r->sources[i].last);
+		cleanup_close(&r->sources[i].fd);
 	}
 	free(r->sources);
 }
@@ -95,18 +111,19 @@ json_t *event_parse(const char *line, size_t len)
 
 /* ---- files ---- */
 
-static struct source *source_of(struct reader *r, const char *server, const char *file)
+/* source_of: its number. */
+static uint32_t source_of(struct reader *r, const char *server, const char *file)
 {
 	char path[PATH_MAX];
 
 	(void)str_format(path, sizeof(path), "%s%s%s/%s", r->psv->lib, server ? "/servers/" : "", server ? server : "", file);
 	for (size_t i = 0; i < r->n; i++)
 		if (strcmp(r->sources[i].path, path) == 0)
-			return &r->sources[i];
+			return (uint32_t)i;
 	r->sources = xrealloc(r->sources, r->n + 1, sizeof(*r->sources));
-	r->sources[r->n] = (struct source){ .server = server ? xstrdup(server) : NULL };
+	r->sources[r->n] = (struct source){ .server = server ? xstrdup(server) : NULL, .fd = -1 };
 	(void)str_copy(r->sources[r->n].path, sizeof(r->sources[r->n].path), path);
-	return &r->sources[r->n++];
+	return (uint32_t)r->n++;
 }
 
 /* place: where to go on in a file that is not the one of the last time: behind the last line, if it is in there. */
@@ -123,113 +140,150 @@ static const char *time_of(const json_t *o)
 	return json_string_value(json_object_get(o, "time"));
 }
 
-/* read_new: the lines that have come since the last time, to the end of the list; since: "" or NULL: all. */
-static int read_new(struct source *s, const char *since, json_t *list, struct err *err)
+/* row_of: a time that is_time() takes, as numbers. */
+static struct row row_of(const char *time, uint32_t source, size_t at, size_t len)
 {
-	_cleanup_close_ int fd = open(s->path, O_PATH | O_CLOEXEC);
+	struct row row = { .at = at, .len = (uint32_t)len, .source = source };
+	uint32_t unit = 100000000;
+
+	for (; *time != '.' && *time != 'Z'; time++)
+		if (*time >= '0' && *time <= '9')
+			row.second = row.second * 10 + (uint64_t)(*time - '0');
+	while (unit && *++time >= '0' && *time <= '9') {
+		row.ns += (uint32_t)(*time - '0') * unit;
+		unit /= 10;
+	}
+	return row;
+}
+
+static void rows_add(struct rows *rows, const struct row *row)
+{
+	if (rows->n == rows->room) {
+		rows->room = rows->room ? 2 * rows->room : 256;
+		rows->v = xrealloc(rows->v, rows->room, sizeof(*rows->v));
+	}
+	rows->v[rows->n++] = *row;
+}
+
+/* take_line: an event that is wanted. */
+static void take_line(const struct reader *r, uint32_t source, const char *line, size_t at, size_t len, const char *since,
+		      struct rows *rows)
+{
+	json_t *o = event_parse(line, len);
+	struct row row;
+
+	if (o && (!since || strcmp(time_of(o), since) >= 0)) {
+		row = row_of(time_of(o), source, at, len);
+		rows_add(rows, &row);
+		if (r->w->measure)
+			r->w->measure(o, r->w->arg);
+	}
+	json_decref(o);
+}
+
+/* read_new: the lines that have come since the last time, to the end of the rows; since: "" or NULL: all. */
+static int read_new(const struct reader *r, uint32_t source, const char *since, struct rows *rows, struct err *err)
+{
+	struct source *s = &r->sources[source];
+	_cleanup_close_ int path_fd = open(s->path, O_PATH | O_CLOEXEC), fd = -1;
 	_cleanup_free_ char *text = NULL;
-	size_t len, at = 0;
+	size_t len, at = 0, last = 0, last_len = 0, n_before = rows->n;
 	char path[64];
 	struct stat st;
-	int r;
+	const char *nl;
+	int ret;
 
-	if (fd < 0 && errno == ENOENT)
+	if (path_fd < 0 && errno == ENOENT)
 		return 0;
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (path_fd < 0 || fstat(path_fd, &st) < 0)
 		return err_set(err, -errno, "cannot read %s: %m", s->path);
 	if (s->ino == st.st_ino && s->dev == st.st_dev && s->offset == st.st_size)
 		return 0;
 	/* The one that was looked at: by now its name may be its newer half's. */
-	(void)str_format(path, sizeof(path), "/proc/self/fd/%d", fd);
-	r = file_read_at(AT_FDCWD, path, FILE_MAX_BYTES, &text, &len);
-	if (r < 0)
-		return err_set(err, r, "cannot read %s: %m", s->path);
+	(void)str_format(path, sizeof(path), "/proc/self/fd/%d", path_fd);
+	ret = file_read_at(AT_FDCWD, path, FILE_MAX_BYTES, &text, &len);
+	if (ret < 0)
+		return err_set(err, ret, "cannot read %s: %m", s->path);
 	if (s->ino == st.st_ino && s->dev == st.st_dev && (size_t)s->offset <= len)
 		at = (size_t)s->offset;
 	else if (s->ino)
 		at = place(s, text, len);
-	while (at < len) {
-		const char *nl = memchr(text + at, '\n', len - at);
-		size_t n = nl ? (size_t)(nl - (text + at)) : 0;
-		json_t *o;
-
-		if (!nl)
-			break;
-		o = event_parse(text + at, n);
-		if (o && since && strcmp(time_of(o), since) < 0)
-			json_decref(o);
-		else if (o)
-			(void)json_array_append_new(list, o);
+	for (; at < len && (nl = memchr(text + at, '\n', len - at)); at += last_len) {
+		last = at;
+		last_len = (size_t)(nl - (text + at)) + 1;
+		take_line(r, source, text + at, at, last_len - 1, since, rows);
+	}
+	if (last_len) {
 		free(s->last);
-		s->last = xasprintf("%.*s\n", (int)n, text + at);
-		at += n + 1;
+		s->last = xasprintf("%.*s", (int)last_len, text + last);
 	}
 	s->dev = st.st_dev;
 	s->ino = st.st_ino;
 	s->offset = (off_t)at;
+	if (rows->n == n_before)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return err_set(err, -errno, "cannot read %s: %m", s->path);
+	cleanup_close(&s->fd);
+	s->fd = steal_fd(&fd);
 	return 0;
 }
 
 /* ---- order ---- */
 
-struct row {
-	json_t *event;
-	const char *time;
-	size_t place;
-};
-
+/* by_time: those of one moment in the order of their files. */
 static int by_time(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
-	int c = strcmp(x->time, y->time);
 
-	return c ? c : (x->place > y->place) - (x->place < y->place);
+	if (x->second != y->second)
+		return x->second < y->second ? -1 : 1;
+	if (x->ns != y->ns)
+		return x->ns < y->ns ? -1 : 1;
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
+	return (x->at > y->at) - (x->at < y->at);
 }
 
-/* in_order: by time; those of one moment in that of their files. */
-static struct row *in_order(json_t *list)
+static void in_order(struct rows *rows)
 {
-	size_t n = json_array_size(list);
-	struct row *rows = xcalloc(n ? n : 1, sizeof(*rows));
-
-	for (size_t i = 0; i < n; i++) {
-		json_t *o = json_array_get(list, i);
-
-		rows[i] = (struct row){ o, time_of(o), i };
-	}
-	qsort(rows, n, sizeof(*rows), by_time);
-	return rows;
+	if (rows->n)
+		qsort(rows->v, rows->n, sizeof(*rows->v), by_time);
 }
 
-/* keep_last: only that many, so that what is not wanted is not held for all servers together. */
-static void keep_last(json_t *list, size_t last)
+/* keep_last: only that many. */
+static void keep_last(struct rows *rows, size_t last)
 {
-	size_t n = json_array_size(list);
-	struct row *rows;
-	json_t *kept;
-
-	if (!last || n <= last)
+	if (!last || rows->n <= last)
 		return;
-	rows = in_order(list);
-	kept = json_array();
-	for (size_t i = n - last; i < n; i++)
-		(void)json_array_append(kept, rows[i].event);
-	(void)json_array_clear(list);
-	(void)json_array_extend(list, kept);
-	json_decref(kept);
-	free(rows);
+	in_order(rows);
+	memmove(rows->v, rows->v + rows->n - last, last * sizeof(*rows->v));
+	rows->n = last;
 }
 
-static int give(const struct events_wanted *w, json_t *list)
+/* event_at: NULL: it is none any more, because somebody cut the file short or wrote over it. */
+static json_t *event_at(const struct reader *r, const struct row *row)
 {
-	size_t n = json_array_size(list);
-	struct row *rows = in_order(list);
-	int r = 0;
+	char line[LINE_MAX_BYTES];
+	ssize_t n = row->len <= sizeof(line) ? pread(r->sources[row->source].fd, line, row->len, (off_t)row->at) : -1;
 
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = w->each(rows[i].event, w->arg);
-	free(rows);
-	return r;
+	return n == (ssize_t)row->len ? event_parse(line, row->len) : NULL;
+}
+
+static int give(const struct reader *r, struct rows *rows)
+{
+	int ret = 0;
+
+	in_order(rows);
+	for (size_t i = 0; i < rows->n && ret == 0; i++) {
+		json_t *o = event_at(r, &rows->v[i]);
+
+		if (o)
+			ret = r->w->each(o, r->w->arg);
+		json_decref(o);
+	}
+	return ret;
 }
 
 /* ---- servers ---- */
@@ -246,7 +300,7 @@ static void fetch(const struct psv *psv, const char *name)
 }
 
 /* look: the first time as much as is wanted of what there is. */
-static int look(struct reader *r, bool first, json_t *list, struct err *err)
+static int look(struct reader *r, bool first, struct rows *rows, struct err *err)
 {
 	_cleanup_strlist_ struct strlist all = { 0 };
 	const struct strlist *names = r->w->names;
@@ -256,20 +310,39 @@ static int look(struct reader *r, bool first, json_t *list, struct err *err)
 	if (!names->n) {
 		ret = psv_list(r->psv, &all, err);
 		if (ret == 0)
-			ret = read_new(source_of(r, NULL, EVENTS_FILE), since, list, err);
+			ret = read_new(r, source_of(r, NULL, EVENTS_FILE), since, rows, err);
 		names = &all;
 	}
 	for (size_t i = 0; ret == 0 && i < names->n; i++) {
 		fetch(r->psv, names->v[i]);
-		ret = read_new(source_of(r, names->v[i], EVENTS_FILE), since, list, err);
+		ret = read_new(r, source_of(r, names->v[i], EVENTS_FILE), since, rows, err);
 		if (ret == 0)
-			ret = read_new(source_of(r, names->v[i], REFUSALS_FILE), since, list, err);
+			ret = read_new(r, source_of(r, names->v[i], REFUSALS_FILE), since, rows, err);
 		if (first)
-			keep_last(list, r->w->last);
+			keep_last(rows, r->w->last);
 	}
 	if (first)
-		keep_last(list, r->w->last);
+		keep_last(rows, r->w->last);
 	return ret;
+}
+
+/* allow_files: two for each server. */
+static void allow_files(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+		l.rlim_cur = l.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
+static void close_sources(struct reader *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		cleanup_close(&r->sources[i].fd);
+		r->sources[i].fd = -1;
+	}
 }
 
 int events_read(const struct psv *psv, const struct events_wanted *w, struct err *err)
@@ -279,18 +352,20 @@ int events_read(const struct psv *psv, const struct events_wanted *w, struct err
 	bool first = true;
 	int ret;
 
+	allow_files();
 	do {
-		json_t *list = json_array();
+		struct rows rows = { .n = 0 };
 
 		if (!first)
 			(void)nanosleep(&pause, NULL);
-		ret = look(&r, first, list, err);
+		ret = look(&r, first, &rows, err);
 		if (ret == 0) {
-			ret = give(w, list);
+			ret = give(&r, &rows);
 			if (ret < 0)
 				(void)err_set(err, ret, "cannot pass on the events: %m");
 		}
-		json_decref(list);
+		free(rows.v);
+		close_sources(&r);
 		first = false;
 	} while (ret == 0 && w->follow);
 	return ret < 0 ? ret : 0;

@@ -222,4 +222,24 @@ check "then it may" inside b "exec 3<>/dev/tcp/$NET4.1/5000"
 check_json "what was taken is proposed no more" '.steps | all(.key == null)' vnas events b --learn --json
 check_status "--learn of one that was refused nothing" 0 "Nothing was refused" vnas events b --learn --since now
 
+# --- full files: what is read is not held in memory ---
+for v in a b; do
+	for file in events:1048000 refusals:4194000; do
+		awk -v bytes="${file#*:}" -v server=$v 'BEGIN {
+			while (n * 190 < bytes)
+				printf "{\"time\":\"2026-01-%02dT%02d:%02d:%02d.%06dZ\",\"server\":\"%s\",\"event\":\"refused\",\"detail\":\"%s\",\"count\":1,\"n\":%8d}\n",
+					1 + n / 86400, n / 3600 % 24, n / 60 % 60, n % 60, n % 1000000, server, "connect 192.0.2.5:445 tcp by smbd[12] of user 0: EPERM, again and again", n++
+		}' >"$LIB/servers/$v/${file%:*}.jsonl"
+	done
+done
+lines=$(cat "$LIB"/servers/[ab]/{events,refusals}.jsonl | wc -l)
+# limited ARGUMENTS…: of memory; all of them as objects take twice as much.
+limited() { bash -c 'ulimit -v 49152 && exec "$@"' - "$VNAS" events a b "$@"; }
+status=0
+limited --json >"$T/all.json" || status=$?
+check_eq "all of full files" $status 0
+check_eq "none is missing" "$(jq '.events | length' "$T/all.json")" "$lines"
+check "in order" jq -e '[.events[].time] | . == sort' "$T/all.json"
+check_eq "as a table" "$(limited | wc -l)" $((lines + 1))
+check_eq "the last ones" "$(limited --lines 3 | wc -l)" 4
 done_testing
