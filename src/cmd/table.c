@@ -217,7 +217,7 @@ const struct cmd cmd_table[] = {
 	  CMD_NAME | CMD_JSON, 0, 0, cmd_logs },
 	{ "events", NULL, "[NAME…] [-f] [--since TIME]", "what happened to it, and what was refused to it", events_options,
 	  CMD_JSON, 0, 4096, cmd_events },
-	{ "sessions", NULL, "NAME", "who is connected, and which files are open", NULL, CMD_NAME | CMD_JSON, 0, 0, cmd_sessions },
+	{ "sessions", NULL, "NAME", "who is connected, by SMB and by NFS, and which files are open", NULL, CMD_NAME | CMD_JSON, 0, 0, cmd_sessions },
 	{ "share", "add", "NAME SHARE [--path P]", "share a folder", share_options, CMD_NAME, 1, 1, cmd_share_add },
 	{ "share", "set", "NAME SHARE", "change a share", share_options, CMD_NAME, 1, 1, cmd_share_set },
 	{ "share", "remove", "NAME SHARE", "end a share; its folder stays", NULL, CMD_NAME, 1, 1, cmd_share_remove },

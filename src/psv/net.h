@@ -95,6 +95,15 @@ struct net_listener {
 	pid_t pid;        /* 0: not found; the kernel's own have none */
 	char comm[17];
 };
+/* net_clients: who is connected by TCP to that port of the own addresses in this network namespace (sock_diag(7)): an entry for
+ * each address of a client's at each of ours; beyond ten thousand
+ * connections nobody is listed.  The caller frees *ret. */
+struct net_client {
+	struct ipaddr client, at;
+	unsigned connections;
+};
+int net_clients(uint16_t port, const struct ipaddr *own, size_t n_own, struct net_client **ret, size_t *ret_n, struct err *err);
+
 /* net_listeners: listeners (TCP) and unconnected sockets (UDP) on those ports in this network namespace (sock_diag(7)) that
  * stand on the wildcard address or on one of addrs, with their process.  Sockets of the v2 control group with number vsv_cgroup_root (cgroup_root_id()) and
  * below are left out (0: none are).  The caller frees *ret. */

@@ -61,6 +61,20 @@ check_eq "root of a client is nobody" "$(vnas exec s1 -- stat -c %u:%g /srv/data
 refute "not in the other server" vnas exec s2 -- test -e /srv/data/docs/large
 check_eq "exports are shown" "$(on c1 showmount --no-headers -e "$NET4.11")" "/docs (everyone)"
 
+# Who is connected: of NFS the kernel knows the addresses.
+mkfifo "$T/stay"
+exec {nfs}<>"$T/stay"
+on c1 bash -c "exec 5<>/dev/tcp/$NET4.11/2049 6<>/dev/tcp/$NET4.11/2049; echo there; read -r _" <&"$nfs" >"$T/connected" &
+connected=$!
+check "a client stays" eventually 10 grep -q there "$T/connected"
+check_json "sessions show it" '[.sessions[] | select(.client == "'"$NET4"'.101")] == [{ "protocol": "nfs", "user": null,
+	"client": "'"$NET4"'.101", "address": "'"$NET4"'.11", "connections": 2 }]' vnas sessions s1 --json
+check "… in the text" grep -qE "^$NET4.101 +$NET4.11 +2\$" <(vnas sessions s1)
+check_json "another server's do not" '[.sessions[] | select(.protocol == "nfs")] == []' vnas sessions s2 --json
+echo >&"$nfs"
+wait "$connected" || true
+exec {nfs}>&-
+
 # Ports: what is asked for, and only on the own addresses.
 check "rpcbind knows mountd's port" grep -qE "100005 +3 +tcp +20048 " <(on c1 rpcinfo -p "$NET4.11")
 check "… the lock manager's" grep -qE "100021 +4 +tcp +32803 " <(on c1 rpcinfo -p "$NET4.11")

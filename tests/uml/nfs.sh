@@ -42,6 +42,8 @@ check_owners() {
 	check "$label: not squashed" guest c1 nfs "$version" "$SERVER:/admin" /mnt/admin
 	check "$label: root is root" guest c1 bash -c "touch /mnt/admin/f && chown 4711 /mnt/admin/f"
 	check "$label: and gave it away" owned /srv/data/admin/f alice
+	check_json "$label: sessions show the client" '[.sessions[] | select(.protocol == "nfs" and .client == "'"$NET4"'.101" and
+		.address == "'"$SERVER"'" and .connections > 0)] | length == 1' vnas sessions "$VSV" --json
 	check "$label: a share to read" guest c1 nfs "$version" "$SERVER:/papers" /mnt/papers
 	check "$label: is read" guest c1 grep -q "to read" /mnt/papers/p
 	check "$label: and not written" refused "Read-only file system" guest c1 touch /mnt/papers/new
