@@ -84,22 +84,14 @@ static bool device_number(dev_t rdev, bool v2, char ret[NUMBER_MAX])
 }
 
 /* The rest of the line that begins with that device; NULL: there is none. */
-static char *find_line(char *text, const char *device)
+static const char *find_line(const char *text, const char *device)
 {
 	size_t n = strlen(device);
-	char *save = NULL;
 
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (strncmp(line, device, n) == 0 && line[n] == ' ')
-			return line + n + 1;
+	for (; text && *text; text = strchr(text, '\n'), text += text != NULL)
+		if (strncmp(text, device, n) == 0 && text[n] == ' ')
+			return text + n + 1;
 	return NULL;
-}
-
-static bool has_line(int fd, const char *file, const char *device)
-{
-	_cleanup_free_ char *text = NULL;
-
-	return file_read_at(fd, file, LIST_MAX_BYTES, &text, NULL) == 0 && find_line(text, device);
 }
 
 /* write_line: file and device may have gone, or never been. */
@@ -110,40 +102,81 @@ static int write_line(int fd, const char *file, const char *line, struct err *er
 	return r < 0 && r != -ENOENT && r != -ENODEV ? err_set(err, r, "cannot set %s to '%s': %m", file, line) : 0;
 }
 
-static int set_v2(int fd, const char *device, const struct conf_limits *l, struct err *err)
+bool cgroup_disk_bounded(const struct conf_limits *l)
 {
-	bool bounded = false;
-	char line[192];
-	size_t n;
-
-	(void)str_copy(line, sizeof(line), device);
-	for (enum cgroup_disk_bound i = 0; i < CGROUP_DISK_BOUNDS; i++) {
-		uint64_t v = cgroup_disk_limit(l, i);
-
-		bounded |= v != 0;
-		n = strlen(line);
-		(void)str_format(line + n, sizeof(line) - n, " %s=", names[i].v2);
-		n = strlen(line);
-		if (v)
-			(void)str_format(line + n, sizeof(line) - n, "%" PRIu64, v);
-		else
-			(void)str_format(line + n, sizeof(line) - n, "max");
-	}
-	return bounded || has_line(fd, "io.max", device) ? write_line(fd, "io.max", line, err) : 0;
+	for (enum cgroup_disk_bound i = 0; i < CGROUP_DISK_BOUNDS; i++)
+		if (cgroup_disk_limit(l, i))
+			return true;
+	return false;
 }
 
-static int set_v1(int fd, const char *device, const struct conf_limits *l, struct err *err)
+/* The devices of a Vsv's volumes, as the kernel calls them; one that cannot be bounded is not there. */
+struct devices {
+	char name[CONF_MAX_VOLUMES][NUMBER_MAX];
+	size_t n;
+};
+
+static void find_devices(const struct state_volume *volumes, size_t n, bool v2, struct devices *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < n && ret->n < CONF_MAX_VOLUMES; i++)
+		ret->n += device_number(volumes[i].rdev, v2, ret->name[ret->n]);
+}
+
+static void format_v2(const char *device, const struct conf_limits *l, struct strbuf *ret)
+{
+	strbuf_addstr(ret, device);
+	for (enum cgroup_disk_bound i = 0; i < CGROUP_DISK_BOUNDS; i++) {
+		if (cgroup_disk_limit(l, i))
+			strbuf_addf(ret, " %s=%" PRIu64, names[i].v2, cgroup_disk_limit(l, i));
+		else
+			strbuf_addf(ret, " %s=max", names[i].v2);
+	}
+}
+
+/* What is not bounded is written only where it was: a file is read once, not for each volume. */
+static int set_v2(int fd, const struct devices *d, const struct conf_limits *l, struct err *err)
+{
+	_cleanup_free_ char *now = NULL;
+	bool bounded = cgroup_disk_bounded(l);
+	int r = 0;
+
+	if (!bounded)
+		(void)file_read_at(fd, "io.max", LIST_MAX_BYTES, &now, NULL);
+	for (size_t i = 0; i < d->n && r == 0; i++) {
+		_cleanup_strbuf_ struct strbuf line = { 0 };
+
+		if (!bounded && !find_line(now, d->name[i]))
+			continue;
+		format_v2(d->name[i], l, &line);
+		r = write_line(fd, "io.max", strbuf_str(&line), err);
+	}
+	return r;
+}
+
+static int set_v1_file(int fd, const char *file, uint64_t value, const struct devices *d, struct err *err)
+{
+	_cleanup_free_ char *now = NULL;
+	int r = 0;
+
+	if (!value)
+		(void)file_read_at(fd, file, LIST_MAX_BYTES, &now, NULL);
+	for (size_t i = 0; i < d->n && r == 0; i++) {
+		char line[64];
+
+		(void)str_format(line, sizeof(line), "%s %" PRIu64, d->name[i], value);
+		if (value || find_line(now, d->name[i]))
+			r = write_line(fd, file, line, err);
+	}
+	return r;
+}
+
+static int set_v1(int fd, const struct devices *d, const struct conf_limits *l, struct err *err)
 {
 	int r = 0;
 
-	for (enum cgroup_disk_bound i = 0; i < CGROUP_DISK_BOUNDS && r == 0; i++) {
-		uint64_t v = cgroup_disk_limit(l, i);
-		char line[64];
-
-		(void)str_format(line, sizeof(line), "%s %" PRIu64, device, v);
-		if (v || has_line(fd, names[i].v1, device))
-			r = write_line(fd, names[i].v1, line, err);
-	}
+	for (enum cgroup_disk_bound i = 0; i < CGROUP_DISK_BOUNDS && r == 0; i++)
+		r = set_v1_file(fd, names[i].v1, cgroup_disk_limit(l, i), d, err);
 	return r;
 }
 
@@ -151,17 +184,13 @@ int cgroup_disk_set(const struct psv *psv, const char *name, const struct conf_l
 		    size_t n, struct err *err)
 {
 	_cleanup_targets_ struct targets t = TARGETS_NONE;
-	int r = open_targets(psv, name, &t, err);
+	struct devices d;
+	int r = n ? open_targets(psv, name, &t, err) : 0;
 
-	for (size_t i = 0; i < n && r == 0; i++) {
-		char device[NUMBER_MAX];
-
-		if (!device_number(volumes[i].rdev, t.v2, device))
-			continue;
-		for (size_t k = 0; k < TARGETS && r == 0; k++)
-			if (t.fd[k] >= 0)
-				r = t.v2 ? set_v2(t.fd[k], device, limits, err) : set_v1(t.fd[k], device, limits, err);
-	}
+	find_devices(volumes, n, t.v2, &d);
+	for (size_t k = 0; k < TARGETS && r == 0; k++)
+		if (t.fd[k] >= 0)
+			r = t.v2 ? set_v2(t.fd[k], &d, limits, err) : set_v1(t.fd[k], &d, limits, err);
 	return r;
 }
 
@@ -173,15 +202,15 @@ int cgroup_disk_free(const struct psv *psv, const char *name, const struct state
 /* Of v2 "rbps=1048576 wbps=max …", of v1 the number alone. */
 static bool line_says(const char *rest, bool v2, enum cgroup_disk_bound which, uint64_t value)
 {
-	char want[64];
+	char want[64], line[192];
 
-	if (!rest)
+	if (!rest || !str_format(line, sizeof(line), "%.*s", (int)strcspn(rest, "\n"), rest))
 		return false;
 	if (v2)
 		(void)str_format(want, sizeof(want), "%s=%" PRIu64, names[which].v2, value);
 	else
 		(void)str_format(want, sizeof(want), "%" PRIu64, value);
-	return cgroup_word(rest, want);
+	return cgroup_word(line, want);
 }
 
 bool cgroup_disk_real(const struct psv *psv, const char *name, const struct conf_limits *limits,
@@ -218,7 +247,7 @@ static bool has_cost(const char *device)
 	if (root < 0 || file_read_at(root, "io.cost.qos", LIST_MAX_BYTES, &text, NULL) < 0)
 		return false;
 	rest = find_line(text, device);
-	return rest && cgroup_word(rest, "enable=1");
+	return rest && str_starts(rest, "enable=1");
 }
 
 /* A disk, a partition, or what is put together of such (LVM, RAID): then all of them. */

@@ -21,6 +21,8 @@ enum cgroup_disk_bound {
 
 /* cgroup_disk_limit: what limits say of one; 0: no bound. */
 uint64_t cgroup_disk_limit(const struct conf_limits *limits, enum cgroup_disk_bound which);
+/* cgroup_disk_bounded: they bound anything. */
+bool cgroup_disk_bounded(const struct conf_limits *limits);
 /* cgroup_disk_set: bounds these volumes; what limits do not bound, no more.  What the kernel cannot is left out:
  * cgroup_disk_real().  0 or -errno. */
 int cgroup_disk_set(const struct psv *psv, const char *name, const struct conf_limits *limits, const struct state_volume *volumes,

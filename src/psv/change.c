@@ -336,7 +336,7 @@ static int reload_all(struct reload *l, struct err *err)
 	if (r == 0)
 		r = w->cgroup_fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
 	if (r >= 0)
-		r = shares_up(w, err);
+		r = shares_up(w, false, err);
 	if (r >= 0)
 		r = gate_attach_more(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->cgroup_fd, &gate, err);
 	if (r == 0)

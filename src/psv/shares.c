@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "psv/shares.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/str.h"
 #include "psv/cgroup.h"
 #include "psv/cgroup_disk.h"
 #include "psv/cgroup_share.h"
+#include "psv/loop.h"
 #include "psv/psv.h"
 #include "psv/volume.h"
 #include "psv/walk.h"
@@ -146,31 +149,57 @@ void shares_text(const struct conf *conf, struct strbuf *ret)
 		strbuf_addf(ret, "%s%s %s", ret->len ? ", " : "", list[i].key, share_value(&list[i], value, sizeof(value)));
 }
 
-static bool bounds_disks(const struct conf_limits *l)
+int shares_up(struct walk *w, bool fresh, struct err *err)
 {
-	for (enum cgroup_disk_bound i = 0; i < CGROUP_DISK_BOUNDS; i++)
-		if (cgroup_disk_limit(l, i))
-			return true;
-	return false;
-}
-
-int shares_up(const struct walk *w, struct err *err)
-{
+	const struct conf_limits *l = &w->conf.limits;
+	bool bounded = cgroup_disk_bounded(l);
 	struct share list[SHARES_MAX];
-	size_t n;
-	/* The file names every device that can be bounded before one is. */
-	int r = bounds_disks(&w->conf.limits) ? state_write(w->psv, w->name, &w->st, err) : 0;
+	size_t n = wanted(&w->conf, list);
+	int r = 0;
 
-	if (r == 0)
-		r = cgroup_disk_set(w->psv, w->name, &w->conf.limits, w->st.volumes, w->st.n_volumes, err);
-	n = r < 0 ? 0 : shares_look(w->psv, w->name, &w->conf, &w->st, list);
+	w->unbound = false;
+	/* The file names every device that can be bounded before one is. */
+	if (bounded)
+		r = state_write(w->psv, w->name, &w->st, err);
+	if (r == 0 && (bounded || !fresh))
+		r = cgroup_disk_set(w->psv, w->name, l, w->st.volumes, w->st.n_volumes, err);
+	/* Of the defaults nobody wants to be told. */
+	if (r < 0 || (n == 1 && !list[0].configured))
+		return r;
+	n = shares_look(w->psv, w->name, &w->conf, &w->st, list);
 	for (size_t i = 0; i < n; i++)
 		if (!list[i].real && list[i].configured)
 			walk_notice(w, "[limits] %s is not enforced: %s", list[i].key, list[i].why);
-	return r;
+	return 0;
 }
 
-int shares_down(const struct walk *w, struct err *err)
+/* A state file that was damaged names no devices; they are still there, and so is the configuration. */
+static void find_lost(struct walk *w)
 {
-	return cgroup_disk_free(w->psv, w->name, w->st.volumes, w->st.n_volumes, err);
+	for (size_t i = 0; i < w->conf.n_volumes; i++) {
+		_cleanup_close_ int fd = -1;
+		char path[PATH_MAX], device[64];
+		struct stat st;
+
+		if (volume_path(w->psv, w->name, &w->conf.volumes[i], path, sizeof(path), NULL) < 0 || stat(path, &st) < 0)
+			continue;
+		if (!S_ISBLK(st.st_mode)) {
+			fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+			if (fd < 0 || loop_find(fd, device) != 1 || stat(device, &st) < 0)
+				continue;
+		}
+		walk_add_device(w, w->conf.volumes[i].name, st.st_rdev);
+	}
+}
+
+int shares_down(struct walk *w, struct err *err)
+{
+	int r;
+
+	if (!w->unbound && w->st.n_volumes == 0 && cgroup_disk_bounded(&w->conf.limits))
+		find_lost(w);
+	r = w->unbound ? 0 : cgroup_disk_free(w->psv, w->name, w->st.volumes, w->st.n_volumes, err);
+
+	w->unbound = r == 0;
+	return r;
 }

@@ -34,7 +34,7 @@ size_t shares_look(const struct psv *psv, const char *name, const struct conf *c
 void shares_text(const struct conf *conf, struct strbuf *ret);
 char *share_value(const struct share *s, char *buf, size_t size);
 
-/* shares_up: bounds the volumes of w->st; what is not enforced is said by notice.  shares_down: before volumes go: what is left to
- * be written to them is held back no more.  Accepts "never came up". */
-int shares_up(const struct walk *w, struct err *err);
-int shares_down(const struct walk *w, struct err *err);
+/* shares_up: bounds the volumes of w->st (fresh: of a start, where none is yet); what is not enforced is said by notice.
+ * shares_down: before volumes go: what is left to be written to them is held back no more.  Accepts "never came up". */
+int shares_up(struct walk *w, bool fresh, struct err *err);
+int shares_down(struct walk *w, struct err *err);

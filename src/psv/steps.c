@@ -196,7 +196,7 @@ static void cgroup_describe(const struct walk *w, struct strlist *ret)
 static int cgroup_step_up(struct walk *w, struct err *err)
 {
 	w->cgroup_fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
-	return w->cgroup_fd < 0 ? w->cgroup_fd : shares_up(w, err);
+	return w->cgroup_fd < 0 ? w->cgroup_fd : shares_up(w, true, err);
 }
 
 static int cgroup_step_down(struct walk *w, struct err *err)

@@ -231,6 +231,10 @@ for ms in 004 008 012 016 020 025 030 040 060; do
 	check "a start killed after $ms ms: stop" vnas stop b
 	refute "  leaves no bound" left_by_mark
 done
+vnas start --no-probe b 2>/dev/null
+echo no >"$RUN/b/state.json"
+check "a damaged state file: stop" vnas stop b
+refute "  leaves no bound" left_by_mark
 limit b "disk write iops"
 limit b "disk weight"
 
