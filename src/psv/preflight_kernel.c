@@ -215,6 +215,14 @@ int preflight_smb_conf(struct preflight_run *run, struct err *err)
 	return 0;
 }
 
+#if defined(__x86_64__)
+#define DEBIAN_ARCH "amd64"
+#elif defined(__aarch64__)
+#define DEBIAN_ARCH "arm64"
+#else
+#define DEBIAN_ARCH "riscv64"
+#endif
+
 bool package_installed(const char *package)
 {
 	char path[256];
@@ -225,7 +233,10 @@ bool package_installed(const char *package)
 		return false;
 	if (access(path, F_OK) == 0)
 		return true;
-	/* Of the architectures that a machine can have together: "NAME:amd64.list". */
+	/* Of the architectures that a machine can have together: this program's own first, because the folder has thousands of names. */
+	(void)str_format(path, sizeof(path), "/var/lib/dpkg/info/%s:" DEBIAN_ARCH ".list", package);
+	if (access(path, F_OK) == 0)
+		return true;
 	(void)str_format(path, sizeof(path), "/var/lib/dpkg/info/%s:*.list", package);
 	found = glob(path, GLOB_NOSORT, NULL, &g) == 0;
 	globfree(&g);

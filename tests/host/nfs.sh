@@ -156,6 +156,9 @@ check "share remove" vnas share remove s1 trap
 # 26 MB if it reads the volumes' UUIDs itself (ganesha_devices_text()).
 ganesha=$(server_json s1 '.services[] | select(.name == "ganesha").pid')
 anonymous=$(awk '$1 == "RssAnon:" { print $2 }' "/proc/$ganesha/status")
+check "a start, looked at" strace -e trace=openat -o "$T/opened" "$VNAS" restart --no-probe s1
+check "it reads its files" grep -q "$ETC" "$T/opened"
+refute "and not the names of all packages' files" grep -q '"/var/lib/dpkg/info"' "$T/opened"
 check "its empty tables take no memory: $anonymous KiB" test "$anonymous" -lt 16384
 
 # Bad input: said with its place, and nothing is touched.
