@@ -201,11 +201,14 @@ static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, 
 		return is_any(from) || is_own_source(&me, from) ? ALLOW : refuse(me.id, KIND_SEND, EADDRNOTAVAIL, &asked, port, IPPROTO_UDP);
 	if (!is_own_source(&me, from) && !(weak(GATE_WEAK_SOURCE) && !owner_of(from)))
 		return refuse(me.id, KIND_SEND, EADDRNOTAVAIL, &asked, port, IPPROTO_UDP);
-	if (!is_any(&bound))
+	if (without_name) /* whom it is connected to, the kernel finds it for without a look-up */
 		return ALLOW;
-	/* Bound by the kernel to the wildcard address, for want of a bind: the answers come to `from`. */
-	key = (struct gate_udp){ .addr = *from, .port = sk->src_port };
 	n = note_make(sk);
+	if (!is_any(&bound) && n && (n->has_udp || n->unlisted))
+		return ALLOW;
+	/* Bound by the kernel, to the wildcard address for want of a bind, or to the address of one that chose no port
+	 * (IP_BIND_ADDRESS_NO_PORT) or of a connection that is over: the answers come there. */
+	key = (struct gate_udp){ .addr = is_any(&bound) ? *from : bound, .port = sk->src_port };
 	if (!n || !udp_register(n, me.counts, &key))
 		return refuse(me.id, KIND_SEND, EPERM, &asked, port, IPPROTO_UDP);
 	return ALLOW;

@@ -156,6 +156,47 @@ TEST(gate_routing_header)
 	machine_test(route_body);
 }
 
+/* The same where the kernel has CONFIG_IPV6_MIP6: by ancillary data, which needs no right. */
+static int send_routed(int fd, const char *to, const char *past)
+{
+	struct {
+		uint8_t next, length, type, left;
+		uint32_t reserved;
+		struct in6_addr past;
+	} route = { .length = 2, .type = 2, .left = 1 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(route))] = { 0 };
+	struct sockaddr_storage a, host;
+	struct iovec iov = { .iov_base = (char[]){ "data" }, .iov_len = 4 };
+	struct msghdr msg = { .msg_name = &a, .msg_namelen = socket_address(to, PORT, &a), .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	(void)socket_address(past, 0, &host);
+	route.past = ((struct sockaddr_in6 *)&host)->sin6_addr;
+	*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(route)), .cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_RTHDR };
+	memcpy(CMSG_DATA(c), &route, sizeof(route));
+	return sendmsg(fd, &msg, 0) < 0 ? -errno : 0;
+}
+
+static void mobile_body(struct machine *m)
+{
+	int psv = udp(m, PSV, AF_INET6), fd = udp(m, VSV_A, AF_INET6), connected = udp(m, VSV_A, AF_INET6);
+
+	if (send_routed(psv, "2001:db8::100", "2001:db8::100") == -EINVAL)
+		SKIP("this kernel has no routing headers of type 2 (CONFIG_IPV6_MIP6)");
+	CHECK_INT(do_connect(connected, "2001:db8::100", PORT), 0);
+	CHECK_INT(send_routed(fd, "2001:db8::100", "2001:db8::21"), -EPERM);
+	CHECK_INT(send_routed(fd, "2001:db8::100", "2001:db8::100"), -EPERM);
+	CHECK_INT(send_routed(connected, "2001:db8::100", "2001:db8::21"), -EPERM);
+	CHECK_INT(do_sendto(fd, "2001:db8::100", PORT, NULL), 0);
+}
+
+TEST(gate_routing_header_of_ancillary_data)
+{
+	machine_discovery = GATE_DISCOVERY_WSD;
+	machine_test(mobile_body);
+}
+
 /* --- what is for nobody --- */
 
 static void options_body(struct machine *m)

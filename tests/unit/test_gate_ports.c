@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The Psv begins to listen on the wildcard address after a Vsv was told that nobody does: that is remembered for some milliseconds. */
+/* Ports that come otherwise than by a bind: the Psv's, after a Vsv was told that nobody listens there, which is remembered for some
+ * milliseconds; and those that the kernel gives a socket when it sends. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -66,4 +67,40 @@ static void later_body(struct machine *m)
 TEST(gate_psv_port_comes_later)
 {
 	machine_test(later_body);
+}
+
+/* An answer comes to a socket that has its address by a bind without a port, or by a connection that is over. */
+static void without_port_body(struct machine *m)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+	char host[64];
+	uint16_t port, back;
+
+	for (unsigned i = 0; i < 4; i++) {
+		int family = i % 2 ? AF_INET6 : AF_INET;
+		const char *own = i % 2 ? "2001:db8::12" : "192.0.2.12", *client = i % 2 ? "2001:db8::100" : "192.0.2.100";
+		int fd = machine_socket(m, VSV_A, family, SOCK_DGRAM, 0), at = machine_socket(m, CLIENT, family, SOCK_DGRAM, 0);
+
+		CHECK_INT(do_bind(at, client, PORT), 0);
+		if (i < 2) {
+			CHECK_INT(set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1), 0);
+			CHECK_INT(do_bind(fd, own, 0), 0);
+		} else {
+			CHECK_INT(do_connect(fd, client, PORT), 0);
+			CHECK(connect(fd, &none, sizeof(none)) == 0);
+		}
+		for (unsigned k = 0; k < 2; k++) {
+			CHECK_INT(do_sendto(fd, client, PORT, NULL), 0);
+			CHECK_INT(do_recv(at, 1000, host, &port), 0);
+			CHECK_INT(do_sendto(at, host, port, NULL), 0);
+			CHECK_INT(do_recv(fd, 1000, host, &back), 0);
+		}
+		(void)close(fd);
+		(void)close(at);
+	}
+}
+
+TEST(gate_udp_without_a_port_at_first)
+{
+	machine_test(without_port_body);
 }
