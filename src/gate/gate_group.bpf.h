@@ -201,7 +201,14 @@ int gate_egress(struct __sk_buff *skb)
 	if (is_link_local(&to)) {
 		if (skb->ifindex == LOOPBACK_IFINDEX) /* the Psv's own: gate_lookup judges */
 			return ALLOW;
-	} else if (!is_group(&to) && !(gate_place(me.v, &to, &near) & PLACE_BROADCAST)) {
+	} else if (is_group(&to)) {
+		/* A socket that was connected to it before a reload took it away. */
+		if (!(me.v->flags & group_flag(&to)) && !weak(GATE_WEAK_GROUP_SEND))
+			return refuse_packet(me.id, &to);
+	} else if (gate_place(me.v, &to, &near) & PLACE_BROADCAST) {
+		if (!(me.v->flags & GATE_F_BROADCAST))
+			return refuse_packet(me.id, &to);
+	} else {
 		if (four && is_broadcast(skb) && !weak(GATE_WEAK_BROADCAST))
 			return refuse_packet(me.id, &to);
 		/* Held to a link by the scope of an address, where may_hold() cannot read it. */

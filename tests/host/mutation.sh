@@ -112,6 +112,12 @@ done
 # what gets through may do so in any of the servers. Discovery is on, or there would be no groups at all to judge.
 vnas stop whole
 vnas destroy whole --purge
+# A link on which no server stands, with a network of its own: by its broadcast address, and by packet information that names it, one
+# could leave.
+ip link add elsewhere type veth peer name far
+ip link set elsewhere up
+ip link set far up
+ip address add 203.0.113.1/24 dev elsewhere
 mapfile -t unknown < <(sed -nE 's/.*"(gate-unknown-[a-z-]+)".*/\1/p' "$(dirname "$0")/../../src/gate/gate_weak.h")
 check "the places are known" test ${#unknown[@]} -gt 20
 plain_vsv one 21
@@ -138,6 +144,15 @@ for name in "${chosen[@]}"; do
 		not_ok "$name is found" "$(jq -c '.probes[] | select(.verdict == "open")' "$T/probes" | head -20)$(cat "$T/stderr")"
 	fi
 done
+# Programs that do not read the kernel's memory leave something open, and that is said.
+unload
+check "starts without: gate-reading" env VNAS_WEAKEN=gate-reading "$VNAS" start --no-probe one two
+status=0
+VNAS_WEAKEN=gate-reading vnas verify --json >"$T/probes" 2>"$T/stderr" || status=$?
+check_eq "what cannot be seen is open, and nothing is through" "$status $(jq -r '[.probes[] | select(.probe == "source-interface").verdict] | unique | join(" ")' \
+	"$T/probes") $(jq '[.probes[] | select(.verdict == "through")] | length' "$T/probes")" "7 open 0"
+check_status "the doctor says so" 7 'read the kernel.s memory' env VNAS_WEAKEN=gate-reading "$VNAS" doctor
+
 unload
 vnas start --no-probe one two
 vnas verify --json >"$T/probes" 2>"$T/stderr" || true
@@ -146,6 +161,8 @@ vnas stop one two
 for name in one two; do
 	vnas destroy $name --purge
 done
+
+ip link delete elsewhere
 
 # The link of gate_lookup is one for all: unpinned it falls with who made it.
 rm -rf "${RUN:?}"/bpf/lookup-*

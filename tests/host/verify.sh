@@ -3,9 +3,10 @@
 # vnas verify: Vsv of both stacks, all pairs; what is opened is seen; a hostile inside ends it and never makes it pass.
 . "$(dirname "$0")/../lib.sh"
 
-# A link of the Psv's on which no server stands.
+# A link of the Psv's on which no server stands, with a network of its own.
 ip link add elsewhere type veth peer name far
 ip link set elsewhere up
+ip address add 203.0.113.1/24 dev elsewhere
 ip neigh add "$NET4.77" lladdr 02:00:00:00:00:77 dev elsewhere nud permanent
 plain_vsv a 11 --volume data=32M
 plain_vsv b 12

@@ -77,6 +77,35 @@ TEST(gate_broadcast_of_other_networks_with_discovery)
 	machine_test(broadcast_body);
 }
 
+/* A reload takes discovery away: who is connected to a group or broadcast address sends nothing there any more. */
+static void taken_body(struct machine *m)
+{
+	static const char *const places[] = { "192.0.2.255", "224.0.0.251", "ff02::fb" };
+	struct gate_config c = m->config[VSV_A];
+	int fds[3];
+
+	for (size_t i = 0; i < 3; i++) {
+		fds[i] = udp(m, VSV_A, strchr(places[i], ':') ? AF_INET6 : AF_INET);
+		CHECK_INT(set_option(fds[i], SOL_SOCKET, SO_BROADCAST, 1), 0);
+		CHECK_INT(do_connect(fds[i], places[i], PORT), 0);
+		CHECK_INT(do_sendto(fds[i], NULL, 0, NULL), 0);
+	}
+	c.discovery = 0;
+	CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+	for (size_t i = 0; i < 3; i++)
+		CHECK_INT(do_sendto(fds[i], NULL, 0, NULL), -EPERM);
+	c.discovery = GATE_DISCOVERY_MDNS;
+	CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+	for (size_t i = 0; i < 3; i++)
+		CHECK_INT(do_sendto(fds[i], NULL, 0, NULL), i == 0 ? -EPERM : 0);
+}
+
+TEST(gate_discovery_that_is_taken_away)
+{
+	machine_discovery = GATE_DISCOVERY_ALL;
+	machine_test(taken_body);
+}
+
 /* In a stack of its own the option is what it is for the kernel. */
 static void own_broadcast_body(struct machine *m)
 {
