@@ -16,7 +16,7 @@ struct anew {
 
 /* anew_begin: that process, which executes the program, has executed it again and stands, traced by a child of ours, before its first
  * instruction.  It ends with us.  0; -EACCES: but others inside could look into it; -ENOTSUP: whether they could was not to be found out;
- * or -errno (-EAGAIN: it does not execute it; -ETIME). */
+ * -EPERM: somebody else traces it, or nobody may on this machine; or -errno (-EAGAIN: it does not execute it; -ETIME). */
 int anew_begin(int program, pid_t pid, struct anew *ret);
 /* anew_problem: what it was given that nobody else inside has, or not given, so that its answers say nothing of the others: a filter of
  * system calls more, fewer capabilities, lower limits, another root, user or namespace, an environment.  NULL: nothing. */

@@ -165,6 +165,8 @@ static bool try_process(pid_t pid, void *arg)
 
 	if (r == -EACCES)
 		f->problem = "others inside could look into it";
+	else if (r == -EPERM)
+		f->problem = "it cannot be traced: somebody inside does, or kernel.yama.ptrace_scope is 3";
 	else if (r == -ENOTSUP)
 		f->problem = "whether others inside could look into it was not to be found out";
 	return r < 0 && !f->problem && now_ms() < f->until_ms;

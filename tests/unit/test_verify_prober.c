@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -328,6 +329,12 @@ TEST(verify_does_not_wait_for_who_never_executes)
 	/* As if it had been executed anew already, unseen. */
 	pid = started(prober, &planted);
 	wait_until_runs(prober, pid);
+	/* Somebody else has it. */
+	CHECK_INT(ptrace(PTRACE_SEIZE, pid, 0, 0), 0);
+	CHECK_INT(anew_begin(prober, pid, &a), -EPERM);
+	CHECK_INT(ptrace(PTRACE_INTERRUPT, pid, 0, 0), 0);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+	CHECK_INT(ptrace(PTRACE_DETACH, pid, 0, 0), 0);
 	CHECK_INT(anew_begin(prober, pid, &a), -ETIME);
 	CHECK(now_ms() - begin_ms < WAIT_MS);
 	ended(pid);
