@@ -45,6 +45,8 @@ struct supervisor {
 	uint64_t init_start;
 	int lock, pidfd, conn, net;
 	bool private;                /* the network that net listens to is the server's own */
+	bool looks;                  /* in the Psv's, too many listen already: it looks after addresses and routes instead */
+	uint64_t seen;               /* what it saw; 0: nothing yet */
 	uint32_t bridge;             /* … and the bridge that its end was last seen on; 0: not yet */
 	bool bye;                    /* PID 1 said that it ends in order */
 	int64_t attach_ms;           /* try again to attach; -1: attached */
@@ -229,8 +231,9 @@ static int listen_inside(void)
 	if (!private && !sup.private && sup.net >= 0)
 		return 0;
 	cleanup_close(&sup.net);
-	sup.net = net_open(sup.run_dir, sup.name, private ? sup.pidfd : -1);
 	sup.private = private;
+	sup.looks = !private && net_is_crowded(sup.run_dir);
+	sup.net = net_open(sup.run_dir, sup.name, private ? sup.pidfd : -1, sup.looks);
 	return sup.net < 0 ? sup.net : 0;
 }
 
@@ -356,6 +359,16 @@ static bool read_records(void)
 	return true;
 }
 
+/* look: what is other than it was is put back.  Afterwards, and when nothing can be found out, it is as it is. */
+static void look(void)
+{
+	uint64_t now = net_look(sup.run_dir, sup.name);
+
+	if (sup.seen && now && now != sup.seen)
+		verbs_want_reassert(&sup.verbs);
+	sup.seen = now;
+}
+
 /* tick: what is due.  The next time, or -1. */
 static int64_t tick(void)
 {
@@ -371,14 +384,16 @@ static int64_t tick(void)
 	}
 	if (sup.rest_ms >= 0 && sup.rest_ms <= now)
 		sup.rest_ms = -1;
-	due = verbs_run_due(&sup.verbs, now);
 	if (sup.attach_ms < 0 && !sup.verbs.recovering && sup.health_ms <= now) {
 		health_watch(&sup.files, sup.run_dir, sup.init_pid, sup.private ? sup.net : -1);
 		if (sup.private && net_port_astray(sup.run_dir, sup.name, &sup.bridge))
 			verbs_want_reassert(&sup.verbs);
+		if (sup.looks)
+			look();
 		sup.health_ms = clock_ms() + HEALTH_MS;
 		sup.fetch_ms = now; /* in step, so that an idle server wakes nobody up for it */
 	}
+	due = verbs_run_due(&sup.verbs, now); /* also what was just found to be wanted */
 	if (sup.fetch_ms <= now)
 		sup.fetch_ms = clock_ms() + (keep_fetch(&sup.files, sup.init_pid) > 0 ? FETCH_BUSY_MS : FETCH_IDLE_MS);
 	if (sup.attach_ms >= 0)
@@ -402,12 +417,17 @@ static void loop(void)
 	(void)sigemptyset(&none);
 	while (!told_to_end) {
 		int64_t next, left;
+		bool reasserting;
 		unsigned heard;
 		struct timespec ts;
 		struct pollfd p[3];
 
+		reasserting = sup.verbs.child && sup.verbs.verb == VERB_REASSERT;
 		if (verbs_reap(&sup.verbs))
 			follow_state();
+		/* What is now is what there was to be put back. */
+		if (sup.looks && reasserting && !sup.verbs.child)
+			sup.seen = net_look(sup.run_dir, sup.name);
 		next = tick();
 		left = next < 0 ? 0 : next - clock_ms();
 		left = left < 0 ? 0 : left;
@@ -497,8 +517,10 @@ int main(int argc, char **argv)
 	set_signals();
 	take_lock();
 	open_folder();
-	if (!net_is_private(sup.run_dir, sup.name))
-		r = sup.net = net_open(sup.run_dir, sup.name, -1);
+	if (!net_is_private(sup.run_dir, sup.name)) {
+		sup.looks = net_is_crowded(sup.run_dir);
+		r = sup.net = net_open(sup.run_dir, sup.name, -1, sup.looks);
+	}
 	if (r < 0)
 		die("cannot listen to the network", r);
 	if (ready >= 0)

@@ -118,10 +118,11 @@ static int socket_in(int pidfd)
 	return fd;
 }
 
-int net_open(const char *run_dir, const char *server, int pidfd)
+int net_open(const char *run_dir, const char *server, int pidfd, bool rarely)
 {
-	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-				      RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE };
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_IPV4_IFADDR,
+				      RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
+	size_t n = rarely ? 3 : sizeof(groups) / sizeof(*groups);
 	_cleanup_close_ int fd = pidfd < 0 ? rtnl_socket() : socket_in(pidfd);
 	struct sockaddr_nl any = { .nl_family = AF_NETLINK };
 
@@ -132,7 +133,7 @@ int net_open(const char *run_dir, const char *server, int pidfd)
 	/* In a network of its own all is its own. */
 	if (pidfd < 0)
 		filter(fd, table_of(run_dir, server));
-	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+	for (size_t i = 0; i < n; i++)
 		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
 			return -errno;
 	return steal_fd(&fd);

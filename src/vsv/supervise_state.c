@@ -135,6 +135,27 @@ bool state_has_address(const struct state_view *v, const void *bytes, size_t len
 	return false;
 }
 
+const char *state_next_address(const struct state_view *v, const char *at, struct own_address *ret)
+{
+	const char *p = value_of(v, "address", at ? at : v->text), *prefix = p ? value_of(v, "prefix", p) : NULL;
+	const char *index = prefix ? value_of(v, "ifindex", prefix) : NULL;
+	char buf[64];
+	uint64_t bits, number;
+
+	*ret = (struct own_address){ .family = AF_INET };
+	if (!index || !copy_value(v, p, buf, sizeof(buf)))
+		return NULL;
+	if (strchr(buf, ':'))
+		ret->family = AF_INET6;
+	if (inet_pton(ret->family, buf, ret->bytes) != 1 || !copy_value(v, prefix, buf, sizeof(buf)) ||
+	    decimal(buf, ret->family == AF_INET ? 32 : 128, &bits) < 0 ||
+	    !copy_value(v, index, buf, sizeof(buf)) || decimal(buf, INT32_MAX, &number) < 0)
+		return NULL;
+	ret->prefix = (unsigned)bits;
+	ret->ifindex = (unsigned)number;
+	return prefix;
+}
+
 bool state_has_ifindex(const struct state_view *v, uint32_t ifindex)
 {
 	char buf[24];

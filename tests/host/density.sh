@@ -44,7 +44,7 @@ check_eq "$n are started" "$failed_starts" ""
 eventually 30 settled || true
 check "a start and a stop beside $n make no more system calls than beside $few" eventually 30 no_more
 # A configured service costs a start a few; what its template has is not looked for in dpkg's lists again.
-check "a start makes fewer than 1,000, a stop fewer than 400" test $((START < 1000 && STOP < 400)) = 1
+check "a start makes fewer than 1,050, a stop fewer than 450" test $((START < 1050 && STOP < 450)) = 1
 note "beside $few: start $start_few, stop $stop_few; beside $n: start $START, stop $STOP"
 list_many=$(calls list)
 check "list: at most 12 system calls for each" test $((list_many - list_few)) -le $((12 * (n - few) + 20))
@@ -71,6 +71,26 @@ back() { ip -o addr show dev lan | grep -qF '10.86.0.3/32'; }
 check "and puts it back" eventually 20 back
 kill "$tracer" 2>/dev/null || true
 wait "$tracer" 2>/dev/null || true
+
+# --- beside many, a supervisor listens to little and looks for the rest ---
+table=$((0x564e0000 + $(<"$LIB/servers/v$n/id"))) four=10.86.$((n / 250)).$((n % 250 + 2)) six=$NET6:a:$n
+# What is asked for comes back, however it went: address, rule, route, the route of the broadcast address apart.
+there() {
+	ip -o addr show dev lan | grep -qF " $four/32" && ip -6 -o addr show dev lan | grep -qF " $six/128" &&
+		ip rule show | grep -qF "from $four lookup" && ip -6 rule show | grep -qF "from $six lookup" &&
+		ip route show table "$table" | grep -qF 10.86.0.0/16 && ip -6 route show table "$table" | grep -qF "$NET6:"
+}
+check "the last one has what it needs" there
+# groups NAME: what its supervisor hears of, as bits: links 1, addresses 110, routes 440, rules 40080.
+groups() { awk -v pid="$(server_json "$1" .supervisor_pid)" '$2 == 0 && $3 == pid && $4 != "00000000" { print $4 }' /proc/net/netlink; }
+check_eq "the first supervisor hears of all" "$(groups v1)" 000405d1
+check_eq "the last one of links and rules" "$(groups "v$n")" 00040081
+for gone in "addr del $four/32 dev lan" "-6 addr del $six/128 dev lan" "rule del from $four" "-6 rule del from $six" \
+	"route flush table $table" "-6 route flush table $table"; do
+	read -ra words <<<"$gone"
+	ip "${words[@]}"
+	check "it comes back within seconds: ip $gone" eventually 30 there
+done
 
 # --- what each needs ---
 read -r kib processes < <(

@@ -584,6 +584,64 @@ TEST(supervise_sees_what_is_flushed)
 	psv_close(&psv);
 }
 
+enum { LOOK_MS = 5500 };
+
+static bool wait_look(const char *what)
+{
+	return wait_calls(what) || wait_calls(what) || wait_calls(what);
+}
+
+/* Beside many a supervisor hears of rules and links alone: it looks every five seconds after addresses and routes that are its own. */
+TEST(supervise_looks_among_many)
+{
+	struct state_address address = { .ifindex = 1, .added = true };
+	struct state st = { .phase = VSV_RUNNING, .id = 7, .addresses = &address, .n_addresses = 1 };
+	struct conf_address other = { .prefix = 24 };
+	struct err err = { 0 };
+	char calls[4096], path[4200];
+	struct psv psv;
+	struct tiny t;
+
+	make_psv(&psv);
+	for (int i = 0; i < 30; i++) {
+		CHECK(str_format(path, sizeof(path), "%s/other%d", psv.run, i));
+		CHECK_INT(mkdir(path, 0700), 0);
+	}
+	CHECK_INT(unshare(CLONE_NEWNET), 0);
+	ip("link", "set", "lo", "up", NULL);
+	tiny_start(&t, 0);
+	st.init_pid = t.pid;
+	st.init_start = t.start;
+	CHECK_INT(ipaddr_parse("192.0.2.1", &address.a.addr), 0);
+	CHECK_INT(ipaddr_parse("192.0.2.2", &other.addr), 0);
+	address.a.prefix = 24;
+	CHECK_INT(net_address_up(&address.a, 1, 7, NULL, 0, &err), 1);
+	CHECK_INT(state_write(&psv, "tiny", &st, &err), 0);
+	CHECK_INT(supervise_spawn(&psv, "tiny", &st, &err), 0);
+	(void)snprintf(calls, sizeof(calls), "%s/calls", test_dir());
+	sleep_ms(500);
+	CHECK_INT(net_address_up(&other, 1, 8, NULL, 0, &err), 1);
+	CHECK_INT(net_address_down(&other, 1, 8, &err), 0);
+	CHECK(wait_calls("announce tiny\nannounce tiny\n"));
+	CHECK_INT(unlink(calls), 0);
+	sleep_ms(LOOK_MS);
+	CHECK(access(calls, F_OK) < 0);
+	ip("route", "flush", "table", "1447952391", NULL);
+	CHECK(wait_look("reassert tiny\n"));
+	CHECK_INT(unlink(calls), 0);
+	/* What came of that is what it knows now, at once. */
+	sleep_ms(300);
+	ip("address", "del", "192.0.2.1/32", "dev", "lo");
+	CHECK(wait_look("reassert tiny\n"));
+	CHECK_INT(unlink(calls), 0);
+	/* Of its rule it hears. */
+	ip("rule", "del", "from", "192.0.2.1", NULL);
+	CHECK(wait_calls("reassert tiny\n"));
+	CHECK_INT(supervise_end(&psv, "tiny", &err), 0);
+	tiny_stop(&t);
+	psv_close(&psv);
+}
+
 /* An address with the metric that says whose it is, as net_address.c puts it on. */
 static void ip_add_tagged(const char *address, uint32_t id)
 {
