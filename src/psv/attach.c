@@ -18,7 +18,7 @@
 #include "lib/process.h"
 #include "lib/sys.h"
 #include "psv/root-parts.h"
-#include "psv/shares.h"
+#include "psv/resources.h"
 #include "psv/walk.h"
 
 enum { RESOLVE_STRICT = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
@@ -123,7 +123,7 @@ static int attach_one(struct walk *w, const struct conf_volume *cv, struct err *
 static int detach_one(struct walk *w, const struct conf_volume *cv, struct err *err)
 {
 	const struct attach_job job = { .target = cv->mount, .mount_fd = -1 };
-	int r = shares_down(w, err); /* a failure puts what was bounded back */
+	int r = resources_down(w, err); /* a failure puts what was bounded back */
 
 	if (r < 0)
 		return r;

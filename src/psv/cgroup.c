@@ -18,7 +18,7 @@
 #include "lib/fd.h"
 #include "lib/str.h"
 #include "psv/cgroup_layout.h"
-#include "psv/cgroup_share.h"
+#include "psv/cgroup_resource.h"
 #include "psv/cgroup_tree.h"
 #include "psv/psv.h"
 #include "psv/sockets.h"
@@ -157,7 +157,7 @@ static int set_bounds(int fd, enum cgroup_controller which, bool v2, const struc
 		return v2 ? set_memory_v2(fd, b, err) : set_memory_v1(fd, b, err);
 	case CGROUP_PIDS:
 		return set_limit(fd, "pids.max", b->tasks, err);
-	case CGROUP_CPU: /* of all together nothing is bound, and each has its share: cgroup_share.c */
+	case CGROUP_CPU: /* of all together nothing is bound, and each has its share: cgroup_resource.c */
 	case CGROUP_IO:
 	case CGROUP_CONTROLLERS:
 		break;
@@ -183,7 +183,7 @@ static int set_own(int fd, enum cgroup_controller which, bool v2, const struct c
 	struct bounds own = bounds_of_vsv(limits);
 	int r = set_bounds(fd, which, v2, &own, err);
 
-	return r < 0 ? r : cgroup_share_set(fd, which, v2, limits, err);
+	return r < 0 ? r : cgroup_resource_set(fd, which, v2, limits, err);
 }
 
 static int up_v2(const struct cgroup_layout *l, const char *tag, const char *name, const struct bounds *all,
@@ -202,7 +202,7 @@ static int up_v2(const struct cgroup_layout *l, const char *tag, const char *nam
 		if (r == 0 && enable(tag_fd, name, cgroup_controller_names[c]))
 			r = set_own(name_fd, c, true, limits, err);
 		if (r == 0 && c == CGROUP_MEMORY)
-			r = cgroup_share_reserve(tag_fd, err);
+			r = cgroup_resource_reserve(tag_fd, err);
 		if (r == 0 && c == CGROUP_MEMORY)
 			(void)sockets_raise("/proc/sys/net/ipv4", all->memory_bytes);
 	}
@@ -363,9 +363,9 @@ int cgroup_usage(const struct psv *psv, const char *name, struct cgroup_usage *r
 	return 0;
 }
 
-void cgroup_real(const struct psv *psv, const char *name, const struct conf_limits *limits, struct cgroup_share_real *ret)
+void cgroup_real(const struct psv *psv, const char *name, const struct conf_limits *limits, struct cgroup_resource_real *ret)
 {
-	struct cgroup_share_real real = { 0 };
+	struct cgroup_resource_real real = { 0 };
 	struct cgroup_layout l;
 
 	if (cgroup_layout(&l, NULL) == 0)
@@ -374,7 +374,7 @@ void cgroup_real(const struct psv *psv, const char *name, const struct conf_limi
 
 			if (l.in_v2[c] || l.v1[c][0])
 				fd = cgroup_tree_open(l.in_v2[c] ? l.v2 : l.v1[c], psv->tag, name);
-			cgroup_share_real(fd, c, l.in_v2[c], limits, &real);
+			cgroup_resource_real(fd, c, l.in_v2[c], limits, &real);
 		}
 	*ret = real;
 }

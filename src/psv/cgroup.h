@@ -10,7 +10,7 @@
  * 20,000 (above the 16,404 that smbd wants).  All Vsv together: the memory less a tenth (at least 256 MiB), half of the
  * machine's swap, and three quarters of what pid_max and threads-max allow.  Processor time is shared by Vsv, not by
  * process, each with the same weight, and who writes faster than the disk waits for himself (v2).  Other weights, bounds of
- * processors and disks and a reserve of memory are the configuration's (cgroup_share.h, cgroup_disk.h).
+ * processors and disks and a reserve of memory are the configuration's (cgroup_resource.h, cgroup_disk.h).
  *
  * Who needs more memory than the limit is ended, at once.  There is no memory.high, where the kernel has who passes it wait
  * up to two seconds at each step instead, for minutes in all; and no swap, through which a hog would first push everything
@@ -27,7 +27,7 @@
 
 #include "psv/conf.h"
 
-struct cgroup_share_real;
+struct cgroup_resource_real;
 struct err;
 struct psv;
 
@@ -55,8 +55,8 @@ int cgroup_down(const struct psv *psv, const char *name, struct err *err);
 int cgroup_level(int group, struct err *err);
 /* cgroup_usage: of one that never came up all is 0. */
 int cgroup_usage(const struct psv *psv, const char *name, struct cgroup_usage *ret, struct err *err);
-/* cgroup_real: what of the shares of limits its control groups really have (cgroup_share.h). */
-void cgroup_real(const struct psv *psv, const char *name, const struct conf_limits *limits, struct cgroup_share_real *ret);
+/* cgroup_real: what of the shares of limits its control groups really have (cgroup_resource.h). */
+void cgroup_real(const struct psv *psv, const char *name, const struct conf_limits *limits, struct cgroup_resource_real *ret);
 /* cgroup_root_id: the number by which sock_diag(7) and BPF name TAG in the v2 hierarchy; 0: it is not there. */
 uint64_t cgroup_root_id(const struct psv *psv);
 /* cgroup_id_is_below: the v2 control group of that number is the one with number root_id, or below it. */

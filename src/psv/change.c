@@ -25,7 +25,7 @@
 #include "psv/running.h"
 #include "psv/samba_policy.h"
 #include "psv/share.h"
-#include "psv/shares.h"
+#include "psv/resources.h"
 #include "psv/service_run.h"
 #include "psv/walk.h"
 #include "service/ganesha.h"
@@ -336,7 +336,7 @@ static int reload_all(struct reload *l, struct err *err)
 	if (r == 0)
 		r = w->cgroup_fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
 	if (r >= 0)
-		r = shares_up(w, false, err);
+		r = resources_up(w, false, err);
 	if (r >= 0)
 		r = gate_attach_more(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->cgroup_fd, &gate, err);
 	if (r == 0)

@@ -20,7 +20,7 @@
 #include "psv/inside.h"
 #include "psv/lifecycle.h"
 #include "psv/link.h"
-#include "psv/shares.h"
+#include "psv/resources.h"
 #include "psv/template.h"
 #include "psv/volume.h"
 #include "psv/walk.h"
@@ -241,26 +241,26 @@ static json_t *limit_json(uint64_t used, uint64_t max, bool real)
 			 max ? json_integer((json_int_t)max) : json_null(), "enforced", real);
 }
 
-/* share_json: processors as a number of them; of idle the weight is null. */
-static json_t *share_json(const struct share *s)
+/* resource_json: processors as a number of them; of idle the weight is null. */
+static json_t *resource_json(const struct resource *s)
 {
 	json_t *o = json_pack("{s:b}", "enforced", (int)s->real);
 
-	if (s->unit == SHARE_WEIGHT)
+	if (s->unit == RESOURCE_WEIGHT)
 		json_object_set_new(o, "weight", s->value ? json_integer((json_int_t)s->value) : json_null());
-	else if (s->unit == SHARE_PROCESSORS)
+	else if (s->unit == RESOURCE_PROCESSORS)
 		json_object_set_new(o, "max", json_real((double)s->value / 100));
 	else
-		json_object_set_new(o, s->unit == SHARE_BYTES ? "reserved" : "max", json_integer((json_int_t)s->value));
+		json_object_set_new(o, s->unit == RESOURCE_BYTES ? "reserved" : "max", json_integer((json_int_t)s->value));
 	return o;
 }
 
-/* add_shares: under the names of their keys, with _ for each blank. */
-static void add_shares(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st, json_t *limits,
+/* add_resources: under the names of their keys, with _ for each blank. */
+static void add_resources(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st, json_t *limits,
 		       json_t *warnings)
 {
-	struct share list[SHARES_MAX];
-	size_t n = shares_look(psv, name, conf, st, list);
+	struct resource list[RESOURCES_MAX];
+	size_t n = resources_look(psv, name, conf, st, list);
 
 	for (size_t i = 0; i < n; i++) {
 		char key[32];
@@ -268,7 +268,7 @@ static void add_shares(const struct psv *psv, const char *name, const struct con
 		(void)str_copy(key, sizeof(key), list[i].key);
 		for (char *c = key; *c; c++)
 			*c = *c == ' ' ? '_' : *c;
-		json_object_set_new(limits, key, share_json(&list[i]));
+		json_object_set_new(limits, key, resource_json(&list[i]));
 		if (!list[i].real && list[i].configured)
 			json_array_append_new(warnings, json_sprintf("[limits] %s is not enforced: %s", list[i].key, list[i].why));
 	}
@@ -292,7 +292,7 @@ static void add_usage(const struct psv *psv, const char *name, const struct conf
 	if (u.memory_kills)
 		json_array_append_new(warnings, json_sprintf("out of its memory, the kernel ended %llu of its processes",
 							     (unsigned long long)u.memory_kills));
-	add_shares(psv, name, conf, st, json_object_get(o, "limits"), warnings);
+	add_resources(psv, name, conf, st, json_object_get(o, "limits"), warnings);
 	json_object_set_new(o, "cpu_seconds", json_real((double)u.cpu_usec / 1e6));
 	if (!u.memory_real)
 		json_array_append_new(warnings, json_string("no controller enforces the memory limit here"));

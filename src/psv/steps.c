@@ -20,7 +20,7 @@
 #include "psv/inside.h"
 #include "psv/lifecycle.h"
 #include "psv/preflight.h"
-#include "psv/shares.h"
+#include "psv/resources.h"
 #include "psv/steps.h"
 #include "psv/supervise.h"
 #include "psv/template.h"
@@ -185,23 +185,23 @@ static int template_up(struct walk *w, struct err *err)
 static void cgroup_describe(const struct walk *w, struct strlist *ret)
 {
 	struct conf_limits l = cgroup_limits(&w->conf.limits);
-	_cleanup_strbuf_ struct strbuf shares = { 0 };
+	_cleanup_strbuf_ struct strbuf resources = { 0 };
 	char buf[16];
 
-	shares_text(&w->conf, &shares);
+	resources_text(&w->conf, &resources);
 	strlist_addf(ret, "cgroup: %s/%s, memory %s, tasks %u, %s", w->psv->tag, w->name,
-		     size_human(l.memory_bytes, buf, sizeof(buf)), l.tasks, strbuf_str(&shares));
+		     size_human(l.memory_bytes, buf, sizeof(buf)), l.tasks, strbuf_str(&resources));
 }
 
 static int cgroup_step_up(struct walk *w, struct err *err)
 {
 	w->cgroup_fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
-	return w->cgroup_fd < 0 ? w->cgroup_fd : shares_up(w, true, err);
+	return w->cgroup_fd < 0 ? w->cgroup_fd : resources_up(w, true, err);
 }
 
 static int cgroup_step_down(struct walk *w, struct err *err)
 {
-	int r = shares_down(w, err);
+	int r = resources_down(w, err);
 
 	if (r == 0)
 		r = cgroup_kill(w->psv, w->name, KILL_TIMEOUT_MS, err);
@@ -351,7 +351,7 @@ static int init_down(struct walk *w, struct err *err)
 	/* Its network is entered before it is gone. */
 	(void)walk_net(w, NULL);
 	/* As in services_down(), which a start that failed has not come to. */
-	(void)shares_down(w, NULL);
+	(void)resources_down(w, NULL);
 	/* Everything in the cgroup, and with it PID 1: also what a kill left before its number was written down. */
 	r = cgroup_kill(w->psv, w->name, KILL_TIMEOUT_MS, err);
 

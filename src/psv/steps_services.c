@@ -17,7 +17,7 @@
 #include "psv/samba_policy.h"
 #include "psv/service_run.h"
 #include "psv/share.h"
-#include "psv/shares.h"
+#include "psv/resources.h"
 #include "psv/walk.h"
 #include "service/samba.h"
 #include "service/service.h"
@@ -133,7 +133,7 @@ int services_down(struct walk *w, struct err *err)
 	cleanup_close(&w->conn);
 	w->conn = -1;
 	/* With the last process the file systems go, and what they have left to write with them: at full speed. */
-	(void)shares_down(w, NULL);
+	(void)resources_down(w, NULL);
 	if (w->st.init_pid == 0)
 		return 0;
 	conn = inside_connect(w->st.init_pid, w->st.init_start, err);

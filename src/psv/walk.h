@@ -30,7 +30,7 @@ struct walk {
 	struct root root;
 	struct supervise_begun supervisor; /* begun, not yet attached */
 	int stop_timeout_ms;
-	bool unbound;             /* nothing bounds its volumes any more (shares_down()) */
+	bool unbound;             /* nothing bounds its volumes any more (resources_down()) */
 	bool degraded;            /* its directory does not answer */
 };
 

@@ -14,7 +14,7 @@
 #include "lib/fd.h"
 #include "lib/process.h"
 #include "psv/cgroup.h"
-#include "psv/shares.h"
+#include "psv/resources.h"
 #include "psv/walk.h"
 #include "verify/internal.h"
 #include "vsv/confine.h"
@@ -309,8 +309,8 @@ enum verdict look_group(struct verify *v, struct server *s, char *answer, size_t
 /* not_enforced: the first key that the configuration has and the kernel does not enforce; NULL: none. */
 static const char *not_enforced(const struct verify *v, const struct server *s)
 {
-	struct share list[SHARES_MAX];
-	size_t n = s->has_conf ? shares_look(v->psv, s->name, &s->conf, &s->st, list) : 0;
+	struct resource list[RESOURCES_MAX];
+	size_t n = s->has_conf ? resources_look(v->psv, s->name, &s->conf, &s->st, list) : 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (list[i].configured && !list[i].real)

@@ -77,7 +77,7 @@ systemctl daemon-reload
 check "a transient unit" systemd-run --quiet --wait true
 check_eq "the limits stay through a daemon-reload" "$(cat "$CG/a/memory.max" "$CG/a/pids.max" | paste -sd' ')" "$((96 << 20)) 128"
 
-check "weights, bounds and reserves" env -u VNAS_TEST_DIR VNAS_TEST_CACHE="$LIB" bash "$SOURCE/tests/host/shares.sh"
+check "weights, bounds and reserves" env -u VNAS_TEST_DIR VNAS_TEST_CACHE="$LIB" bash "$SOURCE/tests/host/resources.sh"
 minutes
 
 # --- the supervisor ---

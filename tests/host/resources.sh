@@ -102,7 +102,7 @@ burn() {
 	# b comes first: idle, it would not even come to its start beside the other one.
 	for v in ${3:+b} ${2:+a}; do
 		: >"$T/burns.$v"
-		"$VNAS" exec "$v" -- timeout $(($1 + 60)) taskset -c 0 sh -c 'echo; while :; do :; done' >"$T/burns.$v" </dev/null 2>/dev/null &
+		"$VNAS" exec "$v" -- timeout $(($1 + 60)) taskset -c 0 sh -c 'echo $$; while :; do :; done' >"$T/burns.$v" </dev/null 2>/dev/null &
 		pids+=($!)
 		eventually 20 test -s "$T/burns.$v"
 	done
@@ -110,7 +110,7 @@ burn() {
 	sleep "$1"
 	used_a=$(($(used_us a) - before_a)) used_b=$(($(used_us b) - before_b)) elapsed_us=$((($(date +%s%N) - begin) / 1000))
 	for v in ${2:+a} ${3:+b}; do
-		"$VNAS" exec "$v" -- pkill -KILL -x sh </dev/null || true
+		"$VNAS" exec "$v" -- kill -KILL "$(cat "$T/burns.$v")" </dev/null || true
 	done
 	wait "${pids[@]}" 2>/dev/null || true
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "psv/shares.h"
+#include "psv/resources.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "lib/str.h"
 #include "psv/cgroup.h"
 #include "psv/cgroup_disk.h"
-#include "psv/cgroup_share.h"
+#include "psv/cgroup_resource.h"
 #include "psv/loop.h"
 #include "psv/psv.h"
 #include "psv/volume.h"
@@ -20,24 +20,24 @@
 
 static const struct {
 	const char *key;
-	enum share_unit unit;
+	enum resource_unit unit;
 } disk_bounds[CGROUP_DISK_BOUNDS] = {
-	[CGROUP_DISK_READ_BYTES] = { "disk read", SHARE_BYTES_A_SECOND },
-	[CGROUP_DISK_WRITE_BYTES] = { "disk write", SHARE_BYTES_A_SECOND },
-	[CGROUP_DISK_READ_IOPS] = { "disk read iops", SHARE_OPERATIONS },
-	[CGROUP_DISK_WRITE_IOPS] = { "disk write iops", SHARE_OPERATIONS },
+	[CGROUP_DISK_READ_BYTES] = { "disk read", RESOURCE_BYTES_A_SECOND },
+	[CGROUP_DISK_WRITE_BYTES] = { "disk write", RESOURCE_BYTES_A_SECOND },
+	[CGROUP_DISK_READ_IOPS] = { "disk read iops", RESOURCE_OPERATIONS },
+	[CGROUP_DISK_WRITE_IOPS] = { "disk write iops", RESOURCE_OPERATIONS },
 };
 
 /* What a configuration says, as if all of it were real. */
-static size_t wanted(const struct conf *conf, struct share ret[SHARES_MAX])
+static size_t wanted(const struct conf *conf, struct resource ret[RESOURCES_MAX])
 {
 	const struct conf_limits *l = &conf->limits;
 	const uint64_t cpu_weight = l->cpu_weight ? l->cpu_weight : CONF_WEIGHT_DEFAULT;
-	const struct share first[] = {
-		{ .key = "memory reserve", .unit = SHARE_BYTES, .value = l->reserve_bytes },
-		{ .key = "cpu weight", .unit = SHARE_WEIGHT, .value = cpu_weight },
-		{ .key = "cpu", .unit = SHARE_PROCESSORS, .value = l->cpu_percent },
-		{ .key = "disk weight", .unit = SHARE_WEIGHT, .value = l->disk_weight },
+	const struct resource first[] = {
+		{ .key = "memory reserve", .unit = RESOURCE_BYTES, .value = l->reserve_bytes },
+		{ .key = "cpu weight", .unit = RESOURCE_WEIGHT, .value = cpu_weight },
+		{ .key = "cpu", .unit = RESOURCE_PROCESSORS, .value = l->cpu_percent },
+		{ .key = "disk weight", .unit = RESOURCE_WEIGHT, .value = l->disk_weight },
 	};
 	size_t n = 0;
 
@@ -46,12 +46,12 @@ static size_t wanted(const struct conf *conf, struct share ret[SHARES_MAX])
 			ret[n++] = first[i];
 	for (enum cgroup_disk_bound i = 0; i < CGROUP_DISK_BOUNDS; i++)
 		if (cgroup_disk_limit(l, i))
-			ret[n++] = (struct share){ .key = disk_bounds[i].key, .unit = disk_bounds[i].unit,
+			ret[n++] = (struct resource){ .key = disk_bounds[i].key, .unit = disk_bounds[i].unit,
 						   .value = cgroup_disk_limit(l, i) };
 	for (size_t i = 0; i < n; i++) {
 		ret[i].real = true;
 		ret[i].configured = strcmp(ret[i].key, "cpu weight") != 0 || l->cpu_weight;
-		if (ret[i].unit == SHARE_WEIGHT && ret[i].value == CONF_CPU_IDLE)
+		if (ret[i].unit == RESOURCE_WEIGHT && ret[i].value == CONF_CPU_IDLE)
 			ret[i].value = 0;
 	}
 	return n;
@@ -71,13 +71,13 @@ static bool disks_weigh(const struct psv *psv, const char *name, const struct co
 	return true;
 }
 
-static void judge(struct share *s, bool real, const char *why)
+static void judge(struct resource *s, bool real, const char *why)
 {
 	s->real = real;
 	s->why = real ? NULL : why;
 }
 
-static void judge_disk_weight(const struct psv *psv, const char *name, const struct conf *conf, bool told, struct share *s)
+static void judge_disk_weight(const struct psv *psv, const char *name, const struct conf *conf, bool told, struct resource *s)
 {
 	if (!told)
 		judge(s, false, "no group of its own is divided by weight: the kernel has no bfq, or it was started without a weight");
@@ -85,15 +85,15 @@ static void judge_disk_weight(const struct psv *psv, const char *name, const str
 		judge(s, disks_weigh(psv, name, conf), "the disk below has neither the scheduler bfq nor the cost model io.cost");
 }
 
-size_t shares_look(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st,
-		   struct share ret[SHARES_MAX])
+size_t resources_look(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st,
+		   struct resource ret[RESOURCES_MAX])
 {
-	struct cgroup_share_real real;
+	struct cgroup_resource_real real;
 	size_t n = wanted(conf, ret);
 
 	cgroup_real(psv, name, &conf->limits, &real);
 	for (size_t i = 0; i < n; i++) {
-		struct share *s = &ret[i];
+		struct resource *s = &ret[i];
 
 		if (strcmp(s->key, "memory reserve") == 0)
 			judge(s, real.reserve, "only the memory controller of cgroup v2 knows a reserve");
@@ -113,23 +113,23 @@ size_t shares_look(const struct psv *psv, const char *name, const struct conf *c
 	return n;
 }
 
-char *share_value(const struct share *s, char *buf, size_t size)
+char *resource_value(const struct resource *s, char *buf, size_t size)
 {
 	char bytes[24];
 
 	switch (s->unit) {
-	case SHARE_PROCESSORS:
+	case RESOURCE_PROCESSORS:
 		(void)str_format(buf, size, "%" PRIu64 ".%02" PRIu64, s->value / 100, s->value % 100);
 		break;
-	case SHARE_BYTES:
-	case SHARE_BYTES_A_SECOND:
+	case RESOURCE_BYTES:
+	case RESOURCE_BYTES_A_SECOND:
 		(void)str_format(buf, size, "%s%s", size_human(s->value, bytes, sizeof(bytes)),
-				 s->unit == SHARE_BYTES ? "" : "/s");
+				 s->unit == RESOURCE_BYTES ? "" : "/s");
 		break;
-	case SHARE_OPERATIONS:
+	case RESOURCE_OPERATIONS:
 		(void)str_format(buf, size, "%" PRIu64 "/s", s->value);
 		break;
-	case SHARE_WEIGHT:
+	case RESOURCE_WEIGHT:
 		if (s->value)
 			(void)str_format(buf, size, "%" PRIu64, s->value);
 		else
@@ -139,21 +139,21 @@ char *share_value(const struct share *s, char *buf, size_t size)
 	return buf;
 }
 
-void shares_text(const struct conf *conf, struct strbuf *ret)
+void resources_text(const struct conf *conf, struct strbuf *ret)
 {
-	struct share list[SHARES_MAX];
+	struct resource list[RESOURCES_MAX];
 	size_t n = wanted(conf, list);
 	char value[40];
 
 	for (size_t i = 0; i < n; i++)
-		strbuf_addf(ret, "%s%s %s", ret->len ? ", " : "", list[i].key, share_value(&list[i], value, sizeof(value)));
+		strbuf_addf(ret, "%s%s %s", ret->len ? ", " : "", list[i].key, resource_value(&list[i], value, sizeof(value)));
 }
 
-int shares_up(struct walk *w, bool fresh, struct err *err)
+int resources_up(struct walk *w, bool fresh, struct err *err)
 {
 	const struct conf_limits *l = &w->conf.limits;
 	bool bounded = cgroup_disk_bounded(l);
-	struct share list[SHARES_MAX];
+	struct resource list[RESOURCES_MAX];
 	size_t n = wanted(&w->conf, list);
 	int r = 0;
 
@@ -166,7 +166,7 @@ int shares_up(struct walk *w, bool fresh, struct err *err)
 	/* Of the defaults nobody wants to be told. */
 	if (r < 0 || (n == 1 && !list[0].configured))
 		return r;
-	n = shares_look(w->psv, w->name, &w->conf, &w->st, list);
+	n = resources_look(w->psv, w->name, &w->conf, &w->st, list);
 	for (size_t i = 0; i < n; i++)
 		if (!list[i].real && list[i].configured)
 			walk_notice(w, "[limits] %s is not enforced: %s", list[i].key, list[i].why);
@@ -192,7 +192,7 @@ static void find_lost(struct walk *w)
 	}
 }
 
-int shares_down(struct walk *w, struct err *err)
+int resources_down(struct walk *w, struct err *err)
 {
 	int r;
 

@@ -14,15 +14,15 @@ struct err;
 /* cgroup_keep: writes one value into a file of a control group, unless that is what its first line says already.  0; 1: the
  * kernel has no such file; -errno with words. */
 int cgroup_keep(int fd, const char *file, const char *text, struct err *err);
-/* cgroup_share_set: what limits say of that controller.  What the kernel has no file for is left out: cgroup_share_real().
+/* cgroup_resource_set: what limits say of that controller.  What the kernel has no file for is left out: cgroup_resource_real().
  * 0 or -errno. */
-int cgroup_share_set(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits, struct err *err);
-/* cgroup_share_reserve: v2: what the group of all Vsv must be left, so that the reserve of each counts: their sum. */
-int cgroup_share_reserve(int tag_fd, struct err *err);
+int cgroup_resource_set(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits, struct err *err);
+/* cgroup_resource_reserve: v2: what the group of all Vsv must be left, so that the reserve of each counts: their sum. */
+int cgroup_resource_reserve(int tag_fd, struct err *err);
 
 /* What the group with that descriptor (-1: it is in no such group) has, held against limits. */
-struct cgroup_share_real {
+struct cgroup_resource_real {
 	bool cpu_weight, cpu, disk_weight, reserve;
 };
-void cgroup_share_real(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits,
-		       struct cgroup_share_real *ret);
+void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits,
+		       struct cgroup_resource_real *ret);

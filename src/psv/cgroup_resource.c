@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "psv/cgroup_share.h"
+#include "psv/cgroup_resource.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -123,7 +123,7 @@ static struct knob reserve_knob(const struct conf_limits *l)
 	return k;
 }
 
-int cgroup_share_set(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits, struct err *err)
+int cgroup_resource_set(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits, struct err *err)
 {
 	struct knob reserve = reserve_knob(limits);
 	int r = 0;
@@ -166,7 +166,7 @@ static int sum_reserves(int tag_fd, uint64_t *ret)
 }
 
 /* Two that start at once each write what they have read: the later one has read both, and the earlier one looks again. */
-int cgroup_share_reserve(int tag_fd, struct err *err)
+int cgroup_resource_reserve(int tag_fd, struct err *err)
 {
 	uint64_t sum = 0, again;
 	int r = sum_reserves(tag_fd, &sum);
@@ -196,8 +196,8 @@ static bool says(int fd, const char *file, const char *text)
 	return strcmp(now, text) == 0;
 }
 
-void cgroup_share_real(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits,
-		       struct cgroup_share_real *ret)
+void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits,
+		       struct cgroup_resource_real *ret)
 {
 	struct knob weight = cpu_weight_knob(v2, limits), bound = cpu_bound_knob(v2, limits), reserve = reserve_knob(limits);
 	struct knob disk[KNOBS] = { 0 };

@@ -11,8 +11,8 @@
 #include "lib/str.h"
 #include "psv/cgroup.h"
 #include "psv/cgroup_disk.h"
-#include "psv/cgroup_share.h"
-#include "psv/shares.h"
+#include "psv/cgroup_resource.h"
+#include "psv/resources.h"
 #include "test.h"
 
 /* A folder of plain files in place of a control group: each layout is tried on any machine. */
@@ -63,16 +63,16 @@ TEST(cgroup_keep_writes_what_differs)
 	CHECK(strstr(e.text, "cannot set folder to 1"));
 }
 
-TEST(cgroup_shares_of_v2)
+TEST(cgroup_resources_of_v2)
 {
 	_cleanup_close_ int dir = folder("v2");
-	struct cgroup_share_real real = { 0 };
+	struct cgroup_resource_real real = { 0 };
 	struct err e = { 0 };
 
 	/* Nothing is there. */
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++) {
-		CHECK_INT(cgroup_share_set(dir, c, true, &half, &e), 0);
-		cgroup_share_real(dir, c, true, &half, &real);
+		CHECK_INT(cgroup_resource_set(dir, c, true, &half, &e), 0);
+		cgroup_resource_real(dir, c, true, &half, &real);
 	}
 	CHECK(!real.cpu_weight && !real.cpu && !real.disk_weight && !real.reserve);
 	put(dir, "cpu.idle", "0");
@@ -82,8 +82,8 @@ TEST(cgroup_shares_of_v2)
 	put(dir, "io.bfq.weight", "");
 	put(dir, "memory.low", "");
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++) {
-		CHECK_INT(cgroup_share_set(dir, c, true, &half, &e), 0);
-		cgroup_share_real(dir, c, true, &half, &real);
+		CHECK_INT(cgroup_resource_set(dir, c, true, &half, &e), 0);
+		cgroup_resource_real(dir, c, true, &half, &real);
 	}
 	CHECK_STR(get(dir, "cpu.idle"), "0");
 	CHECK_STR(get(dir, "cpu.weight"), "300");
@@ -94,27 +94,27 @@ TEST(cgroup_shares_of_v2)
 	CHECK(real.cpu_weight && real.cpu && real.disk_weight && real.reserve);
 	/* An idle group takes no weight. */
 	put(dir, "cpu.max", "");
-	CHECK_INT(cgroup_share_set(dir, CGROUP_CPU, true, &idle, &e), 0);
+	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPU, true, &idle, &e), 0);
 	CHECK_STR(get(dir, "cpu.idle"), "1");
 	CHECK_STR(get(dir, "cpu.weight"), "300");
 	CHECK_STR(get(dir, "cpu.max"), "max 100000");
-	cgroup_share_real(dir, CGROUP_CPU, true, &idle, &real);
+	cgroup_resource_real(dir, CGROUP_CPU, true, &idle, &real);
 	CHECK(real.cpu_weight);
-	cgroup_share_real(dir, CGROUP_CPU, true, &half, &real);
+	cgroup_resource_real(dir, CGROUP_CPU, true, &half, &real);
 	CHECK(!real.cpu);
 	/* What has no idle groups. */
 	CHECK_INT(unlinkat(dir, "cpu.idle", 0), 0);
 	put(dir, "cpu.weight", "");
-	CHECK_INT(cgroup_share_set(dir, CGROUP_CPU, true, &idle, &e), 0);
+	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPU, true, &idle, &e), 0);
 	CHECK_STR(get(dir, "cpu.weight"), "1");
-	cgroup_share_real(dir, CGROUP_CPU, true, &idle, &real);
+	cgroup_resource_real(dir, CGROUP_CPU, true, &idle, &real);
 	CHECK(!real.cpu_weight);
 }
 
-TEST(cgroup_shares_of_v1)
+TEST(cgroup_resources_of_v1)
 {
 	_cleanup_close_ int dir = folder("v1");
-	struct cgroup_share_real real = { 0 };
+	struct cgroup_resource_real real = { 0 };
 	struct err e = { 0 };
 
 	put(dir, "cpu.shares", "");
@@ -122,8 +122,8 @@ TEST(cgroup_shares_of_v1)
 	put(dir, "blkio.bfq.weight", "");
 	put(dir, "memory.soft_limit_in_bytes", "1");
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++) {
-		CHECK_INT(cgroup_share_set(dir, c, false, &half, &e), 0);
-		cgroup_share_real(dir, c, false, &half, &real);
+		CHECK_INT(cgroup_resource_set(dir, c, false, &half, &e), 0);
+		cgroup_resource_real(dir, c, false, &half, &real);
 	}
 	CHECK_STR(get(dir, "cpu.shares"), "3072");
 	CHECK_STR(get(dir, "cpu.cfs_quota_us"), "50000");
@@ -132,22 +132,22 @@ TEST(cgroup_shares_of_v1)
 	CHECK(real.cpu_weight && real.cpu && real.disk_weight && !real.reserve);
 	put(dir, "cpu.shares", "");
 	put(dir, "cpu.cfs_quota_us", "");
-	CHECK_INT(cgroup_share_set(dir, CGROUP_CPU, false, &none, &e), 0);
+	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPU, false, &none, &e), 0);
 	CHECK_STR(get(dir, "cpu.shares"), "1024");
 	CHECK_STR(get(dir, "cpu.cfs_quota_us"), "-1");
 	put(dir, "cpu.shares", "");
-	CHECK_INT(cgroup_share_set(dir, CGROUP_CPU, false, &(struct conf_limits){ .cpu_weight = 10000 }, &e), 0);
+	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPU, false, &(struct conf_limits){ .cpu_weight = 10000 }, &e), 0);
 	CHECK_STR(get(dir, "cpu.shares"), "102400");
 }
 
 /* The kernel's own files take what we write, in any order of going from one to another. */
-TEST(cgroup_shares_are_taken_by_the_kernel)
+TEST(cgroup_resources_are_taken_by_the_kernel)
 {
 	static const struct conf_limits steps[] = {
 		{ .cpu_weight = 1, .cpu_percent = 1 },	   { .cpu_weight = CONF_CPU_IDLE, .cpu_percent = 102400 },
 		{ .cpu_weight = 10000, .cpu_percent = 100 }, { .cpu_weight = CONF_CPU_IDLE }, { 0 },
 	};
-	struct cgroup_share_real real;
+	struct cgroup_resource_real real;
 	struct psv psv = { 0 };
 	struct cgroup_layout l;
 	struct err e = { 0 };
@@ -178,9 +178,9 @@ TEST(cgroup_reserves_are_added_up)
 	(void)c; /* of which the kernel has no reserve */
 	put(a, "memory.low", "1000\n");
 	put(b, "memory.low", "24\n");
-	CHECK_INT(cgroup_share_reserve(tag, &e), 0);
+	CHECK_INT(cgroup_resource_reserve(tag, &e), 0);
 	put(tag, "memory.low", "0\n");
-	CHECK_INT(cgroup_share_reserve(tag, &e), 0);
+	CHECK_INT(cgroup_resource_reserve(tag, &e), 0);
 	CHECK_STR(get(tag, "memory.low"), "1024");
 }
 
@@ -204,16 +204,16 @@ TEST(cgroup_disk_bounds_of_no_device)
 	CHECK(cgroup_disk_limit(&l, CGROUP_DISK_READ_BYTES) == 0 && cgroup_disk_limit(&l, CGROUP_DISK_WRITE_IOPS) == 0);
 }
 
-TEST(cgroup_shares_in_words)
+TEST(cgroup_resources_in_words)
 {
 	_cleanup_strbuf_ struct strbuf text = { 0 }, more = { 0 };
 	struct conf c = { .limits = { .cpu_weight = CONF_CPU_IDLE, .cpu_percent = 5, .disk_read_bytes = 3 << 20,
 				      .disk_write_iops = 70, .reserve_bytes = UINT64_C(1) << 30, .disk_weight = 7 } };
 
-	shares_text(&c, &text);
+	resources_text(&c, &text);
 	CHECK_STR(strbuf_str(&text),
 		  "memory reserve 1G, cpu weight idle, cpu 0.05, disk weight 7, disk read 3M/s, disk write iops 70/s");
 	c.limits = none;
-	shares_text(&c, &more);
+	resources_text(&c, &more);
 	CHECK_STR(strbuf_str(&more), "cpu weight 100");
 }
