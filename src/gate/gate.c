@@ -391,6 +391,17 @@ int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err)
 	return put(t.ledger, c->id, &final, BPF_ANY, err);
 }
 
+int gate_serves(const char *bpf_dir, uint32_t id, struct err *err)
+{
+	_cleanup_close_ int map = gate_map_open(bpf_dir, "vsv", NULL);
+	struct gate_vsv v;
+
+	if (map >= 0 && gate_map_lookup(map, &id, &v) == 0)
+		return 0;
+	return err_hint(err, err_set(err, -ESTALE, "a gate of another version serves it, which cannot be told anything any more"),
+			"stop and start it");
+}
+
 /* An id that no ledger of this layout knows can be that of a Vsv started by another build: the table of addresses is
  * searched, and the number is taken out of the other layouts' tables, whose keys are the same everywhere. */
 static void clear_unknown(const char *bpf_dir, const struct tables *t, uint32_t id)

@@ -73,6 +73,10 @@ int gate_reads_kernel(void);
  * is open than either allows. */
 int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err);
 
+/* gate_serves: whether a Vsv that runs has its configuration in the tables that gate_set writes.  0; -ESTALE: a gate of another
+ * version started it, whose programs read other tables (gate_load.c). */
+int gate_serves(const char *bpf_dir, uint32_t id, struct err *err);
+
 /* gate_attach: attaches every program to the cgroup (an open folder of the v2 hierarchy, no process in it yet) for that
  * id.  Again on the same cgroup: nothing happens. */
 int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err);

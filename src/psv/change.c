@@ -325,6 +325,9 @@ static int reload_all(struct reload *l, struct err *err)
 	char dir[PATH_MAX];
 	int r;
 
+	r = gate_serves(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->st.id, err);
+	if (r < 0)
+		return r;
 	find_restarts(l);
 	w->st.log_bytes = cgroup_limits(&w->conf.limits).log_bytes;
 	w->st.syslog = w->psv->conf.syslog;

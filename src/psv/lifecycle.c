@@ -380,7 +380,9 @@ static int tell_gate(const struct walk *w, struct err *err)
 	char dir[PATH_MAX];
 	int r = walk_gate_config(w, &gate, err);
 
-	return r < 0 ? r : gate_set(walk_bpf_dir(w->psv, dir, sizeof(dir)), &gate, err);
+	if (r == 0)
+		r = gate_serves(walk_bpf_dir(w->psv, dir, sizeof(dir)), gate.id, err);
+	return r < 0 ? r : gate_set(dir, &gate, err);
 }
 
 /* One address.  1: something was missing and is back.  An interface that was deleted and made again has another index. */

@@ -40,6 +40,11 @@ touch "$prefix/sbin/of-an-older-version" "$prefix/sbin/somebody-elses"
 check_status "upgrade" 0 'run on as they are.* a$' tools_install
 check_eq "the server runs on" "$(server_json a '[.init_pid, .supervisor_pid] | @text')" "$before"
 check "with what is new" vnas exec a -- true
+tables=$(echo "$RUN"/bpf/maps-*)
+mv "$tables" "$RUN/bpf/maps-99"
+check_status "a gate with other tables: no change before a restart" 1 'another version' vnas reload a
+mv "$RUN/bpf/maps-99" "$tables"
+check "with the same tables" vnas reload a
 refute "what is no more is gone" test -e "$prefix/sbin/of-an-older-version"
 check_status "uninstall is refused" 5 'runs: a' tools_install --uninstall
 check "and has taken nothing" test -x "$VNAS"

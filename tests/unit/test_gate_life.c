@@ -379,6 +379,9 @@ static void layout_body(struct machine *m)
 	m->config[VSV_B].n_addresses = 2;
 	CHECK_INT(gate_set(m->bpf_dir, &m->config[VSV_B], NULL), 0);
 	CHECK_INT(gate_attach(m->bpf_dir, m->cgroup[STRANGER], 2, NULL), 0);
+	CHECK_INT(gate_serves(m->bpf_dir, 2, NULL), 0);
+	CHECK_INT(gate_serves(m->bpf_dir, 1, &err), -ESTALE);
+	CHECK_INT(gate_serves("/nonexistent", 1, NULL), -ESTALE);
 	b = tcp_listener(m, STRANGER, "0.0.0.0", PORT);
 	CHECK(b >= 0);
 	CHECK_INT(tcp_try(m, CLIENT, "192.0.2.12", PORT), 0);
