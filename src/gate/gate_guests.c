@@ -14,8 +14,13 @@ static bool same_place(const struct gate_guest *a, const struct gate_guest *b)
 	return a->ifindex == b->ifindex && memcmp(&a->addr, &b->addr, sizeof(a->addr)) == 0;
 }
 
-/* resolve: writes the entry for all VLANs anew. */
-static int resolve(int map, const struct gate_guest *at)
+static bool same_guest(const struct gate_guest *a, const struct gate_guest *b)
+{
+	return a->vlan == b->vlan && same_place(a, b);
+}
+
+/* resolve: writes the entry for all VLANs anew, as if `but` (or NULL) were not there. */
+static int resolve(int map, const struct gate_guest *at, const struct gate_guest *but)
 {
 	struct gate_guest any = *at, key, next;
 	uint32_t owner, found = 0;
@@ -25,7 +30,9 @@ static int resolve(int map, const struct gate_guest *at)
 	while (r == 0) {
 		key = next;
 		r = gate_map_next(map, &key, &next);
-		if (key.vlan != GATE_VLAN_ANY && same_place(&key, at) && gate_map_lookup(map, &key, &owner) == 0)
+		if (key.vlan == GATE_VLAN_ANY || !same_place(&key, at) || (but && same_guest(&key, but)))
+			continue;
+		if (gate_map_lookup(map, &key, &owner) == 0)
 			found = found && found != owner ? GATE_SEVERAL : owner;
 	}
 	if (found)
@@ -46,7 +53,7 @@ static int add(int map, const struct gate_guest *g, uint32_t id)
 	r = gate_map_update(map, &any, &id, BPF_NOEXIST);
 	if (r == -EEXIST && gate_map_lookup(map, &any, &owner) == 0 && owner == id)
 		return 0;
-	return r == -EEXIST ? resolve(map, g) : r;
+	return r == -EEXIST ? resolve(map, g, NULL) : r;
 }
 
 static bool is_current(const struct gate_guest *g, const struct gate_vsv *v, uint32_t ifindex)
@@ -59,7 +66,7 @@ static bool is_current(const struct gate_guest *g, const struct gate_vsv *v, uin
 }
 
 /* take: those of that id, but for what v (or NULL) has there.  No ledger names them: private stacks are few, and only one of them
- * looks here. */
+ * looks here.  An entry goes after that for all VLANs knows nothing of it any more: who is killed in between is found again by it. */
 static void take(int map, uint32_t id, const struct gate_vsv *v, uint32_t ifindex)
 {
 	struct gate_guest key, next;
@@ -72,8 +79,9 @@ static void take(int map, uint32_t id, const struct gate_vsv *v, uint32_t ifinde
 		r = gate_map_next(map, &key, &next);
 		if (gate_map_lookup(map, &key, &owner) < 0 || owner != id || is_current(&key, v, ifindex))
 			continue;
-		(void)gate_map_delete(map, &key);
-		(void)resolve(map, &key);
+		(void)resolve(map, &key, &key);
+		if (key.vlan != GATE_VLAN_ANY)
+			(void)gate_map_delete(map, &key);
 	}
 }
 

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Private stacks with one and the same address in several VLANs of one bridge: which of them is meant, and that none is forgotten. */
 #include <errno.h>
+#include <linux/bpf.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gate/gate_shared.h"
+#include "gate/gate_sys.h"
 
 #include "test.h"
 #include "test_gate.h"
@@ -108,4 +119,57 @@ static void comes_in_body(struct machine *m)
 TEST(gate_one_address_in_two_vlans_comes_in)
 {
 	machine_test(comes_in_body);
+}
+
+/* clear_killed: gate_clear in a process that ends where it makes that call of bpf(2) first. */
+static void clear_killed(struct machine *m, uint32_t id, uint32_t command)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, command, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0)
+			(void)gate_clear(m->bpf_dir, id, NULL);
+		_exit(0);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+}
+
+/* Who takes one of two away is killed: what is left of it is found again, and the other one is told by its address. */
+static void killed_body(struct machine *m)
+{
+	static const uint32_t commands[] = { BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM };
+	struct gate_config b = private(2, 20), c = private(3, 30);
+	struct gate_guest any = { .addr = gate_key(&b.addresses[0].addr), .ifindex = b.ifindex, .vlan = GATE_VLAN_ANY };
+	int map = gate_map_open(m->bpf_dir, "guests", NULL);
+	uint32_t owner;
+
+	CHECK(map >= 0);
+	CHECK_INT(gate_clear(m->bpf_dir, 2, NULL), 0);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		CHECK_INT(gate_set(m->bpf_dir, &b, NULL), 0);
+		CHECK_INT(gate_set(m->bpf_dir, &c, NULL), 0);
+		CHECK(gate_map_lookup(map, &any, &owner) == 0 && owner == GATE_SEVERAL);
+		clear_killed(m, 2, commands[i]);
+		CHECK_INT(gate_clear(m->bpf_dir, 2, NULL), 0);
+		CHECK(gate_map_lookup(map, &any, &owner) == 0 && owner == 3);
+		clear_killed(m, 3, BPF_MAP_DELETE_ELEM);
+		CHECK_INT(gate_clear(m->bpf_dir, 3, NULL), 0);
+		CHECK_INT(gate_map_lookup(map, &any, &owner), -ENOENT);
+	}
+	(void)close(map);
+}
+
+TEST(gate_one_address_in_two_vlans_after_a_kill)
+{
+	machine_test(killed_body);
 }
