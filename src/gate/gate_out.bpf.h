@@ -204,7 +204,7 @@ static __always_inline int send_hook(struct bpf_sock *sk, struct gate_addr *to, 
 	if (without_name) /* whom it is connected to, the kernel finds it for without a look-up */
 		return ALLOW;
 	n = note_make(sk);
-	if (!is_any(&bound) && n && (n->has_udp || n->unlisted))
+	if (!is_any(&bound) && n && n->unlisted)
 		return ALLOW;
 	/* Bound by the kernel, to the wildcard address for want of a bind, or to the address of one that chose no port
 	 * (IP_BIND_ADDRESS_NO_PORT) or of a connection that is over: the answers come there. */

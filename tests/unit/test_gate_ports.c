@@ -94,6 +94,9 @@ static void without_port_body(struct machine *m)
 			CHECK_INT(do_recv(at, 1000, host, &port), 0);
 			CHECK_INT(do_sendto(at, host, port, NULL), 0);
 			CHECK_INT(do_recv(fd, 1000, host, &back), 0);
+			/* The end of a connection takes the port that the kernel chose, and the next send gets another. */
+			CHECK_INT(do_connect(fd, client, PORT), 0);
+			CHECK(connect(fd, &none, sizeof(none)) == 0);
 		}
 		(void)close(fd);
 		(void)close(at);
