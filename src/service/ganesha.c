@@ -44,7 +44,8 @@ bool ganesha_serves_v3(const struct conf *conf)
 
 /* What outlives it: clients of NFS 4, and those of NFS 3 with locks. */
 static const char *const records[] = {
-	"/var/lib/nfs/ganesha/v4recov", "/var/lib/nfs/ganesha/v4old", "/var/lib/nfs/sm", "/var/lib/nfs/sm.bak", NULL,
+	"/var/lib/nfs/ganesha/v4recov", "/var/lib/nfs/ganesha/v4old", "/var/lib/nfs/sm", "/var/lib/nfs/sm.bak",
+	GANESHA_TOLD_INSIDE, NULL,
 };
 
 /* libblkid's cache (nfs_devices_text()). */
@@ -93,7 +94,7 @@ static int write_file(int dir, const char *name, const char *text, struct err *e
 
 static int generate(const struct conf *conf, int conf_fd, struct err *err)
 {
-	_cleanup_strbuf_ struct strbuf text = { 0 }, graceless = { 0 }, idmap = { 0 };
+	_cleanup_strbuf_ struct strbuf text = { 0 }, graceless = { 0 }, idmap = { 0 }, start = { 0 };
 	_cleanup_close_ int dir = -1;
 	int r = ganesha_conf_text(conf, false, &text, err);
 
@@ -107,11 +108,12 @@ static int generate(const struct conf *conf, int conf_fd, struct err *err)
 	if (dir < 0)
 		return err_set(err, dir, "cannot open the folder of ganesha.conf");
 	ganesha_idmap_text(conf, &idmap);
+	ganesha_start_text(conf, &start);
 	r = write_file(dir, "idmapd.conf", strbuf_str(&idmap), err);
 	if (r == 0)
 		r = write_file(dir, "netconfig", ganesha_netconfig, err);
 	if (r == 0)
-		r = write_file(dir, "start", ganesha_start, err);
+		r = write_file(dir, "start", strbuf_str(&start), err);
 	if (r == 0)
 		r = write_file(dir, "graceless.conf", strbuf_str(&graceless), err);
 	return r < 0 ? r : write_file(dir, "ganesha.conf", strbuf_str(&text), err);

@@ -26,23 +26,29 @@ const char ganesha_netconfig[] =
 /* With NFS 3 Ganesha sits out the whole grace period after every start, whoever was there before.  So it is told when nobody
  * was: no client of NFS 4 in its recovery directories, and no client of NFS 3 with locks in statd's.  Those of NFS 3 are told
  * of the start, whether statd or Ganesha ended.  Ganesha has statd forget them when it starts, so they are put aside before; and
- * they are told when the lock manager answers, because a client that finds nobody at once gives its locks up.  A PID 1 that knows
- * PROTO_SERVICE_FRESH runs this only where somebody was. */
-const char ganesha_start[] =
-	"for record in /var/lib/nfs/ganesha/v4recov/* /var/lib/nfs/ganesha/v4old/* /var/lib/nfs/sm/* /var/lib/nfs/sm.bak/*; do\n"
+ * they are told when the lock manager answers, because a client that finds nobody at once gives its locks up.  Who was told and has not
+ * reclaimed yet is in no record: `told` says until the grace period is over that there may be such, so that a Ganesha that ends before
+ * that is followed by one with a grace period.  A PID 1 that knows PROTO_SERVICE_FRESH runs this only where somebody was. */
+static const char start[] =
+	"for record in /var/lib/nfs/ganesha/v4recov/* /var/lib/nfs/ganesha/v4old/* /var/lib/nfs/sm/* /var/lib/nfs/sm.bak/* \\\n"
+	"\t" GANESHA_TOLD_INSIDE "/*; do\n"
 	"\tif [ -e \"$record\" ]; then\n"
 	"\t\tfor client in /var/lib/nfs/sm/*; do\n"
 	"\t\t\t[ ! -e \"$client\" ] || mv \"$client\" /var/lib/nfs/sm.bak/\n"
 	"\t\tdone\n"
-	"\t\tfor client in /var/lib/nfs/sm.bak/*; do\n"
-	"\t\t\t[ -e \"$client\" ] || break\n"
+	"\t\tfor client in /var/lib/nfs/sm.bak/* " GANESHA_TOLD_INSIDE "/*; do\n"
+	"\t\t\t[ -e \"$client\" ] || continue\n"
+	"\t\t\tmkdir -p " GANESHA_TOLD_INSIDE "\n"
+	"\t\t\ttouch " GANESHA_TOLD_INSIDE "/clients\n"
 	"\t\t\t( (\n"
 	"\t\t\t\ttries=0\n"
 	"\t\t\t\tuntil /usr/bin/rpcinfo -T tcp 127.0.0.1 nlockmgr 4 >/dev/null 2>&1 || [ $tries -ge 100 ]; do\n"
 	"\t\t\t\t\ttries=$((tries + 1))\n"
 	"\t\t\t\t\tsleep 0.1\n"
 	"\t\t\t\tdone\n"
-	"\t\t\t\texec /usr/sbin/sm-notify -f\n"
+	"\t\t\t\t/usr/sbin/sm-notify -f\n"
+	"\t\t\t\tsleep $grace\n"
+	"\t\t\t\trm -f " GANESHA_TOLD_INSIDE "/clients\n"
 	"\t\t\t) & )\n"
 	"\t\t\tbreak\n"
 	"\t\tdone\n"
@@ -50,6 +56,11 @@ const char ganesha_start[] =
 	"\tfi\n"
 	"done\n"
 	"exec /usr/bin/ganesha.nfsd \"$@\" -f " GANESHA_GRACELESS_INSIDE "\n";
+
+void ganesha_start_text(const struct conf *conf, struct strbuf *ret)
+{
+	strbuf_addf(ret, "grace=%u\n%s", conf->nfs.grace_s, start);
+}
 
 int ganesha_share_name_check(const char *name, struct err *err)
 {

@@ -94,8 +94,18 @@ on c1 timeout 60 socat -u UDP4-RECVFROM:111 "OPEN:$T/told,creat,trunc" 2>/dev/nu
 vnas start s1
 check "the client is told of the restart: its rpcbind is asked for statd" eventually 30 test -s "$T/told"
 check_eq "after a restart nobody takes what was locked" "$(nc lock 32803 "${handle[docs]}" 0 10)" grace
+# A client that has been told is in statd's records again only when it has reclaimed: as if Ganesha were killed between both.
+vnas exec s1 -- sh -c 'rm -f /var/lib/nfs/sm.bak/*'
+pid=$(server_json s1 '.services[] | select(.name == "ganesha").pid')
+kill -KILL "$pid"
+check "killed in the grace period, it serves again" eventually 20 nc read "${handle[wide]}"
+check_eq "… with a grace period" "$(nc lock 32803 "${handle[docs]}" 0 10)" grace
 check_eq "who had it gets it back" "$(nc lock 32803 "${handle[docs]}" 0 10 reclaim)" granted
 check "the grace period ends" eventually 40 nc lock 32803 "${handle[docs]}" 100 10
+no_longer() {
+	! vnas exec s1 -- test -e "$1"
+}
+check "that clients were told is forgotten after it" eventually 20 no_longer /var/lib/nfs/ganesha/told/clients
 check "unlock" nc unlock 32803 "${handle[docs]}" 0 10
 check "unlock" nc unlock 32803 "${handle[docs]}" 100 10
 
