@@ -85,85 +85,10 @@ static void die(const char *what, int error)
 	_exit(1);
 }
 
-/* ---- one supervisor a Vsv ---- */
-
-static void lock_path(char *buf, size_t size)
-{
-	struct text t = { .buf = buf, .size = size };
-
-	text_add(&t, sup.run_dir);
-	text_add(&t, "/locks/");
-	text_add(&t, sup.name);
-	text_add(&t, ".supervisor");
-}
-
-/* start_of: field 22 of /proc/PID/stat.  0: gone. */
-static uint64_t start_of(pid_t pid)
-{
-	_cleanup_close_ int fd = -1;
-	char path[64], buf[1024], *p;
-	struct text t = TEXT(path);
-	uint64_t start = 0;
-	ssize_t n;
-
-	text_add(&t, "/proc/");
-	text_u64(&t, (uint64_t)pid);
-	text_add(&t, "/stat");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (n <= 0)
-		return 0;
-	buf[n] = '\0';
-	p = strrchr(buf, ')');
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	if (!p)
-		return 0;
-	p[1 + strcspn(p + 1, " ")] = '\0';
-	return decimal(p + 1, UINT64_MAX, &start) == 0 ? start : 0;
-}
-
-/* take_lock: the file holds who has it, as "PID START".  It is taken away only by who has the lock, so whoever gets it
- * looks whether the file is still there. */
-static void take_lock(void)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char path[4096], words[64];
-	struct text t = TEXT(words), folder = TEXT(path);
-	struct stat mine, named;
-
-	text_add(&folder, sup.run_dir);
-	text_add(&folder, "/locks");
-	(void)mkdir(path, 0700);
-	lock_path(path, sizeof(path));
-	do {
-		if (sup.lock >= 0)
-			(void)close(sup.lock);
-		sup.lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (sup.lock < 0)
-			die(path, -errno);
-		/* Of the open file: others can ask who has it without taking it for a moment. */
-		if (fcntl(sup.lock, F_OFD_SETLK, &lock) < 0) {
-			if (errno == EAGAIN || errno == EACCES)
-				_exit(EXIT_IN_USE);
-			die(path, -errno);
-		}
-	} while (fstat(sup.lock, &mine) < 0 || lstat(path, &named) < 0 || mine.st_ino != named.st_ino);
-	text_u64(&t, (uint64_t)getpid());
-	text_add(&t, " ");
-	text_u64(&t, start_of(getpid()));
-	text_add(&t, "\n");
-	if (ftruncate(sup.lock, 0) < 0 || pwrite(sup.lock, words, t.len, 0) < 0)
-		die(path, -errno);
-}
-
 static void leave(int status) __attribute__((noreturn));
 static void leave(int status)
 {
-	char path[4096];
-
-	lock_path(path, sizeof(path));
-	(void)unlink(path);
+	lock_leave(sup.run_dir, sup.name);
 	_exit(status);
 }
 
@@ -246,7 +171,7 @@ static int attach(void)
 	sup.pidfd = (int)syscall(SYS_pidfd_open, sup.init_pid, 0);
 	if (sup.pidfd < 0)
 		return -errno;
-	if (start_of(sup.init_pid) != sup.init_start) {
+	if (process_start(sup.init_pid) != sup.init_start) {
 		detach();
 		return -ESRCH; /* its number is somebody else's */
 	}
@@ -515,7 +440,11 @@ int main(int argc, char **argv)
 	parse(argc, argv, &ready);
 	verbs_init(&sup.verbs, argv[6], sup.name, sup.run_dir, &sup.files);
 	set_signals();
-	take_lock();
+	sup.lock = lock_take(sup.run_dir, sup.name);
+	if (sup.lock == -EBUSY)
+		_exit(EXIT_IN_USE);
+	if (sup.lock < 0)
+		die("cannot take the lock of the supervisor", sup.lock);
 	open_folder();
 	if (!net_is_private(sup.run_dir, sup.name)) {
 		sup.looks = net_is_crowded(sup.run_dir);

@@ -104,6 +104,15 @@ int64_t verbs_run_due(struct verbs *v, int64_t now);
 /* verbs_reap: takes in what has ended.  true: a recovery is over, and the state file says what came of it. */
 bool verbs_reap(struct verbs *v);
 
+/* ---- one supervisor a Vsv (supervise_lock.c) ---- */
+
+/* lock_take: the lock that only one has, as long as it keeps the descriptor that is returned.  -EBUSY: another one has it; -errno. */
+int lock_take(const char *run_dir, const char *server);
+/* lock_leave: takes its file away, before the descriptor goes. */
+void lock_leave(const char *run_dir, const char *server);
+/* process_start: field 22 of /proc/PID/stat, which with the number names a process for ever; 0: it is gone. */
+uint64_t process_start(pid_t pid);
+
 /* ---- what the network says (supervise_net.c) ---- */
 
 /* What a message can mean for this server. */
@@ -125,9 +134,10 @@ unsigned net_message_concerns(const void *msg, size_t len, const struct state_vi
 
 /* ---- what the network says when it is asked (supervise_look.c) ---- */
 
-/* So many servers, by and large, hear at once what becomes of their addresses and routes; those that are started beside more look every few
- * seconds, so that a thousand do not hear of each address that comes or goes. */
-enum { NET_LISTENERS_MAX = 16 };
+/* So many servers, by and large, hear at once what becomes of their addresses and routes: dozens, as a company has them, for whom that is
+ * worth more than the tenth of a millisecond that it costs each start.  Those that are started beside more look every few seconds, so that a
+ * thousand do not hear of each address that comes or goes. */
+enum { NET_LISTENERS_MAX = 64 };
 /* net_is_crowded: so many run, by the folders in RUN_DIR. */
 bool net_is_crowded(const char *run_dir);
 /* net_look: a number that stays the same as long as this server's addresses and routes in the Psv's stack do; 0: not known. */
