@@ -12,8 +12,6 @@
 #include "psv/net.h"
 #include "psv/net_private.h"
 
-enum { CONNECTIONS_MAX = 10000 };
-
 struct search {
 	uint16_t port;
 	const struct ipaddr *own;
@@ -55,11 +53,24 @@ static int on_socket(const struct nlmsghdr *h, void *arg)
 		return 0;
 	c.at = address_of(m->idiag_family, m->id.idiag_src);
 	c.client = address_of(m->idiag_family, m->id.idiag_dst);
-	if (!is_own(s, &c.at) || s->n == CONNECTIONS_MAX)
+	if (!is_own(s, &c.at))
 		return 0;
 	s->v = xrealloc(s->v, s->n + 1, sizeof(*s->v));
 	s->v[s->n++] = c;
 	return 0;
+}
+
+static int compare_addresses(const struct ipaddr *a, const struct ipaddr *b)
+{
+	return a->family != b->family ? (a->family > b->family) - (a->family < b->family) : memcmp(a->bytes, b->bytes, ipaddr_len(a));
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct net_client *x = a, *y = b;
+	int r = compare_addresses(&x->at, &y->at);
+
+	return r ? r : compare_addresses(&x->client, &y->client);
 }
 
 /* gather: the connections of a client as one.  How many there are then. */
@@ -67,16 +78,13 @@ static size_t gather(struct net_client *v, size_t n)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		size_t k = 0;
-
-		while (k < kept && (!ipaddr_equal(&v[k].at, &v[i].at) || !ipaddr_equal(&v[k].client, &v[i].client)))
-			k++;
-		if (k < kept)
-			v[k].connections++;
+	if (n)
+		qsort(v, n, sizeof(*v), compare);
+	for (size_t i = 0; i < n; i++)
+		if (kept && compare(&v[kept - 1], &v[i]) == 0)
+			v[kept - 1].connections++;
 		else
 			v[kept++] = v[i];
-	}
 	return kept;
 }
 
