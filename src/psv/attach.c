@@ -17,8 +17,8 @@
 #include "lib/err.h"
 #include "lib/process.h"
 #include "lib/sys.h"
+#include "psv/cgroup_disk.h"
 #include "psv/root-parts.h"
-#include "psv/resources.h"
 #include "psv/walk.h"
 
 enum { RESOLVE_STRICT = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
@@ -120,14 +120,33 @@ static int attach_one(struct walk *w, const struct conf_volume *cv, struct err *
 	return r;
 }
 
-static int detach_one(struct walk *w, const struct conf_volume *cv, struct err *err)
+static const struct state_volume *find_device(const struct walk *w, const char *volume)
+{
+	for (size_t i = 0; i < w->st.n_volumes; i++)
+		if (strcmp(w->st.volumes[i].name, volume) == 0)
+			return &w->st.volumes[i];
+	return NULL;
+}
+
+/* What is left to be written to it is held back no more; what stays is bounded as it was. */
+static int unmount_unbound(const struct walk *w, const struct conf *old, const struct conf_volume *cv, struct err *err)
 {
 	const struct attach_job job = { .target = cv->mount, .mount_fd = -1 };
-	int r = resources_down(w, err); /* a failure puts what was bounded back */
+	const struct state_volume *device = find_device(w, cv->name);
+	int r = device ? cgroup_disk_free(w->psv, w->name, device, 1, err) : 0;
 
 	if (r < 0)
 		return r;
 	r = in_mount_namespace(&w->st, &job);
+	if (r < 0 && device)
+		(void)cgroup_disk_set(w->psv, w->name, &old->limits, device, 1, NULL);
+	return r;
+}
+
+static int detach_one(struct walk *w, const struct conf *old, const struct conf_volume *cv, struct err *err)
+{
+	int r = unmount_unbound(w, old, cv, err);
+
 	if (r == -EBUSY) {
 		(void)err_exit(err, VNAS_EXIT_IN_USE, r, "volume %s: files on it are in use", cv->name);
 		return err_hint(err, r, "`vnas sessions %s` shows by whom; end them first", w->name);
@@ -173,7 +192,7 @@ int attach_changed_volumes(struct walk *w, const struct conf *old, struct err *e
 		if (conf_volume_find(&w->conf, old->volumes[i].name))
 			continue;
 		changed = true;
-		r = detach_one(w, &old->volumes[i], err);
+		r = detach_one(w, old, &old->volumes[i], err);
 		if (r < 0)
 			return r;
 	}

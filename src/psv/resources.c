@@ -5,10 +5,13 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/fd.h"
+#include "lib/process.h"
 #include "lib/str.h"
 #include "psv/cgroup.h"
 #include "psv/cgroup_disk.h"
@@ -149,19 +152,36 @@ void resources_text(const struct conf *conf, struct strbuf *ret)
 		strbuf_addf(ret, "%s%s %s", ret->len ? ", " : "", list[i].key, resource_value(&list[i], value, sizeof(value)));
 }
 
+/* Held by who bounds the devices that its state file names, and by who looks into those of others before it frees its own.  The
+ * file stays (until the machine's end, as bounds do), so that a machine on which nobody ever bounded a disk pays for none. */
+static int lock_numbers(const struct psv *psv, bool make)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	(void)str_format(path, sizeof(path), "%s/locks/.numbers", psv->run);
+	fd = open(path, O_RDONLY | O_CLOEXEC | (make ? O_CREAT : 0), 0600);
+	if (fd >= 0)
+		(void)flock(fd, LOCK_EX);
+	return fd;
+}
+
 int resources_up(struct walk *w, bool fresh, struct err *err)
 {
 	const struct conf_limits *l = &w->conf.limits;
 	bool bounded = cgroup_disk_bounded(l);
 	struct resource list[RESOURCES_MAX];
 	size_t n = wanted(&w->conf, list);
+	_cleanup_close_ int numbers = -1;
 	int r = 0;
 
 	w->unbound = false;
 	/* The file names every device that can be bounded before one is. */
 	if (bounded)
 		r = state_write(w->psv, w->name, &w->st, err);
-	if (r == 0 && (bounded || !fresh))
+	numbers = lock_numbers(w->psv, bounded);
+	/* Of v1 a number may have the bound of a server that was killed with its supervisor. */
+	if (r == 0 && (bounded || !fresh || numbers >= 0))
 		r = cgroup_disk_set(w->psv, w->name, l, w->st.volumes, w->st.n_volumes, err);
 	/* Of the defaults nobody wants to be told. */
 	if (r < 0 || (n == 1 && !list[0].configured))
@@ -192,14 +212,55 @@ static void find_lost(struct walk *w)
 	}
 }
 
+static bool has_number(const struct state *st, dev_t rdev)
+{
+	for (size_t i = 0; i < st->n_volumes; i++)
+		if (st->volumes[i].rdev == rdev)
+			return true;
+	return false;
+}
+
+/* Takes out of the list what the state file of another server names, too: of two that are gone, the last one frees it. */
+static size_t leave_to_others(const struct walk *w, struct state_volume *list, size_t n)
+{
+	_cleanup_strlist_ struct strlist names = { 0 };
+
+	if (psv_list(w->psv, &names, NULL) < 0)
+		return n;
+	for (size_t i = 0; i < names.n && n; i++) {
+		struct state st = { 0 };
+
+		if (strcmp(names.v[i], w->name) == 0 || state_read(w->psv, names.v[i], &st, NULL) < 0)
+			continue;
+		for (size_t k = n; k > 0; k--)
+			if (has_number(&st, list[k - 1].rdev))
+				list[k - 1] = list[--n];
+		state_free(&st);
+	}
+	return n;
+}
+
 int resources_down(struct walk *w, struct err *err)
 {
+	_cleanup_close_ int init = -1, numbers = -1;
+	_cleanup_free_ struct state_volume *list = NULL;
+	size_t n;
 	int r;
 
-	if (!w->unbound && w->st.n_volumes == 0 && cgroup_disk_bounded(&w->conf.limits))
+	if (w->unbound)
+		return 0;
+	if (w->st.n_volumes == 0 && cgroup_disk_bounded(&w->conf.limits))
 		find_lost(w);
-	r = w->unbound ? 0 : cgroup_disk_free(w->psv, w->name, w->st.volumes, w->st.n_volumes, err);
-
+	n = w->st.n_volumes;
+	list = xcalloc(n, sizeof(*list));
+	for (size_t i = 0; i < n; i++)
+		list[i] = w->st.volumes[i];
+	/* A bound of v1 is the number's, which the volumes had for certain as long as its PID 1 lives. */
+	if (n && cgroup_disk_is_v1() && (init = pid_open_checked(w->st.init_pid, w->st.init_start)) < 0) {
+		numbers = lock_numbers(w->psv, true);
+		n = leave_to_others(w, list, n);
+	}
+	r = cgroup_disk_free(w->psv, w->name, list, n, err);
 	w->unbound = r == 0;
 	return r;
 }

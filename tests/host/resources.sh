@@ -196,6 +196,16 @@ check "  with its bound" disk_says 1048576
 check "a volume more" vnas volume add b more --size 32M
 disk=$(device_of b more)
 check "  is bounded" disk_says 1048576
+# A removal that is refused, also by a reload, which takes nothing back, bounds what stays.
+: >"$T/busy"
+"$VNAS" exec b -- sh -c 'cd /srv/more && echo $$ && exec sleep 60' >"$T/busy" </dev/null 2>/dev/null &
+eventually 20 test -s "$T/busy"
+cp "$ETC/b.conf" "$T/b.conf"
+awk '/^\[/ { gone = $0 == "[volume more]" } !gone' "$T/b.conf" >"$ETC/b.conf"
+check_status "  a reload does not take it away while it is in use" 5 'files on it are in use' vnas reload b
+check "  which leaves its bound" disk_says 1048576
+cp "$T/b.conf" "$ETC/b.conf"
+vnas exec b -- kill "$(cat "$T/busy")"
 check "  and goes" vnas volume remove b more --purge
 refute "  and with it the bound" left
 disk=$(device_of b data)
@@ -232,6 +242,42 @@ for ms in 004 008 012 016 020 025 030 040 060; do
 	check "a start killed after $ms ms: stop" vnas stop b
 	refute "  leaves no bound" left_by_mark
 done
+# A number that had a bound is another server's now, which nobody has cleaned up after.
+all_die() {
+	local supervisor init
+
+	supervisor=$(jq .supervisor_pid "$RUN/$1/state.json") init=$(jq .init_pid "$RUN/$1/state.json")
+	disk=$(device_of "$1" data)
+	kill -KILL "$supervisor"
+	eventually 10 test ! -e "/proc/$supervisor"
+	kill -KILL "$init"
+	eventually 10 test ! -e "/sys/dev/block/$disk/loop/backing_file"
+}
+if [[ $v1 ]]; then
+	vnas stop a 2>/dev/null
+	vnas start --no-probe b 2>/dev/null
+	all_die b
+	check "a server that died with its supervisor leaves its bound" left_by_mark
+	vnas start --no-probe a 2>/dev/null
+	stale() { grep -qx "$disk $mark" "$blkio/blkio.throttle.write_iops_device"; }
+	if [[ $(device_of a root) == "$disk" || $(device_of a data) == "$disk" ]]; then
+		refute "  but not to who gets its device" stale
+		vnas stop a
+		limit a "disk write" 3M
+		vnas start --no-probe a
+		took=$disk disk=$(device_of a data)
+		check "  whose own bound" disk_says 3145728
+		check "  stays" vnas stop b
+		check "  when what was left is taken away" disk_says 3145728
+		disk=$took
+		limit a "disk write"
+		vnas reload a
+	else
+		skip "a bound of the one before" "another program was faster to take $disk"
+		vnas stop b
+	fi
+	refute "  and none is left" left_by_mark
+fi
 vnas start --no-probe b 2>/dev/null
 echo no >"$RUN/b/state.json"
 check "a damaged state file: stop" vnas stop b
