@@ -202,7 +202,7 @@ static int up_v2(const struct cgroup_layout *l, const char *tag, const char *nam
 		if (r == 0 && enable(tag_fd, name, cgroup_controller_names[c]))
 			r = set_own(name_fd, c, true, limits, err);
 		if (r == 0 && c == CGROUP_MEMORY)
-			r = cgroup_resource_reserve(tag_fd, err);
+			r = cgroup_resource_reserve(tag_fd, limits->reserve_bytes, err);
 		if (r == 0 && c == CGROUP_MEMORY)
 			(void)sockets_raise("/proc/sys/net/ipv4", all->memory_bytes);
 	}
@@ -270,6 +270,15 @@ int cgroup_kill(const struct psv *psv, const char *name, int timeout_ms, struct 
 	return r < 0 ? r : cgroup_tree_kill(l.v2, psv->tag, name, timeout_ms, err);
 }
 
+/* What it had reserved is nobody's: the others would be protected by it. */
+static void give_reserve_back(const struct cgroup_layout *l, const char *tag)
+{
+	_cleanup_close_ int root = l->in_v2[CGROUP_MEMORY] ? dir_open(AT_FDCWD, l->v2) : -1, tag_fd = root < 0 ? -1 : dir_open(root, tag);
+
+	if (tag_fd >= 0)
+		(void)cgroup_resource_reserve(tag_fd, 0, NULL);
+}
+
 int cgroup_down(const struct psv *psv, const char *name, struct err *err)
 {
 	struct cgroup_layout l;
@@ -283,6 +292,7 @@ int cgroup_down(const struct psv *psv, const char *name, struct err *err)
 		first = first ? first : r;
 	}
 	r = cgroup_tree_remove(l.v2, psv->tag, name, first ? NULL : err);
+	give_reserve_back(&l, psv->tag);
 	return first ? first : r;
 }
 

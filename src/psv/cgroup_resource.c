@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,6 +41,15 @@ int cgroup_keep(int fd, const char *file, const char *text, struct err *err)
 static uint32_t weight_or_default(uint32_t weight)
 {
 	return weight ? weight : CONF_WEIGHT_DEFAULT;
+}
+
+/* Of v1 a process is in a group from its start or not at all: one that a reload has made has none in it. */
+static bool has_tasks(int fd)
+{
+	_cleanup_close_ int tasks = openat(fd, "tasks", O_RDONLY | O_CLOEXEC);
+	char c;
+
+	return tasks >= 0 && read(tasks, &c, 1) == 1;
 }
 
 /* The files of one controller, as they should be; an empty name ends the list. */
@@ -165,12 +175,25 @@ static int sum_reserves(int tag_fd, uint64_t *ret)
 	return 0;
 }
 
+static bool says(int fd, const char *file, const char *text)
+{
+	char now[256];
+
+	if (fd < 0 || file_read_small(fd, file, now, sizeof(now)) < 0)
+		return false;
+	now[strcspn(now, "\n")] = '\0';
+	return strcmp(now, text) == 0;
+}
+
 /* Two that start at once each write what they have read: the later one has read both, and the earlier one looks again. */
-int cgroup_resource_reserve(int tag_fd, struct err *err)
+int cgroup_resource_reserve(int tag_fd, uint64_t own_bytes, struct err *err)
 {
 	uint64_t sum = 0, again;
-	int r = sum_reserves(tag_fd, &sum);
+	int r;
 
+	if (own_bytes == 0 && says(tag_fd, "memory.low", "0"))
+		return 0;
+	r = sum_reserves(tag_fd, &sum);
 	for (int i = 0; r == 0 && i < SUM_TRIES; i++) {
 		char text[32];
 
@@ -184,16 +207,6 @@ int cgroup_resource_reserve(int tag_fd, struct err *err)
 		sum = again;
 	}
 	return r < 0 ? err_set(err, r, "cannot add up what all servers have reserved: %m") : 0;
-}
-
-static bool says(int fd, const char *file, const char *text)
-{
-	char now[256];
-
-	if (fd < 0 || file_read_small(fd, file, now, sizeof(now)) < 0)
-		return false;
-	now[strcspn(now, "\n")] = '\0';
-	return strcmp(now, text) == 0;
 }
 
 void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits,
@@ -210,7 +223,7 @@ void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, const s
 	case CGROUP_IO:
 		disk_weight_knobs(v2, limits, disk);
 		for (size_t i = 0; i < KNOBS && disk[i].file; i++)
-			ret->disk_weight |= says(fd, disk[i].file, disk[i].text);
+			ret->disk_weight |= says(fd, disk[i].file, disk[i].text) && (v2 || has_tasks(fd));
 		break;
 	case CGROUP_MEMORY:
 		ret->reserve = v2 && says(fd, reserve.file, reserve.text);

@@ -129,7 +129,11 @@ TEST(cgroup_resources_of_v1)
 	CHECK_STR(get(dir, "cpu.cfs_quota_us"), "50000");
 	CHECK_STR(get(dir, "blkio.bfq.weight"), "200");
 	CHECK_STR(get(dir, "memory.soft_limit_in_bytes"), "1");
-	CHECK(real.cpu_weight && real.cpu && real.disk_weight && !real.reserve);
+	/* Nobody is in it. */
+	CHECK(real.cpu_weight && real.cpu && !real.disk_weight && !real.reserve);
+	put(dir, "tasks", "1\n");
+	cgroup_resource_real(dir, CGROUP_IO, false, &half, &real);
+	CHECK(real.disk_weight);
 	put(dir, "cpu.shares", "");
 	put(dir, "cpu.cfs_quota_us", "");
 	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPU, false, &none, &e), 0);
@@ -178,10 +182,18 @@ TEST(cgroup_reserves_are_added_up)
 	(void)c; /* of which the kernel has no reserve */
 	put(a, "memory.low", "1000\n");
 	put(b, "memory.low", "24\n");
-	CHECK_INT(cgroup_resource_reserve(tag, &e), 0);
+	CHECK_INT(cgroup_resource_reserve(tag, 24, &e), 0);
 	put(tag, "memory.low", "0\n");
-	CHECK_INT(cgroup_resource_reserve(tag, &e), 0);
+	CHECK_INT(cgroup_resource_reserve(tag, 24, &e), 0);
 	CHECK_STR(get(tag, "memory.low"), "1024");
+	/* One goes, or has no reserve any more. */
+	put(b, "memory.low", "0\n");
+	CHECK_INT(cgroup_resource_reserve(tag, 0, &e), 0);
+	CHECK_STR(get(tag, "memory.low"), "1000");
+	/* Where there was none and comes none, a thousand are not asked. */
+	put(tag, "memory.low", "0\n");
+	CHECK_INT(cgroup_resource_reserve(tag, 0, &e), 0);
+	CHECK_STR(get(tag, "memory.low"), "0");
 }
 
 /* A device that is not there, and one that lies on none. */
