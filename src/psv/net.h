@@ -80,8 +80,9 @@ int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size
 int net_announce(const struct conf_address *a, uint32_t ifindex, struct err *err);
 
 /* net_sockets_end: ends every TCP and UDP socket that stands on one of the addresses, whoever has it; a TCP peer gets a
- * reset, so long as the address is still there to send it from.  deserted: all processes that can have used the addresses are gone,
- * so only what the kernel keeps of TCP without a process is looked for, and only if there is such a thing.  1: there are some, and this kernel cannot end them
+ * reset, so long as the address is still there to send it from.  deserted: all processes of the
+ * Vsv are gone, so only what the kernel keeps of TCP without a process is looked for, and only if there is such a thing.  (A socket of the
+ * Psv's own on such an address stays then, and hears nothing.)  1: there are some, and this kernel cannot end them
  * (CONFIG_INET_DIAG_DESTROY): they last until they are closed; -errno. */
 int net_sockets_end(const struct ipaddr *a, size_t n, bool deserted, struct err *err);
 

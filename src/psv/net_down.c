@@ -213,18 +213,23 @@ int net_down_known(const struct conf_address *a, const uint32_t *ifindex, size_t
 	_cleanup_netlink_ struct netlink nl = { .fd = -1 };
 	uint32_t table = NET_TABLE_BASE + id;
 	bool all = n > 0;
-	int r = netlink_open(NETLINK_ROUTE, &nl, err);
+	int r = netlink_open(NETLINK_ROUTE, &nl, err), first = 0;
 
-	for (size_t i = 0; i < n && r >= 0; i++) {
+	if (r < 0)
+		return r;
+	/* One that stays does not keep the others. */
+	for (size_t i = 0; i < n; i++) {
 		char text[IPADDR_STR_MAX];
 
-		r = take_known(&nl, &a[i], ifindex[i], table, err);
-		if (r < 0)
-			return err_wrap(err, r, "cannot take %s away", ipaddr_str(&a[i].addr, text));
-		all = all && r;
+		r = take_known(&nl, &a[i], ifindex[i], table, first < 0 ? NULL : err);
+		if (r < 0 && first == 0)
+			first = err_wrap(err, r, "cannot take %s away", ipaddr_str(&a[i].addr, text));
+		all = all && r > 0;
 	}
-	if (r >= 0 && !all)
-		return net_down_all(id, err);
+	if (!all) {
+		r = net_down_all(id, first < 0 ? NULL : err);
+		return first < 0 ? first : r;
+	}
 	for (size_t i = 0; i < sizeof(families) && r >= 0; i++)
 		r = net_flush_routes(&nl, families[i], table, 0, err);
 	return r < 0 ? err_wrap(err, r, "routing table %u", table) : 0;

@@ -30,6 +30,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/fd.h"
+#include "vsv/looks.h"
 #include "vsv/small.h"
 
 enum {
@@ -46,7 +47,7 @@ struct supervisor {
 	int lock, pidfd, conn, net;
 	bool private;                /* the network that net listens to is the server's own */
 	bool looks;                  /* in the Psv's, too many listen already: it looks after addresses and routes instead */
-	uint64_t seen;               /* what it saw; 0: nothing yet */
+	struct looks seen;           /* what it saw */
 	uint32_t bridge;             /* … and the bridge that its end was last seen on; 0: not yet */
 	bool bye;                    /* PID 1 said that it ends in order */
 	int64_t attach_ms;           /* try again to attach; -1: attached */
@@ -284,16 +285,6 @@ static bool read_records(void)
 	return true;
 }
 
-/* look: what is other than it was is put back.  Afterwards, and when nothing can be found out, it is as it is. */
-static void look(void)
-{
-	uint64_t now = net_look(sup.run_dir, sup.name);
-
-	if (sup.seen && now && now != sup.seen)
-		verbs_want_reassert(&sup.verbs);
-	sup.seen = now;
-}
-
 /* tick: what is due.  The next time, or -1. */
 static int64_t tick(void)
 {
@@ -313,8 +304,8 @@ static int64_t tick(void)
 		health_watch(&sup.files, sup.run_dir, sup.init_pid, sup.private ? sup.net : -1);
 		if (sup.private && net_port_astray(sup.run_dir, sup.name, &sup.bridge))
 			verbs_want_reassert(&sup.verbs);
-		if (sup.looks)
-			look();
+		if (sup.looks && looks_round(&sup.seen, net_look(sup.run_dir, sup.name)))
+			verbs_want_reassert(&sup.verbs);
 		sup.health_ms = clock_ms() + HEALTH_MS;
 		sup.fetch_ms = now; /* in step, so that an idle server wakes nobody up for it */
 	}
@@ -350,9 +341,9 @@ static void loop(void)
 		reasserting = sup.verbs.child && sup.verbs.verb == VERB_REASSERT;
 		if (verbs_reap(&sup.verbs))
 			follow_state();
-		/* What is now is what there was to be put back. */
-		if (sup.looks && reasserting && !sup.verbs.child)
-			sup.seen = net_look(sup.run_dir, sup.name);
+		if (sup.looks && reasserting && !sup.verbs.child &&
+		    looks_after(&sup.seen, net_look(sup.run_dir, sup.name), sup.verbs.done))
+			verbs_want_reassert(&sup.verbs);
 		next = tick();
 		left = next < 0 ? 0 : next - clock_ms();
 		left = left < 0 ? 0 : left;

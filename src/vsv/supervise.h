@@ -82,6 +82,7 @@ struct verbs {
 	struct log_files *files;
 	pid_t child; /* the one that runs; 0: none */
 	enum verb verb; /* what it is, or was */
+	bool done;      /* the last reassertion did what it should */
 	bool recovering;
 	int64_t reassert_ms, reassert_last_ms;
 	int reassert_gap_ms;

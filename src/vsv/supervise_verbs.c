@@ -124,6 +124,7 @@ static bool ended(struct verbs *v, int status)
 	}
 	if (v->verb == VERB_REASSERT) {
 		v->reassert_last_ms = now;
+		v->done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 		verbs_want_announce(v);
 		return false;
 	}
