@@ -125,6 +125,15 @@ int conf_parse_bytes(struct conf_value *v, void *target, uint64_t least, uint64_
 void conf_print_bytes(struct strbuf *out, const char *key, const void *target);
 int conf_parse_count(struct conf_value *v, void *target, uint32_t least, uint32_t most);
 void conf_print_count(struct strbuf *out, const char *key, const void *target);
+/* A kind of value of its own: a count with its bounds, and the words for what is expected. */
+#define CONF_COUNT(name, least, most, words, range)                                                    \
+	static int parse_##name(struct conf_value *v, void *target)                                    \
+	{                                                                                              \
+		return conf_parse_count(v, target, least, most);                                       \
+	}                                                                                              \
+	const struct conf_type conf_type_##name = {                                                    \
+		.what = words, .expected = range, .parse = parse_##name, .print = conf_print_count,    \
+	}
 
 enum { CONF_SYSLOG_DEFAULT = 3 /* daemon */ };
 #define CONF_NOBODY 65534u

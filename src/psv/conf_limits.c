@@ -24,19 +24,10 @@ BYTES(memory, 16 * MIB, 1024 * TIB, "size", "from 16M to 1024T");
 BYTES(log, MIB, TIB, "size", "from 1M to 1T");
 BYTES(rate, MIB, TIB, "number of bytes a second", "from 1M to 1T");
 
-#define COUNT(name, least, most, words, range)                                                         \
-	static int parse_##name(struct conf_value *v, void *target)                                    \
-	{                                                                                              \
-		return conf_parse_count(v, target, least, most);                                       \
-	}                                                                                              \
-	const struct conf_type conf_type_##name = {                                                    \
-		.what = words, .expected = range, .parse = parse_##name, .print = conf_print_count,    \
-	}
-
-COUNT(tasks, 16, 4194304, "number of processes and threads", "16 to 4194304");
-COUNT(files, 64, 1048576, "number of open files", "64 to 1048576");
-COUNT(weight, 1, CONF_WEIGHT_MAX, "weight", "1 to 10000");
-COUNT(iops, 10, IOPS_MAX, "number of operations a second", "10 to 100000000");
+CONF_COUNT(tasks, 16, 4194304, "number of processes and threads", "16 to 4194304");
+CONF_COUNT(files, 64, 1048576, "number of open files", "64 to 1048576");
+CONF_COUNT(weight, 1, CONF_WEIGHT_MAX, "weight", "1 to 10000");
+CONF_COUNT(iops, 10, IOPS_MAX, "number of operations a second", "10 to 100000000");
 
 static int parse_cpu_weight(struct conf_value *v, void *target)
 {

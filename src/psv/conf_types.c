@@ -123,20 +123,11 @@ void conf_print_count(struct strbuf *out, const char *key, const void *target)
 		strbuf_addf(out, "%s = %" PRIu32 "\n", key, n);
 }
 
-#define COUNT(name, least, most, words, range)                                                  \
-	static int parse_##name(struct conf_value *v, void *target)                             \
-	{                                                                                       \
-		return conf_parse_count(v, target, least, most);                                     \
-	}                                                                                       \
-	const struct conf_type conf_type_##name = {                                             \
-		.what = words, .expected = range, .parse = parse_##name, .print = conf_print_count,  \
-	}
-
-COUNT(length, 1, 127, "number of characters", "1 to 127");
-COUNT(days, 1, 3650, "number of days", "1 to 3650");
-COUNT(history, 1, 100, "number of passwords", "1 to 100");
-COUNT(attempts, 1, 999, "number of attempts", "1 to 999");
-COUNT(minutes, 1, 99999, "number of minutes", "1 to 99999");
+CONF_COUNT(length, 1, 127, "number of characters", "1 to 127");
+CONF_COUNT(days, 1, 3650, "number of days", "1 to 3650");
+CONF_COUNT(history, 1, 100, "number of passwords", "1 to 100");
+CONF_COUNT(attempts, 1, 999, "number of attempts", "1 to 999");
+CONF_COUNT(minutes, 1, 99999, "number of minutes", "1 to 99999");
 
 /* One word of a fixed set. */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A look at what is there, for the Psv, which resolves no path of a tenant's itself; and for a service that begins otherwise
- * when there is nothing from before.  In a process of its own: a disk can take as long as it likes.  It opens nothing but folders,
- * and runs no program, because that takes longer than all the rest. */
+ * when there is nothing from before.  In a process of its own: a disk can take as long as it likes.  It opens folders and
+ * /etc/passwd alone, and runs no program, because that takes longer than all the rest. */
 #include "vsv/init.h"
 
 #include <dirent.h>
