@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Telling the network where an address is now. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <net/if_arp.h>
 #include <signal.h>
@@ -34,26 +35,46 @@ static int announce_one(int fd, const struct conf_address *a, uint32_t ifindex, 
 	return frame_send(fd, ifindex, &f, err);
 }
 
+/* hold: the child's whole life: the socket is its own when the other end of the pipe is closed. */
+static void hold(int fd, int until) __attribute__((noreturn));
+static void hold(int fd, int until)
+{
+	char byte;
+
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 2); /* where it is in nobody's way */
+	if (fd < 0 || dup2(until, 0) < 0 || dup2(fd, 1) < 0)
+		_exit(1);
+	(void)sys_close_range(2, UINT_MAX, 0);
+	while (read(0, &byte, 1) < 0 && errno == EINTR)
+		;
+	_exit(0);
+}
+
 /* The kernel waits for an RCU grace period, 6 to 16 ms, when the last descriptor of a packet socket is closed: let that be
- * a child's, which holds nothing else (no lock, no pipe that somebody reads to its end).  It is reaped by the next one's
- * maker, by what this process becomes, or, when this process has ended, by who takes its children over. */
+ * a child's, which holds nothing else (no lock, no pipe that somebody reads to its end), and waits until ours is closed: on two
+ * processors it would be done before.  It is reaped by the next one's maker, by what this process becomes, or, when this process has
+ * ended, by who takes its children over. */
 static void close_aside(int fd)
 {
 	struct clone_args args = { .exit_signal = SIGCHLD };
 	static pid_t before;
-	pid_t pid;
+	int closed[2];
 
 	if (before > 0)
 		(void)waitpid(before, NULL, WNOHANG);
-	pid = sys_clone3(&args);
-	if (pid == 0) {
-		if (fd > 0)
-			(void)sys_close_range(0, (unsigned)fd - 1, 0);
-		(void)sys_close_range((unsigned)fd + 1, UINT_MAX, 0);
-		_exit(0);
+	before = 0;
+	if (pipe2(closed, O_CLOEXEC) < 0) {
+		(void)close(fd);
+		return;
 	}
-	before = pid;
+	before = sys_clone3(&args);
+	if (before == 0) {
+		(void)close(closed[1]);
+		hold(fd, closed[0]);
+	}
 	(void)close(fd);
+	(void)close(closed[0]);
+	(void)close(closed[1]);
 }
 
 int net_announce_all(const struct conf_address *a, const uint32_t *ifindex, size_t n, struct err *err)

@@ -129,6 +129,16 @@ check_eq "an announced address is learnt" "$new" "lladdr $(cat /sys/class/net/la
 	ip -o link show lan | grep -oE 'ether [0-9a-f:]+' | cut -d' ' -f2)"
 refute "it was another before" test "$old" = "$new"
 
+# Whose descriptor of a packet socket is the last waits for the kernel: never the one of the command. (Each close takes 2 ms here.)
+check "an announcement, looked at" strace -f -qq -o "$T/trace" -e trace=close,socket,exit_group \
+	-e inject=close:delay_enter=2000 "$VNAS" announce b
+check "it closes the socket before the process does that holds it" awk '
+	/AF_PACKET/ { main = $1; fd = $NF }
+	main && $1 == main && $0 ~ "close\\(" fd "[ )]" { closing = 1 }
+	closing && !closed && $1 == main && /close.* = 0/ { closed = NR }
+	main && $1 != main && /exit_group/ { ended = NR }
+	END { exit !(closed && ended > closed) }' "$T/trace"
+
 # Who missed it hears it again: the supervisor says it twice more, also of an address that is added.
 mac=$(ip -o link show lan | grep -oE 'ether [0-9a-f:]+' | cut -d' ' -f2)
 learns() { on client1 ip neigh show "$1" | grep -qF "$mac"; }
