@@ -340,7 +340,6 @@ static void boot(void)
 	if (listener_fd < 0)
 		boot_failed(listener_fd, step);
 	syslog_fd = init_syslog_open();
-	standby_open();
 	/* From here on PID 1 outlives its starter; a starter that is dead already shows as a failed send. */
 	if (prctl(PR_SET_DUMPABLE, weakened("dumpable"), 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		boot_failed(-errno, "prctl");
@@ -360,5 +359,7 @@ int main(void)
 		return 1;
 	}
 	boot();
+	/* While the starter hears that: nothing runs yet. */
+	standby_open();
 	loop();
 }
