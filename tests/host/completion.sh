@@ -20,16 +20,23 @@ vnas() {
 	esac
 }
 
-# expect ANSWER WORD…: the last word is the one that is being typed.
+# expect ANSWER WORD…: the last word is the one that is being typed. A wrong answer comes with all that was done for it, since the
+# script itself keeps what its programs say from the terminal.
 expect() {
 	local want=$1
 
 	shift
 	COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
 	set +eu
+	exec {BASH_XTRACEFD}>"$T/trace"
+	set -x
 	_vnas
+	{ set +x; } 2>/dev/null
+	exec {BASH_XTRACEFD}>&-
+	unset BASH_XTRACEFD
 	set -eu
 	check_eq "vnas ${*:2}<TAB>" "${COMPREPLY[*]:-}" "$want"
+	[[ ${COMPREPLY[*]:-} == "$want" ]] || note "$(tail -n 100 "$T/trace"; df "$T" /tmp; free -m; cat /proc/loadavg)"
 }
 
 expect 'start status stop' vnas st

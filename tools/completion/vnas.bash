@@ -15,13 +15,18 @@ _vnas_column() {
 		at { print $at }'
 }
 
-# Lines that begin with the current word, as an answer. Not by compgen -W, which would expand "$(...)" in a share's name.
+# _vnas_answer LINES: those that begin with the current word, as an answer. Not by compgen -W, which would expand "$(...)" in a
+# share's name.
 _vnas_answer() {
-	local line
+	local line quoted
+	local -a lines
 
 	COMPREPLY=()
-	while IFS= read -r line; do
-		[[ $line != "$cur"* ]] || COMPREPLY+=("$(printf '%q' "$line")")
+	mapfile -t lines <<<"$1"
+	for line in "${lines[@]}"; do
+		[[ $line && $line == "$cur"* ]] || continue
+		printf -v quoted '%q' "$line"
+		COMPREPLY+=("$quoted")
 	done
 }
 
@@ -33,11 +38,11 @@ _vnas_files() {
 # _vnas_word WORD SERVER: what stands for a word of a usage line.
 _vnas_word() {
 	case $1 in
-	NAME) _vnas_answer < <(_vnas_column NAME list) ;;
-	SHARE | USER | GROUP) _vnas_answer < <(_vnas_column "$1" "${1,,}" list "$2") ;;
-	V) _vnas_answer < <(_vnas_column VOLUME volume list "$2") ;;
-	ADDR*) [[ $verb != 'address remove' ]] || _vnas_answer < <(_vnas_column ADDRESS address list "$2") ;;
-	TEMPLATE) _vnas_answer < <(_vnas_column TEMPLATE template list) ;;
+	NAME) _vnas_answer "$(_vnas_column NAME list)" ;;
+	SHARE | USER | GROUP) _vnas_answer "$(_vnas_column "$1" "${1,,}" list "$2")" ;;
+	V) _vnas_answer "$(_vnas_column VOLUME volume list "$2")" ;;
+	ADDR*) [[ $verb != 'address remove' ]] || _vnas_answer "$(_vnas_column ADDRESS address list "$2")" ;;
+	TEMPLATE) _vnas_answer "$(_vnas_column TEMPLATE template list)" ;;
 	DEVICE*) _vnas_files ;;
 	esac
 }
@@ -51,10 +56,10 @@ _vnas_argument() {
 _vnas_value() {
 	case $2 in
 	*PATH* | *DEVICE*) _vnas_files ;;
-	INTERFACE) _vnas_answer < <(awk -F '[: ]+' 'NR > 2 { print $1 == "" ? $2 : $1 }' /proc/net/dev) ;;
+	INTERFACE) _vnas_answer "$(awk -F '[: ]+' 'NR > 2 { print $1 == "" ? $2 : $1 }' /proc/net/dev)" ;;
 	NAME) [[ $1 != --template ]] || _vnas_word TEMPLATE '' ;;
 	*[A-Z]*) ;;
-	*'|'*) _vnas_answer <<<"${2//|/$'\n'}" ;;
+	*'|'*) _vnas_answer "${2//|/$'\n'}" ;;
 	esac
 }
 
@@ -103,9 +108,9 @@ _vnas() {
 	COMPREPLY=()
 	_vnas_split
 	if [[ ! $help ]]; then
-		_vnas_answer < <(_vnas_verbs | awk -v before="$verb" '
+		_vnas_answer "$(_vnas_verbs | awk -v before="$verb" '
 			before == "" { print $1 }
-			before != "" && $1 == before && NF > 1 { print $2 }' | sort -u)
+			before != "" && $1 == before && NF > 1 { print $2 }' | sort -u)"
 		return
 	fi
 	if [[ $prev == -* ]]; then
@@ -116,7 +121,7 @@ _vnas() {
 		fi
 	fi
 	if [[ $cur == -* ]]; then
-		_vnas_answer < <(awk '/^  -/ { print $1 }' <<<"$help")
+		_vnas_answer "$(awk '/^  -/ { print $1 }' <<<"$help")"
 		return
 	fi
 	_vnas_usage
