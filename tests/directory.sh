@@ -10,7 +10,7 @@ step_is() {
 
 	shift 5
 	[[ " $* " != *" --password-stdin "* ]] || read -r input
-	for i in 1 2 3 4 5 6; do
+	for i in 1 2 3 4 5 6 7 8 9; do
 		out=$(vnas directory test "$server" --json "$@" 2>&1 <<<"$input") || true
 		if jq -e --arg s "$step" --arg r "$result" --arg p "$pattern" \
 			'any(.steps[]; .step == $s and .result == $r and (.what | test($p)))' <<<"$out" >/dev/null; then
@@ -176,7 +176,7 @@ ldap_group() {
 # ldap_start HOST ADDRESS, ldap_stop HOST.
 ldap_start() {
 	on "$1" slapd -f "$T/$1/slapd.conf" -h "ldap://$2 ldaps://$2"
-	eventually 10 on "$1" ldapwhoami -x -H "ldap://$2" -D "cn=reader,$ldap_base" -w reader-secret
+	eventually 60 on "$1" ldapwhoami -x -H "ldap://$2" -D "cn=reader,$ldap_base" -w reader-secret
 }
 
 ldap_stop() {
@@ -241,7 +241,7 @@ nis_inside() {
 nis_start() {
 	on "$1" unshare --mount --uts bash -c "$(declare -f nis_inside); nis_inside '$1' '$T/$1' '$nis_domain'" \
 		>"$T/$1/log" 2>&1 </dev/null &
-	eventually 10 on "$1" rpcinfo -T udp 127.0.0.1 ypserv
+	eventually 60 on "$1" rpcinfo -T udp 127.0.0.1 ypserv
 }
 
 nis_stop() {

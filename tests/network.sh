@@ -67,20 +67,24 @@ psv_network() {
 	ip addr add "$NET6:1/64" dev lan nodad
 }
 
-# eventually SECONDS COMMAND…: tries again until the command succeeds; fails when the time is over.
+# eventually SECONDS COMMAND…: tries again until the command succeeds; fails when the time is over, with what the last try
+# said. The time is for a machine that is many times slower, or stands still for a while: who waits does not measure.
 eventually() {
 	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
 
 	shift
 	while ! "$@" >/dev/null 2>&1; do
-		((${EPOCHREALTIME/./} < end)) || return 1
+		if ((${EPOCHREALTIME/./} >= end)); then
+			"$@" >&2
+			return
+		fi
 		sleep 0.05
 	done
 }
 
 # listening HOST t|u PORT [COUNT]: waits until so many sockets listen there, by TCP or UDP (psv: on the Psv; default: one).
 listening() {
-	eventually 20 has_listener "$@"
+	eventually 60 has_listener "$@"
 }
 has_listener() {
 	local at=()

@@ -17,8 +17,8 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-GUEST_LIMIT_S=${GUEST_LIMIT_S:-600}
-JOB_LIMIT_S=${JOB_LIMIT_S:-60}
+GUEST_LIMIT_S=${GUEST_LIMIT_S:-1200}
+JOB_LIMIT_S=${JOB_LIMIT_S:-120}
 GUEST_KERNEL=${GUEST_KERNEL:-/usr/bin/linux.uml}
 GUEST_MODULES=${GUEST_MODULES:-/usr/lib/uml/modules}
 CLIENT=${CLIENT:-${PROBE%/probe/probe}/client/client}

@@ -42,7 +42,7 @@ wanted_acl=$(acl plain)
 serves_as_before() {
 	check_eq "$1: files, rights, ACLs, attributes and times are the same" \
 		"$(diff <(echo "$wanted_data") <(state_of_data) | head -n 20)" ""
-	check "  a client reads" eventually 20 smb1 "get 見積/2009年度.xls $T/back"
+	check "  a client reads" eventually 60 smb1 "get 見積/2009年度.xls $T/back"
 	check "  what it wrote" cmp "$T/file" "$T/back"
 	check "  and writes" smb1 "put $T/file new; rm new"
 	check_eq "  the machine SID is the same" "$(sid)" "$wanted_sid"

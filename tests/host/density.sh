@@ -43,7 +43,7 @@ for ((i = few + 1; i <= n; i++)); do make $i >/dev/null 2>&1 || failed_starts+="
 check_eq "$n are started" "$failed_starts" ""
 
 eventually 30 settled || true
-check "a start and a stop beside $n make no more system calls than beside $few" eventually 30 no_more
+check "a start and a stop beside $n make no more system calls than beside $few" eventually 60 no_more
 # A configured service costs a start a few; what its template has is not looked for in dpkg's lists again.
 check "a start makes fewer than 1,050, a stop fewer than 450" test $((START < 1050 && STOP < 450)) = 1
 note "beside $few: start $start_few, stop $stop_few; beside $n: start $START, stop $STOP"
@@ -55,21 +55,21 @@ note "list of $few: $list_few, of $n: $list_many"
 pid=$(server_json v1 .supervisor_pid)
 strace -p "$pid" -e trace=recvfrom,open -o "$T/woken" 2>"$T/strace" &
 tracer=$!
-check "a supervisor is looked at" eventually 10 grep -q attached "$T/strace"
+check "a supervisor is looked at" eventually 60 grep -q attached "$T/strace"
 vnas restart --no-probe "v$n" >/dev/null
 vnas address remove v2 "$NET6:a:2/64" >/dev/null
 vnas address add v2 "$NET6:a:2/64" >/dev/null
 check_eq "it hears nothing of the starts, stops and addresses of others" "$(grep -c recvfrom "$T/woken" || true)" 0
 looked() { (($(grep -c '/mountinfo"' "$T/woken") >= 2)); }
-check "it looks after its volumes" eventually 30 looked
+check "it looks after its volumes" eventually 60 looked
 # The last look may not be at its end.
 looks=$(grep -c '/mountinfo"' "$T/woken")
 check "it looks once at each device, however often that is mounted" test "$(grep -c '/size"' "$T/woken")" -le "$looks"
 ip addr del 10.86.0.3/32 dev lan
 heard() { grep -q recvfrom "$T/woken"; }
-check "it hears of its own address" eventually 10 heard
+check "it hears of its own address" eventually 60 heard
 back() { ip -o addr show dev lan | grep -qF '10.86.0.3/32'; }
-check "and puts it back" eventually 20 back
+check "and puts it back" eventually 60 back
 kill "$tracer" 2>/dev/null || true
 wait "$tracer" 2>/dev/null || true
 
@@ -90,7 +90,7 @@ for gone in "addr del $four/32 dev lan" "-6 addr del $six/128 dev lan" "rule del
 	"route flush table $table" "-6 route flush table $table"; do
 	read -ra words <<<"$gone"
 	ip "${words[@]}"
-	check "it comes back within seconds: ip $gone" eventually 30 there
+	check "it comes back within seconds: ip $gone" eventually 60 there
 done
 
 # --- what each needs ---

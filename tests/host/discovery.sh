@@ -96,7 +96,7 @@ check "address remove" vnas address remove b "$OTHER.12/24"
 finds "there is nothing any more" "" client2 b.local A
 check "address remove" vnas address remove b "$NET4.22/24"
 finds "the first address is left" "$NET4.12" client1 b.local A
-check "the farewell was heard" eventually 20 grep -qE "^$NET4.12 answer b.local A 0 $NET4.22$" "$T/heard4"
+check "the farewell was heard" eventually 60 grep -qE "^$NET4.12 answer b.local A 0 $NET4.22$" "$T/heard4"
 check_json "all the while it was well" '.servers[0].state == "running"' vnas status b --json
 
 # --- WS-Discovery ---
@@ -112,18 +112,18 @@ group4=UDP4-DATAGRAM:239.255.255.250:3702,ip-multicast-if
 on client1 ip -6 route add ff02::c/128 dev eth0 table local
 place_a="http://$NET4.11:5357/$(uuid_of a)/" place_b="http://$NET4.12:5357/$(uuid_of b)/"
 wsd_finds() { [[ $(wsd_places "$2" "$3") == "$1" ]]; }
-check "both are found, at their own addresses" eventually 15 wsd_finds "$(printf '%s\n' "$place_a" "$place_b" | sort | paste -sd' ')" client1 "$group4=$NET4.101"
-check "on the other link a alone" eventually 15 wsd_finds "http://$OTHER.11:5357/$(uuid_of a)/" client2 "$group4=$OTHER.102"
+check "both are found, at their own addresses" eventually 60 wsd_finds "$(printf '%s\n' "$place_a" "$place_b" | sort | paste -sd' ')" client1 "$group4=$NET4.101"
+check "on the other link a alone" eventually 60 wsd_finds "http://$OTHER.11:5357/$(uuid_of a)/" client2 "$group4=$OTHER.102"
 place_six="http://[$NET6:11]:5357/$(uuid_of a)/"
 wsd_has() { [[ $(wsd_places "$2" "$3") == *"$1"* ]]; }
-check "by IPv6" eventually 15 wsd_has "$place_six" client1 "UDP6-DATAGRAM:[ff02::c%eth0]:3702"
+check "by IPv6" eventually 60 wsd_has "$place_six" client1 "UDP6-DATAGRAM:[ff02::c%eth0]:3702"
 
 # described ADDRESS UUID: the description by HTTP.
 described() {
 	local body='<s:Envelope><s:Header><a:Action>http://schemas.xmlsoap.org/ws/2004/09/transfer/Get</a:Action><a:MessageID>urn:uuid:7</a:MessageID></s:Header><s:Body/></s:Envelope>'
 
 	printf 'POST /%s/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s' "$2" ${#body} "$body" |
-		on client1 timeout 5 socat -t3 - "TCP:$1:5357" | grep -oE '<pub:Computer>[^<]*' | cut -d'>' -f2 || true
+		on client1 timeout 30 socat -t20 - "TCP:$1:5357" | grep -oE '<pub:Computer>[^<]*' | cut -d'>' -f2 || true
 }
 check_eq "a's name and workgroup" "$(described "$NET4.11" "$(uuid_of a)")" "A/Workgroup:WORKGROUP"
 check_eq "b's, at the same port" "$(described "$NET4.12" "$(uuid_of b)")" "B/Workgroup:R-D_1"
@@ -133,8 +133,8 @@ check "Hello was heard" grep -q "discovery/Hello.*$(uuid_of a)" "$T/heard-wsd"
 
 # --- NetBIOS ---
 by_netbios() { on client1 nmblookup --configfile="$T/smbclient.conf" -B "$NET4.255" "$1" | grep -q "^$2 "; }
-check "a, by NetBIOS" eventually 30 by_netbios A "$NET4.11"
-check "b, whose addresses have changed" eventually 30 by_netbios B "$NET4.12"
+check "a, by NetBIOS" eventually 60 by_netbios A "$NET4.11"
+check "b, whose addresses have changed" eventually 60 by_netbios B "$NET4.12"
 
 # --- what is no message ---
 for i in 1 2 3 4 5; do
@@ -163,16 +163,16 @@ on client1 "$MDNS" rival eth0 600000 e.local "$NET4.101" >/dev/null &
 discover e mdns
 check "a taken name keeps nobody from starting" vnas restart e
 is_degraded() { vnas status e --json | jq -e '.servers[0] | .state == "degraded" and (.degraded[] | test("another host has the name e.local"))' >/dev/null; }
-check "it is degraded, and says why" eventually 20 is_degraded
+check "it is degraded, and says why" eventually 60 is_degraded
 check "the log says who" bash -c "'$VNAS' logs e | grep -q 'e.local is the name of another host, $NET4.101'"
 check_eq "it leaves the name to the other" "$(asked client1 e.local ANY)$(asked client1 e.local A)" ""
 refute "and never announced itself" grep -q "^$NET4.15 answer e.local A 120" "$T/heard4"
 
 # --- the end ---
 check "stop" vnas stop a
-check "the farewells were heard" eventually 20 grep -qE "^$NET4.11 answer a.local A 0 " "$T/heard4"
-check "by IPv6" eventually 20 grep -qE "^$NET6:11 answer a.local AAAA 0 " "$T/heard6"
-check "and Bye" eventually 20 grep -q "discovery/Bye.*$(uuid_of a)" "$T/heard-wsd"
+check "the farewells were heard" eventually 60 grep -qE "^$NET4.11 answer a.local A 0 " "$T/heard4"
+check "by IPv6" eventually 60 grep -qE "^$NET6:11 answer a.local AAAA 0 " "$T/heard6"
+check "and Bye" eventually 60 grep -q "discovery/Bye.*$(uuid_of a)" "$T/heard-wsd"
 check_eq "afterwards there is nothing" "$(asked client1 a.local A)" ""
 
 # --- what is off says nothing ---

@@ -37,10 +37,10 @@ check_eq "and its restoring" "$(vnas exec a -- cat /srv/data/back/d/300)" 300
 check_eq "a reader that ends early ends the command" "$(vnas exec a -- yes | head -n 1)" y
 "$VNAS" exec a -- sleep 1000 &
 pid=$!
-eventually 20 vnas exec a -- pgrep -x sleep
+eventually 60 vnas exec a -- pgrep -x sleep
 kill -KILL $pid
 wait $pid 2>/dev/null || true
-check "a killed exec ends its command" eventually 20 bash -c "! '$VNAS' exec a -- pgrep -x sleep"
+check "a killed exec ends its command" eventually 60 bash -c "! '$VNAS' exec a -- pgrep -x sleep"
 
 check_eq "descriptors inside" "$(vnas exec a -- sh -c 'ls /proc/self/fd | tr "\n" " "' 5</etc/passwd 9</)" "0 1 2 3 "
 for _ in 1 2 3 4 5 6 7 8; do

@@ -80,7 +80,7 @@ for kind in "${kinds[@]}"; do
 	check_eq "$kind: the neighbour has what it had" "$(neighbour_has 2>&1)" \
 		"$(expected "$T/neighbour.has" "${from_neighbour[$kind]:-}")"
 	check_eq "$kind: the Psv has what it had" "$(psv_has 2>&1)" "$(expected "$T/psv.has" "${from_psv[$kind]:-}")"
-	[[ $kind != memory ]] || check "memory: the hog is ended, PID 1 is not, and status says so" eventually 20 ended_by_its_limit
+	[[ $kind != memory ]] || check "memory: the hog is ended, PID 1 is not, and status says so" eventually 60 ended_by_its_limit
 	kill -KILL $pid 2>/dev/null || true
 	wait $pid 2>/dev/null || true
 	check "$kind: it can be restarted" vnas restart a --no-probe

@@ -4,7 +4,7 @@
 # services and stop go on, its neighbour and the Psv notice nothing, and what is kept of it is bounded.
 . "$(dirname "$0")/../lib.sh"
 
-LIMIT_S=10 # of one verb, however busy the machine is; usually it takes a tenth of a second
+LIMIT_S=30 # of one verb, however busy the machine is; usually it takes a tenth of a second
 
 timed() {
 	local name=$1
@@ -44,7 +44,7 @@ web() {
 begin() {
 	"$VNAS" exec a -- /srv/probe processes="$2" "flood-$1" >"$T/got" 2>&1 </dev/null &
 	pid=$!
-	check "$1: begun" eventually 30 grep -qx "flood-$1 flooding=$2" "$T/got"
+	check "$1: begun" eventually 60 grep -qx "flood-$1 flooding=$2" "$T/got"
 }
 
 end() {

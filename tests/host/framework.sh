@@ -62,7 +62,7 @@ ip -6 route del 2001:db8:7::/64 dev lan table 777
 
 unshare --pid --fork --kill-child sleep 60 &
 child=$!
-eventually 20 pgrep -P "$child"
+eventually 60 pgrep -P "$child"
 leaks "a process of an inner pid namespace" "process .*sleep"
 kill -KILL "$child"
 wait "$child" 2>/dev/null || true
@@ -70,7 +70,7 @@ wait "$child" 2>/dev/null || true
 cp /bin/sleep "$T/vnas-supervise"
 "$T/vnas-supervise" 60 &
 child=$!
-eventually 20 pgrep -x vnas-supervise
+eventually 60 pgrep -x vnas-supervise
 leaks "a supervisor" "process .*/vnas-supervise"
 kill -KILL "$child"
 wait "$child" 2>/dev/null || true
@@ -89,7 +89,7 @@ sleep 60
 END
 env -u VNAS_TEST_DIR bash "$T/killed" >"$T/killed.out" 2>&1 &
 child=$!
-check "a test that will be killed" eventually 20 test -s "$T/killed.name"
+check "a test that will be killed" eventually 60 test -s "$T/killed.name"
 kill -TERM "$child"
 wait "$child" 2>/dev/null || true
 check_eq "its control groups are gone" "$(find /sys/fs/cgroup -type d -path "*/$(cat "$T/killed.name")-*" 2>/dev/null)" ""

@@ -15,7 +15,7 @@ check_eq "no log before the first start" "$(vnas logs l1)" ""
 check "start" vnas start l1
 # useradd says by syslog what it did.
 check "a program that uses syslog" vnas exec l1 -- useradd --no-create-home before
-check "its words are in the log" eventually 20 has \
+check "its words are in the log" eventually 60 has \
 	'^20..-..-..T..:..:..\.......Z useradd\[[0-9]+\] authpriv\.info: new user: name=before'
 check_json "as JSON" '[.lines[] | select(.name == "useradd" and .facility == "authpriv" and .severity == "info" and .pid > 1)]
 	| length > 0' vnas logs l1 --json
@@ -25,7 +25,7 @@ check_eq "everybody may send" "$(vnas exec l1 -- stat -Lc '%F %a' /dev/log)" "so
 # --since.
 cut=$(date -u +%Y-%m-%dT%H:%M:%S.%6NZ)
 check "another line" vnas exec l1 -- useradd --no-create-home after
-check "is there" eventually 20 has name=after
+check "is there" eventually 60 has name=after
 check_eq "--since: not the earlier one" "$(vnas logs l1 --since "$cut" | grep -c 'user: name=')" 1
 check_eq "--since with an offset" \
 	"$(vnas logs l1 --since "$(TZ=XYZ-9 date -d "$cut" +%Y-%m-%dT%H:%M:%S.%6N%:z)" | grep -c 'user: name=')" 1

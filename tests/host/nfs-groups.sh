@@ -29,7 +29,7 @@ done
 conf_add s1 $'[nfs]\nmanage gids = yes'
 check "the key is taken" vnas reload s1
 for v in 3 4; do
-	check "version $v: what the server knows counts" eventually 30 sees 5000 $v g/f
+	check "version $v: what the server knows counts" eventually 60 sees 5000 $v g/f
 	refute "version $v: a user without an account is refused" sees 5001 $v open
 done
 

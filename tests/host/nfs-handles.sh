@@ -64,9 +64,9 @@ vnas share remove s1 wide
 stale() {
 	[[ $(nc getattr "$1") == "error 70" ]]
 }
-check "a handle of a removed share is stale" eventually 20 stale "${handle[wide]}"
+check "a handle of a removed share is stale" eventually 60 stale "${handle[wide]}"
 vnas share add s1 wide --nfs --path /srv/big/wide --squash none
-check "and good again when the share is back" eventually 20 nc read "${handle[wide]}"
+check "and good again when the share is back" eventually 60 nc read "${handle[wide]}"
 
 # A volume that came while it ran has handles as good.
 check "volume add, running" vnas volume add s1 late --size 310M --fs xfs
@@ -80,32 +80,32 @@ check_eq "its handle outlives a restart" "$(nc read "$late")" late
 # Killed: PID 1 starts it again, clients go on.
 pid=$(server_json s1 '.services[] | select(.name == "ganesha").pid')
 kill -KILL "$pid"
-check "killed with -9, it serves again" eventually 20 nc read "${handle[docs]}"
+check "killed with -9, it serves again" eventually 60 nc read "${handle[docs]}"
 for name in rpcbind statd; do
 	pid=$(server_json s1 ".services[] | select(.name == \"$name\").pid")
 	kill -KILL "$pid"
 done
 
 # Locks of NFS 3 through the lock manager and statd.
-check "a lock, with statd just restarted" eventually 20 nc lock 32803 "${handle[docs]}" 0 10
-check "the client is in statd's records" eventually 20 vnas exec s1 -- test -e "/var/lib/nfs/sm/$NET4.101"
+check "a lock, with statd just restarted" eventually 60 nc lock 32803 "${handle[docs]}" 0 10
+check "the client is in statd's records" eventually 60 vnas exec s1 -- test -e "/var/lib/nfs/sm/$NET4.101"
 vnas stop s1
 on c1 timeout 60 socat -u UDP4-RECVFROM:111 "OPEN:$T/told,creat,trunc" 2>/dev/null &
 vnas start s1
-check "the client is told of the restart: its rpcbind is asked for statd" eventually 30 test -s "$T/told"
+check "the client is told of the restart: its rpcbind is asked for statd" eventually 60 test -s "$T/told"
 check_eq "after a restart nobody takes what was locked" "$(nc lock 32803 "${handle[docs]}" 0 10)" grace
 # A client that has been told is in statd's records again only when it has reclaimed: as if Ganesha were killed between both.
 vnas exec s1 -- sh -c 'rm -f /var/lib/nfs/sm.bak/*'
 pid=$(server_json s1 '.services[] | select(.name == "ganesha").pid')
 kill -KILL "$pid"
-check "killed in the grace period, it serves again" eventually 20 nc read "${handle[wide]}"
+check "killed in the grace period, it serves again" eventually 60 nc read "${handle[wide]}"
 check_eq "… with a grace period" "$(nc lock 32803 "${handle[docs]}" 0 10)" grace
 check_eq "who had it gets it back" "$(nc lock 32803 "${handle[docs]}" 0 10 reclaim)" granted
-check "the grace period ends" eventually 40 nc lock 32803 "${handle[docs]}" 100 10
+check "the grace period ends" eventually 60 nc lock 32803 "${handle[docs]}" 100 10
 no_longer() {
 	! vnas exec s1 -- test -e "$1"
 }
-check "that clients were told is forgotten after it" eventually 20 no_longer /var/lib/nfs/ganesha/told/clients
+check "that clients were told is forgotten after it" eventually 60 no_longer /var/lib/nfs/ganesha/told/clients
 check "unlock" nc unlock 32803 "${handle[docs]}" 0 10
 check "unlock" nc unlock 32803 "${handle[docs]}" 100 10
 
@@ -120,7 +120,7 @@ vnas restart s1
 check_eq "no client, no grace period: an open succeeds at once" "$(nc open41 docs f)" ok
 vnas restart s1
 check_eq "the client was remembered: a grace period, which ends with it" \
-	"$(eventually 20 nc open41 docs f && echo ended)" ended
+	"$(eventually 60 nc open41 docs f && echo ended)" ended
 
 # What Samba keeps in an attribute is not for NFS to write.
 vnas exec s1 -- setfattr -n user.NTACL -v genuine /srv/data/docs/f

@@ -45,7 +45,7 @@ check_status "nor trace it" 2 "not permitted|denied" vnas exec s1 -- sh -c "ls /
 vnas exec s1 -- sh -c 'cat >/root/handles.so; chmod 755 /root/handles.so' <"$nfs/handles.so"
 vnas exec s1 -- sh -c 'echo /root/handles.so >/etc/ld.so.preload'
 vnas exec s1 -- sh -c "kill -KILL $inside"
-check "it runs in the service" eventually 20 vnas exec s1 -- grep -q process /root/handles.out
+check "it runs in the service" eventually 60 vnas exec s1 -- grep -q process /root/handles.out
 vnas exec s1 -- rm /etc/ld.so.preload
 vnas exec s1 -- cat /root/handles.out >"$T/out"
 check "control: a file of its own opens" grep -q "^/srv/data OPENED own" "$T/out"

@@ -56,7 +56,7 @@ vnas exec s1 -- chown alice /srv/data/docs/mine
 owner_is() {
 	[[ $(nc owner docs mine) == "$1" ]]
 }
-check "an owner by name, once the server has looked again" eventually 20 owner_is alice@localdomain
+check "an owner by name, once the server has looked again" eventually 60 owner_is alice@localdomain
 conf_add s1 $'[nfs]\ndomain = sales.example\nversions = 4.1'
 check_status "another domain of owners" 0 "restart" vnas reload s1
 vnas restart s1

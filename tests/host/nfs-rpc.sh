@@ -35,17 +35,17 @@ for program in 100003 100005 100021 100024; do
 done
 for n in 1 2; do
 	kill -9 "$(vnas status s1 --json | jq '.servers[0].services[] | select(.name == "rpcbind").pid')"
-	check "$n: rpcbind was killed and runs again" eventually 20 killed $n
-	check "$n: a client of version 3" eventually 20 reads here
+	check "$n: rpcbind was killed and runs again" eventually 60 killed $n
+	check "$n: a client of version 3" eventually 60 reads here
 	check_eq "$n: it knows what it knew" "$(known)" "$before"
 done
 refute "the lists are not the inside's to change" vnas exec s1 -- sh -c 'rm -f /run/rpcbind/rpcbind.xdr || >/run/rpcbind/rpcbind.xdr'
 check "Ganesha killed" kill -9 "$(vnas status s1 --json | jq '.servers[0].services[] | select(.name == "ganesha").pid')"
-check "a client of version 3" eventually 30 reads here
+check "a client of version 3" eventually 60 reads here
 as_before() {
 	[[ $(known) == "$before" ]]
 }
-check "registered once more, it is known once" eventually 20 as_before
+check "registered once more, it is known once" eventually 60 as_before
 
 # What is not there is made at the next start.
 check "things are taken away" vnas exec s1 -- sh -c \
@@ -54,7 +54,7 @@ check "a reload that needs nothing new does not refuse for their sake" vnas relo
 refute "nor looks for them" vnas exec s1 -- getent passwd _rpc
 check "start without them" vnas restart s1
 check "the folder of the share" vnas exec s1 -- sh -c "echo again >/srv/data/docs/which"
-check "a client of version 3" eventually 30 reads again
+check "a client of version 3" eventually 60 reads again
 check "the user of rpcbind" vnas exec s1 -- getent passwd _rpc
 check "netconfig" vnas exec s1 -- grep -q udp6 /etc/netconfig
 check "the folders of records" vnas exec s1 -- test -d /var/lib/nfs/sm -a -d /var/lib/nfs/sm.bak -a -d /var/lib/nfs/ganesha

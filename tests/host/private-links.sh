@@ -105,16 +105,16 @@ check "is reached" answers "$NET4.13"
 check "by start --dry-run" vnas start n --dry-run
 old=$(server_json m .init_pid)
 kill -KILL "$old"
-check "after the death of PID 1 it is started again" eventually 20 bash -c \
+check "after the death of PID 1 it is started again" eventually 60 bash -c \
 	"[[ \$($VNAS status m --json | jq '.servers[0] | select(.state == \"running\") | .init_pid') == [0-9]* ]] && ! kill -0 $old"
-check "with the same hardware address" eventually 10 answers "$NET4.12"
+check "with the same hardware address" eventually 60 answers "$NET4.12"
 ip link set wire0 down
 state_is() { [[ $(vnas list --json | jq -r '.servers[] | select(.name == "m") | .state') == "$1" ]]; }
-check "it is degraded when the machine's interface is down" eventually 15 state_is degraded
+check "it is degraded when the machine's interface is down" eventually 60 state_is degraded
 check_status "and says why" 0 'its interface has no carrier: see .ip link show wire0' vnas status m
 ip link set wire0 up
-check "and is not when it is up again" eventually 15 state_is running
-check "nor has it lost anything" eventually 20 answers "$NET6:12"
+check "and is not when it is up again" eventually 60 state_is running
+check "nor has it lost anything" eventually 60 answers "$NET6:12"
 check "stop" vnas stop m n
 check_eq "nothing is left" "$(network_now | diff <(echo "$baseline") - || true)" ""
 
@@ -141,12 +141,12 @@ ip link set wire1 up
 vnas start h
 old=$(server_json h .init_pid)
 kill -KILL "$old"
-check "after the death of PID 1 it is started again" eventually 20 bash -c \
+check "after the death of PID 1 it is started again" eventually 60 bash -c \
 	"[[ \$($VNAS status h --json | jq '.servers[0] | select(.state == \"running\") | .init_pid') == [0-9]* ]] && ! kill -0 $old"
-check "and has the interface" eventually 10 answers "$NET4.14"
+check "and has the interface" eventually 60 answers "$NET4.14"
 init=$(server_json h .init_pid)
 kill -KILL "$(server_json h .supervisor_pid)" "$init"
-eventually 20 bash -c "! kill -0 $init"
+eventually 60 bash -c "! kill -0 $init"
 check "when both are dead, it is not lost" test -e "$RUN/h/net"
 check "stop" vnas stop h
 check_eq "it is back" "$(network_now | diff <(echo "$baseline") - || true)" ""
@@ -177,12 +177,12 @@ ip link del br9
 check_status "without its bridge a server is degraded" 0 'there is no bridge br9 any more: make it again' vnas status p
 ip link add br9 address 02:00:00:00:09:01 type bridge forward_delay 0 mcast_snooping 0
 ip link set br9 up
-check "it is joined to the new one, apart as before" eventually 30 bash -c \
+check "it is joined to the new one, apart as before" eventually 60 bash -c \
 	"ip -d link show vnas-p | grep -q 'master br9' && ip -d link show vnas-p | grep -q 'isolated on'"
-check "and runs" eventually 20 bash -c "$VNAS status p --json | jq -e '.servers[0].state == \"running\"'"
+check "and runs" eventually 60 bash -c "$VNAS status p --json | jq -e '.servers[0].state == \"running\"'"
 check_json "which is an event" '[.events[] | select(.event == "interface-restored")] | length == 1' vnas events p --json
 host_add client9 109 br9
-check "and it is reached" eventually 5 on client9 bash -c "exec 3<>/dev/tcp/$NET4.15/445"
+check "and it is reached" eventually 60 on client9 bash -c "exec 3<>/dev/tcp/$NET4.15/445"
 # The gate knows a neighbour by the bridge that it comes from, also where somebody else was the first to make it a port again.
 vnas exec p -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
 socat TCP4-LISTEN:5000,fork,reuseaddr 'SYSTEM:echo psv' 2>/dev/null &
@@ -191,14 +191,14 @@ listening psv t 5000
 reach() { vnas exec p -- /root/probe psv4="$NET4.1" psv_port=5000 connect-psv4; }
 refused() { [[ $(reach) == "connect-psv4 ECONNREFUSED" ]]; }
 ip route add "$NET4.15/32" dev br9
-check "the Psv is none of its peers" eventually 20 refused
+check "the Psv is none of its peers" eventually 60 refused
 ip link del br9
 ip link add br9 address 02:00:00:00:09:01 type bridge forward_delay 0 mcast_snooping 0
 ip link set vnas-p master br9 up
 ip link set br9 up
 ip route add "$NET4.15/32" dev br9
-check "nor on a bridge to which another has joined it" eventually 30 refused
-check "and it is apart" eventually 20 bash -c "ip -d link show vnas-p | grep -q 'isolated on'"
+check "nor on a bridge to which another has joined it" eventually 60 refused
+check "and it is apart" eventually 60 bash -c "ip -d link show vnas-p | grep -q 'isolated on'"
 kill "$psv_listener"
 
 # A kill between "down" and "up" of the port leaves what the supervisor finds, and a port that somebody has set down it leaves so.
@@ -220,7 +220,7 @@ ip link set vnas-p nomaster
 strace -f -qqq -o /dev/null -e trace=sendto,sendmsg -e "inject=sendto,sendmsg:signal=KILL:when=${left##* }" "$VNAS" reassert p 2>/dev/null || true
 check "it is left down" bash -c "! ip link show vnas-p | grep -q '[<,]UP[,>]'"
 kill -CONT "$supervisor"
-check "its supervisor finds that" eventually 30 bash -c "ip -d link show vnas-p | grep -q '[<,]UP[,>].*master br9' &&
+check "its supervisor finds that" eventually 60 bash -c "ip -d link show vnas-p | grep -q '[<,]UP[,>].*master br9' &&
 	ip -d link show vnas-p | grep -q 'isolated on'"
 check "and has taken the mark away" bash -c "! ip link show vnas-p | grep -q 'alias.* joins'"
 
@@ -239,7 +239,7 @@ check "nor does a reassertion fail" vnas reassert p
 ip link del br9
 ip link add br9 address 02:00:00:00:09:01 type bridge forward_delay 0 mcast_snooping 0
 ip link set br9 up
-check "a bridge of that name is joined again" eventually 30 bash -c "ip link show vnas-p | grep -q 'master br9'"
+check "a bridge of that name is joined again" eventually 60 bash -c "ip link show vnas-p | grep -q 'master br9'"
 vnas stop p
 ip link del v-client9
 umount "$T/netns/client9"

@@ -58,7 +58,7 @@ vnas address add a "$NET4.21/24"
 vnas address add a "$NET6:21/64"
 check_eq "address add" "$(in_net a ip -o addr show dev eth0 | wc -l)" 4
 vnas exec a -- /root/probe listen_port=7021 serve >/dev/null </dev/null &
-check "a listener on the wildcard address" eventually 20 on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET4.11/7021"
+check "a listener on the wildcard address" eventually 60 on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET4.11/7021"
 for address in "$NET4.21" "$NET6:21"; do
 	check "at $address too" on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$address/7021"
 	check "and what was running before serves at $address" smb client1 "$address" docs alice pw-a ls
@@ -66,7 +66,7 @@ done
 vnas address add a "$NET4.23/24"
 learns() { on client1 ip neigh show "$NET4.23" | grep -qF "${mac#ether }"; }
 on client1 ip neigh replace "$NET4.23" lladdr 02:00:00:00:00:01 dev eth0 nud stale
-check "who missed an address that was added hears of it again" eventually 10 learns
+check "who missed an address that was added hears of it again" eventually 60 learns
 vnas address remove a "$NET4.23"
 check_json "nothing is said of UDP" '.servers[0].warnings == []' vnas status a --json
 check_status "one that answers on the network is refused" 5 "$NET4.102/24 answers on the network" vnas address add a "$NET4.102/24"
@@ -94,7 +94,7 @@ check_status "and its last" 0 '\[server\] peer' vnas reload a
 
 # --- what somebody else changes, and what the network says ---
 in_net a ip addr del "$NET4.11/24" dev eth0
-check "an address that somebody took away comes back" eventually 20 bash -c "vnas=$VNAS; \
+check "an address that somebody took away comes back" eventually 60 bash -c "vnas=$VNAS; \
 	nsenter --net=/proc/$(server_json a .init_pid)/ns/net ip -o addr show dev eth0 | grep -q ' $NET4.11/'"
 on client1 sysctl -qw net.ipv6.conf.all.accept_ra=2
 on client2 sysctl -qw net.ipv6.conf.eth0.accept_ra=2
@@ -102,29 +102,29 @@ on client2 sysctl -qw net.ipv6.conf.eth0.accept_ra=2
 printf '\x86\x00\x00\x00\x40\x00\x07\x08\x00\x00\x00\x00\x00\x00\x00\x00\x03\x04\x40\xc0\x00\x00\x0e\x10\x00\x00\x0e\x10\x00\x00\x00\x00\x20\x01\x0d\xb8\xde\xad\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00' >"$T/advertisement"
 advertise() { on client1 socat -u "OPEN:$T/advertisement" 'IP6-SENDTO:[ff02::1%eth0]:58,setsockopt-int=41:18:255'; }
 listens() { advertise && on client2 ip -6 addr show dev eth0 | grep -q dead; }
-check "control: a host follows a router's advertisement" eventually 20 listens
+check "control: a host follows a router's advertisement" eventually 60 listens
 check_eq "it does not" "$(in_net a ip -6 addr show dev eth0 | grep -c dead || true)$(in_net a ip -6 route show default)" 0
 ip link set vnas-a down
-check "without a carrier it is degraded" eventually 10 bash -c "$VNAS list --json | jq -e '.servers[] | select(.name == \"a\") | .state == \"degraded\"'"
+check "without a carrier it is degraded" eventually 60 bash -c "$VNAS list --json | jq -e '.servers[] | select(.name == \"a\") | .state == \"degraded\"'"
 check_status "and says why" 0 'its interface has no carrier' vnas status a
 ip link set vnas-a up
 ip link set vnas-a nomaster
 check_status "so it is when its port is none any more" 0 'vnas-a is no port of lan' vnas status a
-check "until its supervisor has put it back, apart as before" eventually 30 bash -c \
+check "until its supervisor has put it back, apart as before" eventually 60 bash -c \
 	"ip -d link show vnas-a | grep -q 'master lan' && ip -d link show vnas-a | grep -q 'isolated on'"
-check "and it runs" eventually 20 bash -c "$VNAS status a --json | jq -e '.servers[0].state == \"running\"'"
+check "and it runs" eventually 60 bash -c "$VNAS status a --json | jq -e '.servers[0].state == \"running\"'"
 check_json "which is an event" '[.events[].event | select(test("interface-(degraded|recovered)"))] | length == 2' vnas events a --json
 check "its supervisor is killed" kill -KILL "$(server_json a .supervisor_pid)"
 check "a new one" vnas start a
 in_net a ip addr del "$NET4.21/24" dev eth0
-check "watches over the same network" eventually 20 smb client1 "$NET4.21" docs alice pw-a ls
+check "watches over the same network" eventually 60 smb client1 "$NET4.21" docs alice pw-a ls
 old=$(server_json a .init_pid)
 kill -KILL "$old"
-check "after the death of PID 1 it is recovered" eventually 20 bash -c \
+check "after the death of PID 1 it is recovered" eventually 60 bash -c \
 	"[[ \$($VNAS status a --json | jq '.servers[0] | select(.state == \"running\") | .init_pid') == [0-9]* ]] && ! kill -0 $old"
 check "and serves" smb client1 "$NET4.11" docs alice pw-a ls
 in_net a ip addr del "$NET4.21/24" dev eth0
-check "and watched over again" eventually 20 smb client1 "$NET4.21" docs alice pw-a ls
+check "and watched over again" eventually 60 smb client1 "$NET4.21" docs alice pw-a ls
 check_eq "with the same hardware address" "$(in_net a ip -o link show eth0 | grep -oE 'ether [0-9a-f:]+')" "$mac"
 check "restart" vnas restart a
 check_eq "has the same one too" "$(in_net a ip -o link show eth0 | grep -oE 'ether [0-9a-f:]+')" "$mac"

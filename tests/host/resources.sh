@@ -102,9 +102,9 @@ burn() {
 	# b comes first: idle, it would not even come to its start beside the other one.
 	for v in ${3:+b} ${2:+a}; do
 		: >"$T/burns.$v"
-		"$VNAS" exec "$v" -- timeout $(($1 + 60)) taskset -c 0 sh -c 'echo $$; while :; do :; done' >"$T/burns.$v" </dev/null 2>/dev/null &
+		"$VNAS" exec "$v" -- timeout $(($1 + 240)) taskset -c 0 sh -c 'echo $$; while :; do :; done' >"$T/burns.$v" </dev/null 2>/dev/null &
 		pids+=($!)
-		eventually 20 test -s "$T/burns.$v"
+		eventually 60 test -s "$T/burns.$v"
 	done
 	begin=$(date +%s%N) before_a=$(used_us a) before_b=$(used_us b)
 	sleep "$1"
@@ -190,7 +190,7 @@ old=$(server_json b .init_pid)
 vnas exec b -- dd if=/dev/zero of=/srv/data/file bs=1M count=16 2>/dev/null
 kill -KILL "$old"
 again() { [[ $(server_json b '[.state, .init_pid != '"$old"'] | @text') == '["running",true]' ]]; }
-check "a server that was killed comes back" eventually 40 again
+check "a server that was killed comes back" eventually 60 again
 disk=$(device_of b data)
 check "  with its bound" disk_says 1048576
 check "a volume more" vnas volume add b more --size 32M
@@ -198,8 +198,8 @@ disk=$(device_of b more)
 check "  is bounded" disk_says 1048576
 # A removal that is refused, also by a reload, which takes nothing back, bounds what stays.
 : >"$T/busy"
-"$VNAS" exec b -- sh -c 'cd /srv/more && echo $$ && exec sleep 60' >"$T/busy" </dev/null 2>/dev/null &
-eventually 20 test -s "$T/busy"
+"$VNAS" exec b -- sh -c 'cd /srv/more && echo $$ && exec sleep 600' >"$T/busy" </dev/null 2>/dev/null &
+eventually 60 test -s "$T/busy"
 cp "$ETC/b.conf" "$T/b.conf"
 awk '/^\[/ { gone = $0 == "[volume more]" } !gone' "$T/b.conf" >"$ETC/b.conf"
 check_status "  a reload does not take it away while it is in use" 5 'files on it are in use' vnas reload b
@@ -249,9 +249,9 @@ all_die() {
 	supervisor=$(jq .supervisor_pid "$RUN/$1/state.json") init=$(jq .init_pid "$RUN/$1/state.json")
 	disk=$(device_of "$1" data)
 	kill -KILL "$supervisor"
-	eventually 10 test ! -e "/proc/$supervisor"
+	eventually 60 test ! -e "/proc/$supervisor"
 	kill -KILL "$init"
-	eventually 10 test ! -e "/sys/dev/block/$disk/loop/backing_file"
+	eventually 60 test ! -e "/sys/dev/block/$disk/loop/backing_file"
 }
 if [[ $v1 ]]; then
 	vnas stop a 2>/dev/null

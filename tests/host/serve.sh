@@ -69,10 +69,10 @@ refute "a Psv's port 445" on client1 timeout 2 bash -c "exec 3<>/dev/tcp/$NET4.1
 vnas stop s11 s12
 socat TCP6-LISTEN:445,ipv6only=0,reuseaddr,fork - </dev/null &
 listener=$!
-check "a listener of the Psv on the wildcard address" eventually 20 bash -c "ss -lnt | grep -q ':445 '"
+check "a listener of the Psv on the wildcard address" eventually 60 bash -c "ss -lnt | grep -q ':445 '"
 check "start beside it" vnas start s11
 check "a share again" vnas share add s11 docs --path /srv/data/docs --smb --write tanaka
-check "its clients reach the server" eventually 20 smb client1 "$NET4.11" docs tanaka changed ls
+check "its clients reach the server" eventually 60 smb client1 "$NET4.11" docs tanaka changed ls
 check "and others the Psv's listener" on client1 timeout 15 bash -c "exec 3<>/dev/tcp/$NET4.1/445"
 kill $listener
 wait $listener 2>/dev/null || true
@@ -80,7 +80,7 @@ vnas stop s11
 # One that has the server's very address does.
 socat TCP4-LISTEN:445,bind="$NET4.11",ip-freebind,reuseaddr,fork - </dev/null &
 listener=$!
-check "a listener of the Psv on the server's address" eventually 20 bash -c "ss -lnt | grep -q '$NET4.11:445 '"
+check "a listener of the Psv on the server's address" eventually 60 bash -c "ss -lnt | grep -q '$NET4.11:445 '"
 check_status "start names its process" 5 "445.*socat|socat.*445" vnas start s11
 kill $listener
 wait $listener 2>/dev/null || true

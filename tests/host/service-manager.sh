@@ -46,7 +46,7 @@ check_eq "no group is left" "$(psv_cgroups "$PREFIX" | grep -v "^$unit$")" ""
 heard=$T/notify run=
 socat -u UNIX-RECV:"$heard.sock" OPEN:"$heard",creat,append &
 listener=$!
-check "the manager listens" eventually 20 test -S "$heard.sock"
+check "the manager listens" eventually 60 test -S "$heard.sock"
 
 run_server() {
 	: >"$heard"
@@ -71,7 +71,7 @@ ended_with() { # NAME STATUS: of the run
 }
 
 run_server "run"
-check "it says when the server is ready" eventually 20 grep -q READY=1 "$heard"
+check "it says when the server is ready" eventually 60 grep -q READY=1 "$heard"
 check_eq "it is the supervisor" "$(server_json a .supervisor_pid)" "$run"
 check_eq "it stays in the unit's group" "$(group_of "$run")" "/$tag-unit"
 init=$(server_json a .init_pid)
@@ -81,7 +81,7 @@ kill -KILL "$run"
 ended_with "killed, it is gone" 137
 check_eq "the server runs on" "$(vnas exec a -- cat /proc/1/comm)" vnas-init
 run_server "run again"
-check "which says so" eventually 20 grep -q READY=1 "$heard"
+check "which says so" eventually 60 grep -q READY=1 "$heard"
 check_eq "to the same PID 1" "$(server_json a .init_pid)" "$init"
 check_eq "a start finds it" "$(vnas start a 2>&1 && server_json a .supervisor_pid)" "vnas: a: is running already
 $run"
@@ -111,7 +111,7 @@ rm -f "$heard.sock"
 # A recovery that is started by the supervisor does not end it.
 run_server "run once more"
 kill -KILL "$(server_json a .init_pid)"
-check "after PID 1's death it is there again" eventually 30 bash -c '"$VNAS" exec a -- true'
+check "after PID 1's death it is there again" eventually 60 bash -c '"$VNAS" exec a -- true'
 check_eq "with the same supervisor" "$(server_json a .supervisor_pid)" "$run"
 check_status "a restart by hand says that the manager does not watch it any more" 0 "no more under .vnas run.: .systemctl start" vnas restart a
 ended_with "and the manager is told so" 0

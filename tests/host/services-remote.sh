@@ -69,7 +69,7 @@ check_eq "login by password" "$(with_password pw-unix ssh "${password_options[@]
 refute "a wrong password" with_password wrong ssh "${password_options[@]}" "alice@$NET4.11" true
 refute "a user that is not there" with_password pw-alice ssh "${password_options[@]}" "bob@$NET4.11" true
 check "a terminal" bash -c "nsenter --net=$T/netns/client1 ssh ${ssh_options[*]} -tt alice@$NET4.11 tty </dev/null | grep -q /dev/pts/"
-check "a login is in the log" eventually 20 bash -c "'$VNAS' logs s1 | grep -q 'Accepted publickey for alice'"
+check "a login is in the log" eventually 60 bash -c "'$VNAS' logs s1 | grep -q 'Accepted publickey for alice'"
 # Privilege separation: before the login the network side is another user in an empty root, with a filter of its own.
 on client1 bash -c "exec 3<>/dev/tcp/$NET4.11/22; echo SSH-2.0-test >&3; exec sleep 5" &
 waiting=$!
@@ -86,7 +86,7 @@ unprivileged() {
 	done
 	return 1
 }
-check "privilege separation works" eventually 20 unprivileged
+check "privilege separation works" eventually 60 unprivileged
 kill $waiting 2>/dev/null || true
 wait $waiting 2>/dev/null || true
 
@@ -162,19 +162,19 @@ for module in docs root; do
 		"$(vnas exec s1 -- getfattr -R -h -d -e hex -m 'user\..*' --absolute-names /srv/data 2>/dev/null | grep -c 0badbadbad)" 0
 done
 umount "$T/tree"
-check "its log came by syslog" eventually 20 bash -c "'$VNAS' logs s1 | grep -qE 'rsyncd\[[0-9]+\] daemon.info: '"
+check "its log came by syslog" eventually 60 bash -c "'$VNAS' logs s1 | grep -qE 'rsyncd\[[0-9]+\] daemon.info: '"
 
 # Killed under load, it comes back, and the neighbours of its Vsv serve on.
 pid=$(server_json s1 '.services[] | select(.name == "sshd") | .pid')
 kill -KILL "$pid"
-check "sshd comes back after a kill" eventually 20 sftp_batch "ls /data"
+check "sshd comes back after a kill" eventually 60 sftp_batch "ls /data"
 check "SMB serves" smb client1 "$NET4.11" docs alice pw-alice "get one $T/back.one"
 
 # The machine has its own port 22, the server has its own.
 vnas stop s1
 socat TCP4-LISTEN:22,bind=0.0.0.0,reuseaddr,fork SYSTEM:'echo the machine itself' &
 listener=$!
-eventually 20 bash -c "ss -lnt | grep -q ':22 '"
+eventually 60 bash -c "ss -lnt | grep -q ':22 '"
 check "start beside a listener of the machine on the wildcard of port 22" vnas start s1
 check "the server's sshd is the one that answers" sftp_batch "ls /data"
 check_eq "at the machine's address the machine" "$(on client1 timeout 5 socat -u "TCP:$NET4.1:22" -)" "the machine itself"

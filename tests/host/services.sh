@@ -42,7 +42,7 @@ check_eq "no new privileges, two filters" "$(awk '/^(NoNewPrivs|Seccomp_filters)
 
 kill -KILL "$pid"
 came_back() { runs "$1" "$2" && [[ $(state_of "$1" "$2" restarts) == 1 ]]; }
-check "it comes back" eventually 20 came_back v1 bell
+check "it comes back" eventually 60 came_back v1 bell
 check_eq "status tells how it ended" "$(state_of v1 bell last_exit)" "signal 9"
 
 # Changed on the running server.
@@ -56,13 +56,13 @@ pid=$(state_of v1 bell pid)
 check_eq "as the user" "$(awk '/^Uid/ { print $2, $3, $4, $5 }' "/proc/$pid/status")" "65534 65534 65534 65534"
 check_eq "with its capabilities, and no other" \
 	"$(awk '/^Cap(Inh|Prm|Eff|Bnd|Amb)/ { print $2 }' "/proc/$pid/status" | sort -u)" 0000000000000420
-check "its words are as they were quoted, and went through no shell of ours" eventually 20 \
+check "its words are as they were quoted, and went through no shell of ours" eventually 60 \
 	bash -c "'$VNAS' logs v1 | grep -qE 'bell: two  words uid=65534\(nobody\).* /nonexistent'"
 service_set v1 bell
 check "reload without it" vnas reload v1
 check_eq "it is gone" "$(server_json v1 '.services | length')" 0
 refute "and its process" test -d "/proc/$pid"
-check "it was told by its signal" eventually 20 bash -c "'$VNAS' logs v1 | grep -q 'bell: told'"
+check "it was told by its signal" eventually 60 bash -c "'$VNAS' logs v1 | grep -q 'bell: told'"
 check_json "nothing is said to be wrong" '.servers[0].warnings | map(select(test("service"))) | length == 0' vnas status v1 --json
 # Many come and go: PID 1 has 32 places.
 for i in $(seq 1 40); do
@@ -80,7 +80,7 @@ check "reload with one that is slow to listen" vnas reload v1
 for i in 1 2 3; do
 	kill -KILL "$(state_of v1 late pid)"
 	ended() { [[ $(state_of v1 late restarts) == "$i" ]] && runs v1 late; }
-	check "it ended $i times" eventually 10 ended
+	check "it ended $i times" eventually 60 ended
 done
 check "a second address" vnas address add v1 "$NET4.21/24"
 check "the first one goes" vnas address remove v1 "$NET4.11"
@@ -104,7 +104,7 @@ service_set v1 bad $'command = /usr/bin/sleep 1000\nprepare = /bin/bash -c "echo
 check_status "a preparation that fails" 1 "service bad: prepare: /bin/bash failed with status 7: no such luck" vnas reload v1
 service_set v1 bad $'command = /usr/bin/sleep 1000\nuser = nobodyatall'
 vnas reload v1 >/dev/null 2>&1 || true
-check "a user that is not there is told in the log" eventually 20 bash -c "'$VNAS' logs v1 | grep -q \"bad: .*find the service's user\""
+check "a user that is not there is told in the log" eventually 60 bash -c "'$VNAS' logs v1 | grep -q \"bad: .*find the service's user\""
 cp "$T/good.conf" "$ETC/v1.conf"
 vnas reload v1
 
@@ -150,7 +150,7 @@ cp "$T/good.conf" "$ETC/v1.conf"
 vnas start v1
 kill -KILL "$(server_json v1 .supervisor_pid)"
 kill -KILL "$(state_of v1 bell pid)"
-check "without a supervisor it comes back too" eventually 20 runs v1 bell
+check "without a supervisor it comes back too" eventually 60 runs v1 bell
 
 # A flood into the log costs the Psv half a MiB a second, and nobody else's lines.
 conf_add v1 $'[limits]\nlog = 1M'
@@ -165,7 +165,7 @@ check "reload without it" vnas reload v1
 check "the log kept to its bound" test "$(stat -c %s "$LIB/servers/v1/log" "$LIB/servers/v1/log.1" | awk "{ n += \$1 } END { print n }")" -le 1048576
 check "it says what was lost" bash -c "'$VNAS' logs v1 | grep -q 'lines were lost'"
 vnas exec v1 -- useradd --no-create-home latecomer
-check "-f followed over the rotations" eventually 20 grep -q 'name=latecomer' "$T/followed"
+check "-f followed over the rotations" eventually 60 grep -q 'name=latecomer' "$T/followed"
 kill $follower
 wait $follower 2>/dev/null || true
 

@@ -118,7 +118,7 @@ lookup() {
 }
 check_json "nmbd is a service" '.servers[0].services | map(.name) == ["smbd", "nmbd"]' vnas status s1 --json
 for name in filesrv1 oldsrv archive; do
-	check "$name is answered" eventually 20 lookup $name
+	check "$name is answered" eventually 60 lookup $name
 done
 refute "another server's is not" lookup filesrv2
 check "the node status has all of them" bash -c "
@@ -132,9 +132,9 @@ for name in filesrv1 OLDSRV archive; do
 done
 check "nmbd is restarted when it is killed" bash -c "
 	'$VNAS' exec s1 -- bash -c 'kill -KILL \$(pgrep -x nmbd)'"
-check "and answers" eventually 30 lookup oldsrv
+check "and answers" eventually 60 lookup oldsrv
 check "an address more" vnas address add s1 "$NET4.13/24"
-check "does not end it" eventually 30 lookup oldsrv
+check "does not end it" eventually 60 lookup oldsrv
 
 check_json "without discovery there is none" '.servers[0].services | map(.name) == ["smbd"]' vnas status s2 --json
 refute "and no answer" on client1 nmblookup --configfile="$T/smbclient.conf" -A "$NET4.12"

@@ -51,7 +51,7 @@ kill_smbd() {
 	rm -f "$T/enough"
 	clients "$2" >"$T/clients" 2>&1 &
 	check "$stack: smbd is killed" service_kill "$1" smbd
-	check "$stack: and comes back" eventually 20 again "$1" "$2" "$before"
+	check "$stack: and comes back" eventually 60 again "$1" "$2" "$before"
 	: >"$T/enough"
 	wait "$!" || not_ok "$stack: clients went on"
 	check "$stack: and none was refused" grep -q '^refused 0 of' "$T/clients"
@@ -74,7 +74,7 @@ for stack in shared private; do
 	check_eq "$stack: a port where nobody ever listened" "$(answer "$NET4.$number" 7020)" refused
 	# A machine that has much to do can need more than the five seconds.
 	check "$stack: one whose listener was killed is silent" eventually 60 silent_when_killed "$name" "$NET4.$number"
-	check "$stack: and refused after a while" eventually 20 answers "$NET4.$number" 7021 refused
+	check "$stack: and refused after a while" eventually 60 answers "$NET4.$number" 7021 refused
 	conf_add "$name" $'[smb]\nenabled = no'
 	check "$stack: SMB is switched off" vnas restart "$name"
 	check_eq "$stack: which is refused at once" "$(answer "$NET4.$number" 445)" refused
@@ -94,7 +94,7 @@ check "restart" vnas restart sprivate
 pins() { find "$RUN/bpf" -maxdepth 1 -name 'inside-*' | wc -l; }
 check_eq "the private one's link is pinned" "$(pins)" 1
 kill -KILL "$(server_json sprivate .supervisor_pid)" "$(server_json sprivate .init_pid)"
-check "start after the death of all" eventually 20 vnas start sprivate
+check "start after the death of all" eventually 60 vnas start sprivate
 check_eq "there is one again" "$(pins)" 1
 check "stop" vnas stop sprivate
 check_eq "it goes with the server" "$(pins)" 0

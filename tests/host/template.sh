@@ -38,7 +38,7 @@ for n in 1 2 3; do
 	check "t$n serves" serves "$n"
 done
 kill -KILL "$(server_json t1 '.services[] | select(.name == "smbd") | .pid')"
-check "a service restarted now still is the old one" eventually 20 serves 1
+check "a service restarted now still is the old one" eventually 60 serves 1
 check_eq "and sees the old files" "$(sums t1)" "$before"
 check_json "status says an update is there" '.servers[0] | .template_update == true and
 	([.warnings[] | select(test("update|newer|template"))] | length > 0)' vnas status t1 --json
@@ -47,7 +47,7 @@ check "template build" vnas template build
 check_json "two templates" '.templates // .servers | length == 2' vnas template list --json
 check "restart takes the new one" vnas restart t1
 refute "it runs the update" test "$(sums t1)" = "$before"
-check "and serves" eventually 20 serves 1
+check "and serves" eventually 60 serves 1
 refute "with another template" test "$(server_json t1 .template)" = "$old"
 check_eq "the others run on with the old one" "$(sums t2)" "$before"
 check "restart --template goes back" vnas restart t1 --template "$old"

@@ -161,7 +161,7 @@ sleep 2
 bounded "no process is free"
 kill $filler 2>/dev/null || true
 wait $filler 2>/dev/null || true
-eventually 20 vnas exec a -- true
+eventually 60 vnas exec a -- true
 # Full disks, and files in the way.
 vnas exec a -- sh -c 'for d in /root /srv/data /tmp /run /dev/shm; do dd if=/dev/zero of=$d/full bs=64k 2>/dev/null; done; rm -f /etc/passwd; true' || true
 bounded "every disk is full"
@@ -177,7 +177,7 @@ for delay in 0.02 0.1 0.2 0.3; do
 done
 sleep 0.3
 check_eq "a kill leaves no socket" "$(ss -Hlnx | grep -c vnas-verify || true)" 0
-check "and no process" eventually 20 bash -c "! ls -l /proc/*/exe 2>/dev/null | grep -q 'memfd:vnas-prober'"
+check "and no process" eventually 60 bash -c "! ls -l /proc/*/exe 2>/dev/null | grep -q 'memfd:vnas-prober'"
 run b
 check_eq "and the next one runs" "$status" 7
 ip link del elsewhere

@@ -35,7 +35,7 @@ in_group() {
 	inside id -Gn "$1" | grep -q "sales people"
 }
 
-check "with their groups" eventually 30 in_group taro
+check "with their groups" eventually 60 in_group taro
 check "a share with Kerberos" vnas share add "$VSV" signed --path /srv/data/signed --nfs --sec krb5
 check "another one, encrypted" vnas share add "$VSV" sealed --path /srv/data/sealed --nfs --sec krb5p
 check "a group of the domain's has them" inside sh -c 'cd /srv/data && chgrp "sales people" signed sealed && chmod 2775 signed sealed'
@@ -73,7 +73,7 @@ named_taro() {
 	[[ $(guest c1 as 5001 stat -c '%U %u' "$1") == "taro 5001" ]]
 }
 
-check "names are known, in another domain than the realm" eventually 20 named_taro /mnt/4.2-krb5/f-4.2
+check "names are known, in another domain than the realm" eventually 60 named_taro /mnt/4.2-krb5/f-4.2
 
 # A user of the domain who is called as one of the server's own is not that one: names of machines can be chosen by many.
 check "root is root of a share" vnas share add "$VSV" admin --path /srv/data/admin --nfs --sec krb5 --squash none

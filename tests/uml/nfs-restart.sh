@@ -83,7 +83,7 @@ keep() {
 
 give() {
 	check "$version $volume: unlock" held c1 unlock k 0 10
-	check "$version $volume: the other has the lock" eventually 15 held c2 lock k w 5 1
+	check "$version $volume: the other has the lock" eventually 60 held c2 lock k w 5 1
 	check "$version $volume: close" held c1 close k
 	check "$version $volume: close" held c2 close k
 	check "$version $volume: umount" guest c1 umount "$DIR"
@@ -129,7 +129,7 @@ each give
 
 # Who mounts by NFS 3 asks rpcbind.
 check "rpcbind is killed" service_kill "$VSV" rpcbind
-check "a new mount by NFS 3" eventually 30 guest c1 nfs 3 "$SERVER:/data" /mnt/again
+check "a new mount by NFS 3" eventually 60 guest c1 nfs 3 "$SERVER:/data" /mnt/again
 check "umount" guest c1 umount /mnt/again
 
 # A client that is gone for good: its lock is another's after the lease.

@@ -57,7 +57,7 @@ for stack in shared private; do
 		else
 			check "$stack: the whole server is restarted" vnas restart "$VSV"
 		fi
-		check "$stack, $killed: it serves again" eventually 20 guest c2 stat "$DIR/kept"
+		check "$stack, $killed: it serves again" eventually 60 guest c2 stat "$DIR/kept"
 		sleep 1
 		check "$stack, $killed: what was written goes on" load_end c1 create
 		check "$stack, $killed: and what was read" load_end c2 read
