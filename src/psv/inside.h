@@ -22,6 +22,7 @@ struct inside_spawn {
 	uint64_t bounding;      /* the most that services and commands get; all that exec and shell have */
 	uint32_t nofile;        /* RLIMIT_NOFILE for all inside */
 	const int *net_fd;      /* private stack: its network namespace (netns_new()); NULL: the caller's */
+	const int *base_fd;     /* root_base(); NULL or -1: the caller's mount namespace is copied */
 	/* enter: called in the child first of all, while it is still at home on the Psv (v1 cgroups).  before_go: called with
 	 * the pid while the child waits and has run nothing of the tenant's yet (state file).  A negative return ends it.
 	 * Each can be NULL. */
@@ -32,7 +33,7 @@ struct inside_spawn {
 	void *arg;
 };
 
-/* inside_spawn: clones PID 1 into the cgroup and new namespaces, attaches the mounts, pivots, confines, and executes
+/* inside_spawn: clones PID 1 into the cgroup and new namespaces, attaches the mounts, changes its root, confines, and executes
  * /usr/lib/vnas/vnas-init of the template.  Returns when PID 1 answers.  If the caller dies before that, PID 1 ends by
  * itself.  0 or -errno; err carries PID 1's own words. */
 int inside_spawn(const struct inside_spawn *s, pid_t *ret_pid, struct err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Making PID 1.  The child of clone3 is born in the Vsv's cgroup and namespaces, puts the root together while the parent
- * does its part (before_go), waits for the word, and executes the template's vnas-init, which confines itself.
+/* Making PID 1.  The child of clone3 is born in the Vsv's cgroup and namespaces but that of mounts, puts the root together while the
+ * parent does its part (before_go), waits for the word, and executes the template's vnas-init, which confines itself.
  *
  * Until vnas-init answers, the child dies with its parent: by PR_SET_PDEATHSIG, and by the end of the socket for a parent
  * that was dead before that took hold.  Below the root every target is resolved by openat2 without links: a tenant's disk
@@ -85,23 +85,48 @@ static void attach_proc(int boot, int root_fd)
 	attach(boot, mnt, root_fd, "proc");
 }
 
-static void enter_root(int boot, const struct root *root)
+/* enter_namespace: of mounts.  true: one that holds an empty folder and nothing else; false: a copy of the Psv's, all of which has
+ * to go. */
+static bool enter_namespace(int boot, const int *base_fd)
 {
-	int root_fd = root->mounts[0].fd;
-	struct stat at_root, want, cwd;
+	bool empty = base_fd && *base_fd >= 0 && setns(*base_fd, CLONE_NEWNS) == 0;
 
-	if (mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0)
+		fail(boot, -errno, "cannot make a mount namespace");
+	if (!empty && mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		fail(boot, -errno, "cannot make the mounts private");
-	if (move_mount(root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		fail(boot, -errno, "cannot attach the root");
-	for (size_t i = 1; i < root->n; i++)
-		attach(boot, root->mounts[i].fd, root_fd, root->mounts[i].target);
-	attach_proc(boot, root_fd);
+	return empty;
+}
+
+/* cover: the root lies over the one folder that is there.  As that is the root of its mount and has none above it, ".." does not lead to
+ * it: the kernel passes over what is wholly covered, as over the rootfs below every machine's root. */
+static void cover(int boot, int root_fd)
+{
+	if (fchdir(root_fd) < 0 || chroot(".") < 0)
+		fail(boot, -errno, "cannot change the root");
+}
+
+static void pivot(int boot, int root_fd)
+{
 	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		fail(boot, -errno, "cannot change the root");
 	/* The old root lies on top of the new one now. */
 	if (umount2(".", MNT_DETACH) < 0)
 		fail(boot, -errno, "cannot detach the old root");
+}
+
+static void enter_root(int boot, const struct root *root, const int *base_fd)
+{
+	bool empty = enter_namespace(boot, base_fd);
+	int root_fd = root->mounts[0].fd;
+	struct stat at_root, want, cwd;
+
+	if (move_mount(root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		fail(boot, -errno, "cannot attach the root");
+	for (size_t i = 1; i < root->n; i++)
+		attach(boot, root->mounts[i].fd, root_fd, root->mounts[i].target);
+	attach_proc(boot, root_fd);
+	(empty ? cover : pivot)(boot, root_fd);
 	if (chdir("/") < 0 || stat("/", &at_root) < 0 || stat(".", &cwd) < 0 || fstat(root_fd, &want) < 0 ||
 	    at_root.st_dev != want.st_dev || at_root.st_ino != want.st_ino || cwd.st_dev != want.st_dev ||
 	    cwd.st_ino != want.st_ino)
@@ -242,7 +267,7 @@ static void child(const struct inside_spawn *s, int boot)
 	enter(s, boot);
 	if (s->net_fd && setns(*s->net_fd, CLONE_NEWNET) < 0)
 		fail(boot, -errno, "cannot enter the network namespace");
-	enter_root(boot, s->root);
+	enter_root(boot, s->root, s->base_fd);
 	oom_reset();
 	if (!weakened("proc-init"))
 		cover_own(boot);
@@ -302,8 +327,7 @@ static int send_boot(const struct inside_spawn *s, int boot, struct err *err)
 static pid_t clone_init(const struct inside_spawn *s, int *ret_pidfd, struct err *err)
 {
 	struct clone_args args = {
-		.flags = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-			 CLONE_NEWCGROUP,
+		.flags = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
 		.cgroup = (uint64_t)s->cgroup_fd,

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,6 +159,40 @@ static int by_namespace(child_function f, const void *arg, int ret_fds[CHILD_FDS
 	if (report.result < 0 && err)
 		*err = report.err;
 	return report.result;
+}
+
+/* ---- An empty namespace ---- */
+
+static int empty_in_child(const void *p, int ret_fds[CHILD_FDS], size_t *ret_n, struct err *err)
+{
+	static const struct mount_option nothing[] = { { "size", "4096" }, { "nr_inodes", "1" }, { "ro", NULL }, { NULL, NULL } };
+	_cleanup_close_ int root = mount_new("tmpfs", nothing,
+					     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
+	int r = root < 0 ? root : attach(root, err);
+
+	(void)p;
+	if (r < 0)
+		return r;
+	ret_fds[0] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (ret_fds[0] < 0)
+		return err_set(err, -errno, "cannot open a mount namespace: %m");
+	*ret_n = 1;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0)
+		return err_set(err, -errno, "cannot empty a mount namespace: %m");
+	return 0;
+}
+
+int mount_namespace_empty(struct err *err)
+{
+	_cleanup_close_ int ns = -1;
+	int fds[CHILD_FDS], r;
+	size_t n;
+
+	r = by_namespace(empty_in_child, NULL, fds, &n, err);
+	if (n > 0)
+		ns = fds[0];
+	return r < 0 ? r : steal_fd(&ns);
 }
 
 /* ---- Clones ---- */

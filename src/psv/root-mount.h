@@ -25,6 +25,10 @@ int mount_overlay(const int lower[2], struct err *err);
 /* mount_attributes: sets and clears MOUNT_ATTR_… of one mount. */
 int mount_attributes(int fd, unsigned long long set, unsigned long long clear, struct err *err);
 
+/* mount_namespace_empty: a mount namespace that holds one empty folder, which cannot be written.  It lives as long as the descriptor, a
+ * pin or a process in it.  Descriptor or -errno. */
+int mount_namespace_empty(struct err *err);
+
 /* The two ways, for the tests. */
 int mount_clone_directly(int fd, const char *folder, struct err *err);
 int mount_clone_by_namespace(int fd, const char *folder, struct err *err);

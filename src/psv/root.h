@@ -34,6 +34,10 @@ int root_build(const struct psv *psv, const struct conf *conf, struct volume *vo
 	       struct root *ret, struct err *err);
 void root_close(struct root *r);
 
+/* root_base: the mount namespace that a Vsv's is a copy of, with nothing in it.  Descriptor, or -1: it cannot be had, and the Psv's own
+ * is copied in its place. */
+int root_base(const struct psv *psv);
+
 /* root_populate: what a fresh root volume holds (etc from our skeleton: passwd, group, shadow, nsswitch.conf, hosts, …,
  * and the folders that the services of conf need below var).  Called once by create, on the mounted volume. */
 int root_populate(const struct conf *conf, const struct volume *root_volume, struct err *err);

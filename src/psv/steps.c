@@ -319,6 +319,7 @@ static const struct {
 
 static int init_up(struct walk *w, struct err *err)
 {
+	_cleanup_close_ int base = root_base(w->psv);
 	struct inside_spawn s = {
 		.hostname = w->conf.hostname,
 		.domainname = w->conf.directory.domain ? w->conf.directory.domain : "",
@@ -327,6 +328,7 @@ static int init_up(struct walk *w, struct err *err)
 		.nofile = cgroup_limits(&w->conf.limits).files,
 		.bounding = walk_bounding(&w->conf),
 		.net_fd = w->net_fd >= 0 ? &w->net_fd : NULL,
+		.base_fd = &base,
 		.enter = init_enter,
 		.before_go = init_before_go,
 		.meanwhile = init_meanwhile,

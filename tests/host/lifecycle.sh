@@ -55,6 +55,30 @@ check "stop" vnas stop a
 check "a start from a real-time process" chrt --fifo 1 "$VNAS" start --no-probe a
 check_eq "PID 1 is none" "$(chrt --pid "$(server_json a .init_pid)" | sed -n 's/.*policy: //p')" SCHED_OTHER
 
+# Its mount namespace is a copy of one that holds nothing; where that cannot be had, of the Psv's.
+check "stop" vnas stop a
+runs() { [[ $(server_json a .state) == running ]]; }
+roots_of_start() {
+	strace -f -I 1 -qq -e trace=setns,pivot_root,chroot -o "$T/roots" "$VNAS" start --no-probe a &
+	tracer=$!
+	eventually 60 runs || return
+	kill "$tracer"
+	wait "$tracer" || true
+}
+check "a start, looked at" roots_of_start
+check "it takes the empty namespace" grep -q 'setns(.*CLONE_NEWNS.* = 0' "$T/roots"
+refute "and leaves no root of the Psv's behind" grep -q pivot_root "$T/roots"
+check "stop" vnas stop a
+umount "$RUN/base/mnt" "$RUN/base"
+rmdir "$RUN/base"
+ln -s / "$RUN/base"
+check "a start without it" roots_of_start
+check "it leaves the Psv's root" grep -q 'pivot_root(.* = 0' "$T/roots"
+check_eq "and has its own" "$(vnas exec a -- cat /root/kept)" kept
+rm "$RUN/base"
+check "restart" vnas restart a
+check "the empty namespace is there again" grep -q " $RUN/base/mnt " /proc/self/mountinfo
+
 check_status "destroy of a running one is refused" 5 'a: ' vnas destroy a --purge
 check "stop" vnas stop a
 check_eq "it is stopped" "$(server_json a .state)" stopped

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -474,4 +475,103 @@ TEST(root_is_a_server_to_administer)
 		if (run_shell(commands[i]) != 0)
 			test_fail(__FILE__, __LINE__, commands[i]);
 	leave();
+}
+
+static ino_t inode(int fd)
+{
+	struct stat st;
+
+	CHECK_INT(fstat(fd, &st), 0);
+	CHECK_INT(close(fd), 0); /* or the pin is in use */
+	return st.st_ino;
+}
+
+/* base_fixture: a run folder on a mount of its own. */
+static void base_fixture(struct psv *psv, char base[PATH_MAX], char pin[PATH_MAX])
+{
+	char locks[PATH_MAX];
+
+	if (geteuid() != 0)
+		SKIP("not root");
+	CHECK_INT(unshare(CLONE_NEWNS), 0);
+	CHECK_INT(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	CHECK_INT(mount("tmpfs", test_dir(), "tmpfs", 0, NULL), 0);
+	/* As /run is with systemd: what is mounted there is passed on. */
+	CHECK_INT(mount(NULL, test_dir(), NULL, MS_SHARED, NULL), 0);
+	fixture_psv(psv, "psv");
+	CHECK(str_format(locks, sizeof(locks), "%s/locks", psv->run));
+	CHECK_INT(dir_make_path(locks, 0700), 0);
+	CHECK(str_format(base, PATH_MAX, "%s/base", psv->run));
+	CHECK(str_format(pin, PATH_MAX, "%s/base/mnt", psv->run));
+}
+
+TEST(root_base_is_made_once_and_again_when_it_is_gone)
+{
+	char base[PATH_MAX], pin[PATH_MAX];
+	struct psv psv;
+	ino_t second;
+
+	base_fixture(&psv, base, pin);
+	second = inode(root_base(&psv));
+	CHECK_INT(inode(root_base(&psv)), second);
+	/* A kill between the folder's mount and the pin. */
+	CHECK_INT(umount2(pin, UMOUNT_NOFOLLOW), 0);
+	second = inode(root_base(&psv));
+	CHECK(second != 0);
+	CHECK_INT(inode(root_base(&psv)), second);
+	CHECK_INT(umount2(pin, UMOUNT_NOFOLLOW), 0);
+	CHECK_INT(umount2(base, UMOUNT_NOFOLLOW), 0);
+	CHECK(inode(root_base(&psv)) != 0);
+	/* No more than the folder and the pin were left by all that. */
+	CHECK_INT(umount2(pin, UMOUNT_NOFOLLOW), 0);
+	CHECK_INT(umount2(base, UMOUNT_NOFOLLOW), 0);
+	CHECK_INT(umount2(base, UMOUNT_NOFOLLOW), -1);
+}
+
+TEST(root_base_can_be_missing)
+{
+	char base[PATH_MAX], pin[PATH_MAX];
+	struct psv psv;
+
+	base_fixture(&psv, base, pin);
+	CHECK_INT(symlink("/", base), 0);
+	CHECK_INT(root_base(&psv), -1);
+	CHECK_INT(unlink(base), 0);
+	/* A file that is no namespace. */
+	CHECK_INT(mkdir(base, 0700), 0);
+	CHECK(creat(pin, 0600) >= 0);
+	CHECK(root_base(&psv) >= 0);
+}
+
+/* Who may chroot(2), as some services may, comes by ".." to the root and no further, with every capability. */
+TEST(root_base_cannot_be_climbed_to)
+{
+	char base[PATH_MAX], pin[PATH_MAX];
+	struct stat over, at;
+	struct err e = { 0 };
+	struct psv psv;
+	int ns, root;
+
+	base_fixture(&psv, base, pin);
+	ns = root_base(&psv);
+	root = mount_new("tmpfs", NULL, 0, &e);
+	CHECK(ns >= 0 && root >= 0);
+	CHECK_INT(mkdirat(root, "jail", 0755), 0);
+	CHECK_INT(setns(ns, CLONE_NEWNS), 0);
+	CHECK_INT(unshare(CLONE_NEWNS), 0);
+	CHECK_INT(stat("/proc", &at), -1);
+	CHECK_INT(mkdir("/x", 0755), -1);
+	CHECK_INT(errno, EROFS);
+	CHECK_INT(move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH), 0);
+	CHECK_INT(fchdir(root), 0);
+	CHECK_INT(chroot("."), 0);
+	CHECK_INT(stat("/", &over), 0);
+	CHECK_INT(chroot("jail"), 0);
+	for (int i = 0; i < 8; i++) {
+		CHECK_INT(chdir(".."), 0);
+		CHECK_INT(stat(".", &at), 0);
+		CHECK(at.st_dev == over.st_dev && at.st_ino == over.st_ino);
+	}
+	CHECK_INT(chroot("."), 0);
+	CHECK_INT(stat("/jail", &at), 0);
 }
