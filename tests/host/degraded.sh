@@ -67,8 +67,8 @@ is_degraded() {
 	check "  and why" grep -qE "volume $2: .*$3" <<<"$(degraded_by a)"
 	check "  and of which volume" test "$(server_json a ".volumes[] | select(.problem) | .name")" = "$2"
 	check "  its status is that of one that runs" vnas status a
-	check "  the list shows it within 5 s" eventually 60 listed_as a degraded
-	check "  there is an event" eventually 60 has_event a "volume-degraded .*$3"
+	check "  the list shows it within 5 s" eventually 7 listed_as a degraded
+	check "  there is an event" eventually 7 has_event a "volume-degraded .*$3"
 	check_eq "  the neighbour is not" "$(state_of b)" running
 	check "  and serves" serves 12
 }

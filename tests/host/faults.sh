@@ -19,7 +19,7 @@ check "it serves" eventually 60 serves
 # smbd: PID 1 restarts it.
 old=$(service_pid a)
 kill -KILL "$old"
-check "smbd killed: it serves again within 2 s" eventually 60 serves
+check "smbd killed: it serves again within 2 s" eventually 2 serves
 refute "by another process" test "$(service_pid a)" = "$old"
 check_eq "and the restart is counted" "$(server_json a '.services[] | select(.name == "smbd") | .restarts')" 1
 

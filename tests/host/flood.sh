@@ -4,7 +4,7 @@
 # services and stop go on, its neighbour and the Psv notice nothing, and what is kept of it is bounded.
 . "$(dirname "$0")/../lib.sh"
 
-LIMIT_S=30 # of one verb, however busy the machine is; usually it takes a tenth of a second
+LIMIT_S=10 # of one verb, however busy the machine is; usually it takes a tenth of a second
 
 timed() {
 	local name=$1
