@@ -198,7 +198,7 @@ leak_state() {
 	done
 	# The machine's own mounts, which come and go as the machine pleases, are known by their place at the beginning.
 	# The gate's pins, the templates and the empty mount namespace stay from server to server.
-	awk -v keep="$RUN/bpf" -v base="$RUN/base" -v template="$RUN/templates/" '
+	awk -v keep="$RUN/bpf" -v base="$RUN/.base" -v template="$RUN/templates/" '
 		NR == FNR { known[$5] = 1; next }
 		$5 != keep && $5 != base && $5 != base "/mnt" && index($5, template) != 1 && !($5 in known) { for (i = 7; $i != "-"; i++); print "mount", $5, $(i + 1), $(i + 2) }' \
 		"$T/mounts.begin" /proc/self/mountinfo
@@ -209,7 +209,7 @@ leak_state() {
 		tail -n +2 "/proc/sysvipc/$f" | sed "s/^/sysvipc $f /"
 	done
 	if [[ -d $PREFIX ]]; then
-		find "$PREFIX" -path "$LIB/templates" -prune -o -path "$RUN/bpf" -prune -o -path "$RUN/templates" -prune -o -path "$RUN/base" -prune -o -type f -printf 'file %p\n'
+		find "$PREFIX" -path "$LIB/templates" -prune -o -path "$RUN/bpf" -prune -o -path "$RUN/templates" -prune -o -path "$RUN/.base" -prune -o -type f -printf 'file %p\n'
 	fi
 	if [[ -d $RUN/bpf ]]; then
 		find "$RUN/bpf" -mindepth 1 -printf 'pin %P\n'

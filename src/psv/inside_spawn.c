@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
@@ -22,7 +23,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,11 +93,15 @@ static void attach_proc(int boot, int root_fd)
 static bool enter_namespace(int boot, const int *base_fd)
 {
 	bool empty = base_fd && *base_fd >= 0 && setns(*base_fd, CLONE_NEWNS) == 0;
+	struct statfs fs;
 
 	if (unshare(CLONE_NEWNS) < 0)
 		fail(boot, -errno, "cannot make a mount namespace");
 	if (!empty && mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		fail(boot, -errno, "cannot make the mounts private");
+	/* What is covered stays. */
+	if (empty && (statfs("/", &fs) < 0 || fs.f_type != TMPFS_MAGIC || !(fs.f_flags & ST_RDONLY) || fs.f_ffree != 0))
+		fail(boot, -EXDEV, "the empty mount namespace is not the one that was made");
 	return empty;
 }
 

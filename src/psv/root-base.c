@@ -3,7 +3,7 @@
  * own has all of its mounts, which must be got rid of: pivot_root(2) looks at every process of the machine, whether it stands in the
  * old root, and the kernel waits for its readers before the old mounts are gone.
  *
- * It is made once and pinned at RUN/base/mnt, which is a mount of its own because a namespace cannot be pinned where mounts are passed
+ * It is made once and pinned at RUN/.base/mnt, which is a mount of its own because a namespace cannot be pinned where mounts are passed
  * on to others.  Nothing depends on it: where it is missing, or cannot be entered, the Psv's own is copied. */
 #include "psv/root.h"
 
@@ -25,6 +25,8 @@
 #include "psv/psv.h"
 #include "psv/root-mount.h"
 
+/* No server's name begins with a dot. */
+#define FOLDER ".base"
 #define PIN "mnt"
 
 /* The file that the pin is mounted on, and its folder. */
@@ -44,11 +46,11 @@ static bool same_device(int a, int b)
 	return fstat(a, &x) < 0 || fstat(b, &y) < 0 || x.st_dev == y.st_dev;
 }
 
-/* open_place: RUN/base as a private mount of its own; what a kill left of it is taken as it is. */
+/* open_place: RUN/.base as a private mount of its own; what a kill left of it is taken as it is. */
 static int open_place(int run)
 {
 	const struct mount_attr private = { .propagation = MS_PRIVATE };
-	_cleanup_close_ int at = dir_open(run, "base"), mnt = -1;
+	_cleanup_close_ int at = dir_open(run, FOLDER), mnt = -1;
 
 	if (at < 0)
 		return -1;
@@ -57,7 +59,7 @@ static int open_place(int run)
 		if (mnt < 0 || move_mount(mnt, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 			return -1;
 		(void)close(steal_fd(&at));
-		at = dir_open(run, "base");
+		at = dir_open(run, FOLDER);
 	}
 	return at >= 0 && mount_setattr(at, "", AT_EMPTY_PATH, (struct mount_attr *)(uintptr_t)&private, sizeof(private)) == 0 ?
 		       steal_fd(&at) :
@@ -79,7 +81,7 @@ static int make(const struct psv *psv, const char *path)
 {
 	_cleanup_close_ int run = dir_open(AT_FDCWD, psv->run), lock = -1, at = -1, ns = -1;
 
-	if (run < 0 || (mkdirat(run, "base", 0700) < 0 && errno != EEXIST))
+	if (run < 0 || (mkdirat(run, FOLDER, 0700) < 0 && errno != EEXIST))
 		return -1;
 	lock = dir_open(run, "locks");
 	if (lock < 0 || flock(lock, LOCK_EX) < 0)
@@ -101,11 +103,11 @@ int root_base(const struct psv *psv)
 	_cleanup_close_ int dir = -1, ns = -1;
 	char path[PATH_MAX];
 
-	if (!str_format(path, sizeof(path), "%s/base", psv->run))
+	if (!str_format(path, sizeof(path), "%s/" FOLDER, psv->run))
 		return -1;
 	dir = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	ns = dir >= 0 ? open_pin(dir) : -1;
 	if (ns >= 0)
 		return steal_fd(&ns);
-	return str_format(path, sizeof(path), "%s/base/" PIN, psv->run) ? make(psv, path) : -1;
+	return str_format(path, sizeof(path), "%s/" FOLDER "/" PIN, psv->run) ? make(psv, path) : -1;
 }

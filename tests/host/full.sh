@@ -97,6 +97,6 @@ drain "$LIB/servers"
 check "lib with room: start" vnas start a --no-probe
 vnas stop a
 large "$LIB/servers"
-umount "$RUN"/templates/* "$RUN/base/mnt" "$RUN/base" "$RUN/bpf" "$RUN"
+umount "$RUN"/templates/* "$RUN/.base/mnt" "$RUN/.base" "$RUN/bpf" "$RUN"
 
 done_testing

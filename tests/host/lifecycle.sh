@@ -69,15 +69,31 @@ check "a start, looked at" roots_of_start
 check "it takes the empty namespace" grep -q 'setns(.*CLONE_NEWNS.* = 0' "$T/roots"
 refute "and leaves no root of the Psv's behind" grep -q pivot_root "$T/roots"
 check "stop" vnas stop a
-umount "$RUN/base/mnt" "$RUN/base"
-rmdir "$RUN/base"
-ln -s / "$RUN/base"
+umount "$RUN/.base/mnt" "$RUN/.base"
+rmdir "$RUN/.base"
+ln -s / "$RUN/.base"
 check "a start without it" roots_of_start
 check "it leaves the Psv's root" grep -q 'pivot_root(.* = 0' "$T/roots"
 check_eq "and has its own" "$(vnas exec a -- cat /root/kept)" kept
-rm "$RUN/base"
+rm "$RUN/.base"
 check "restart" vnas restart a
-check "the empty namespace is there again" grep -q " $RUN/base/mnt " /proc/self/mountinfo
+check "the empty namespace is there again" grep -q " $RUN/.base/mnt " /proc/self/mountinfo
+
+check "stop" vnas stop a
+umount "$RUN/.base/mnt"
+unshare --mount --propagation=slave sleep 600 &
+other=$!
+mount --bind "/proc/$other/ns/mnt" "$RUN/.base/mnt"
+check_status "another namespace in its place is not covered" 1 "not the one that was made" vnas start --no-probe a
+umount "$RUN/.base/mnt"
+kill "$other"
+check "start" vnas start --no-probe a
+# What is kept in the run folder takes no server's name.
+plain_vsv base 13
+check "one that is called base" vnas start --no-probe base
+check_json "it runs" '.servers[0].state == "running"' vnas status base --json
+check "stop" vnas stop base
+check "destroy" vnas destroy base --purge
 
 check_status "destroy of a running one is refused" 5 'a: ' vnas destroy a --purge
 check "stop" vnas stop a

@@ -19,7 +19,7 @@ hide() { # PROGRAM or path
 }
 show() { umount "$hidden"; }
 
-state() { find "$ETC" "$LIB" "$RUN" -path "$LIB/templates" -prune -o -path "$RUN/bpf" -prune -o -path "$RUN/templates" -prune -o -path "$RUN/base" -prune -o -path "$RUN/locks" -prune -o -type f -print | LC_ALL=C sort; }
+state() { find "$ETC" "$LIB" "$RUN" -path "$LIB/templates" -prune -o -path "$RUN/bpf" -prune -o -path "$RUN/templates" -prune -o -path "$RUN/.base" -prune -o -path "$RUN/locks" -prune -o -type f -print | LC_ALL=C sort; }
 
 # without PROGRAM WORDS ARGUMENT…: vnas fails, says WORDS, and changes nothing; with the program it succeeds.
 without() {

@@ -501,8 +501,8 @@ static void base_fixture(struct psv *psv, char base[PATH_MAX], char pin[PATH_MAX
 	fixture_psv(psv, "psv");
 	CHECK(str_format(locks, sizeof(locks), "%s/locks", psv->run));
 	CHECK_INT(dir_make_path(locks, 0700), 0);
-	CHECK(str_format(base, PATH_MAX, "%s/base", psv->run));
-	CHECK(str_format(pin, PATH_MAX, "%s/base/mnt", psv->run));
+	CHECK(str_format(base, PATH_MAX, "%s/.base", psv->run));
+	CHECK(str_format(pin, PATH_MAX, "%s/.base/mnt", psv->run));
 }
 
 TEST(root_base_is_made_once_and_again_when_it_is_gone)
