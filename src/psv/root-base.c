@@ -66,14 +66,37 @@ static int open_place(int run)
 		       -1;
 }
 
-static void pin(int at, const char *path, int ns)
+static bool pin(int at, const char *path, int ns)
 {
 	_cleanup_close_ int file = openat(at, PIN, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	char source[32];
 
 	(void)str_format(source, sizeof(source), "/proc/self/fd/%d", ns);
-	if (file >= 0)
-		(void)mount(source, path, NULL, MS_BIND, NULL);
+	return file >= 0 && mount(source, path, NULL, MS_BIND, NULL) == 0;
+}
+
+/* make_pinned: a namespace can be pinned in an older one alone, so that none pins itself.  The kernel goes by their numbers, and newer
+ * ones (6.18) give each processor a range of these: what is made now can have the lower number, but not where the older one was made.
+ * (The machine's first namespace is older than all.)  Without a pin it serves this one start. */
+static int make_pinned(int at, const char *path)
+{
+	_cleanup_close_ int ns = mount_namespace_empty(NULL);
+	bool pinned = ns < 0 || pin(at, path, ns);
+	cpu_set_t all, one;
+
+	if (pinned || sched_getaffinity(0, sizeof(all), &all) < 0)
+		return steal_fd(&ns);
+	for (int i = 0; i < CPU_SETSIZE && !pinned; i++) {
+		CPU_ZERO(&one);
+		CPU_SET(i, &one);
+		if (!CPU_ISSET(i, &all) || sched_setaffinity(0, sizeof(one), &one) < 0)
+			continue;
+		cleanup_close(&ns);
+		ns = mount_namespace_empty(NULL);
+		pinned = ns < 0 || pin(at, path, ns);
+	}
+	(void)sched_setaffinity(0, sizeof(all), &all);
+	return steal_fd(&ns);
 }
 
 /* make: under a lock, so that two first starts make one. */
@@ -92,10 +115,7 @@ static int make(const struct psv *psv, const char *path)
 	ns = open_pin(at);
 	if (ns >= 0)
 		return steal_fd(&ns);
-	ns = mount_namespace_empty(NULL);
-	if (ns >= 0)
-		pin(at, path, ns);
-	return steal_fd(&ns);
+	return make_pinned(at, path);
 }
 
 int root_base(const struct psv *psv)
