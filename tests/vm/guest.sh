@@ -32,7 +32,7 @@ machine_state() {
 	ip -4 route show table all | sed -E 's/ linkdown//; s/^/route /'
 	ip -6 route show table all | sed -E 's/ linkdown//; s/ expires [0-9]+sec//; s/^/route /'
 	{ ip -4 rule show; ip -6 rule show; } | sed 's/^/rule /'
-	awk '$5 ~ "vnas" && $5 !~ "^/run/vnas/bpf|^/run/vnas/templates/|^/run/vnas-test" { print "mount", $5 }' /proc/self/mountinfo
+	awk '$5 ~ "vnas" && $5 !~ "^/run/vnas/bpf|^/run/vnas/[.]base|^/run/vnas/templates/|^/run/vnas-test" { print "mount", $5 }' /proc/self/mountinfo
 	pgrep -a 'vnas|smbd' | sed 's/^/process /' || true
 }
 
