@@ -176,7 +176,7 @@ ldap_group() {
 # ldap_start HOST ADDRESS, ldap_stop HOST.
 ldap_start() {
 	on "$1" slapd -f "$T/$1/slapd.conf" -h "ldap://$2 ldaps://$2"
-	eventually 60 on "$1" ldapwhoami -x -H "ldap://$2" -D "cn=reader,$ldap_base" -w reader-secret
+	eventually 10 on "$1" ldapwhoami -x -H "ldap://$2" -D "cn=reader,$ldap_base" -w reader-secret
 }
 
 ldap_stop() {
@@ -241,7 +241,7 @@ nis_inside() {
 nis_start() {
 	on "$1" unshare --mount --uts bash -c "$(declare -f nis_inside); nis_inside '$1' '$T/$1' '$nis_domain'" \
 		>"$T/$1/log" 2>&1 </dev/null &
-	eventually 60 on "$1" rpcinfo -T udp 127.0.0.1 ypserv
+	eventually 10 on "$1" rpcinfo -T udp 127.0.0.1 ypserv
 }
 
 nis_stop() {

@@ -252,11 +252,11 @@ leak_begin() {
 }
 
 # leak_check NAME: the host is as it was at leak_begin.  What dies asynchronously (a loop device after the last user of
-# its file system) has a minute for it.
+# its file system) has ten seconds for it.
 leak_check() {
 	local i
 
-	for ((i = 0; i < 600; i++)); do
+	for ((i = 0; i < 100; i++)); do
 		leak_state | LC_ALL=C sort >"$T/leak.now"
 		# The lock files and the identities' file stay; pins are made once a boot.
 		if leak_diff >"$T/leak.diff"; then

@@ -68,7 +68,7 @@ psv_network() {
 }
 
 # eventually SECONDS COMMAND…: tries again until the command succeeds; fails when the time is over, with what the last try
-# said. The time is for a machine that is many times slower, or stands still for a while: who waits does not measure.
+# said. Until something is there, so much that a machine may be many times slower; of what is promised, what is promised.
 eventually() {
 	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
 

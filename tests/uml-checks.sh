@@ -71,7 +71,7 @@ same() {
 # removed GUEST DIR. Linux's SMB client keeps files open for a second after their close, and a file that is open keeps its name.
 removed() {
 	if [[ $PROTOCOL == smb ]]; then
-		eventually 60 guest "$1" rm -r "$2"
+		eventually 10 guest "$1" rm -r "$2"
 	else
 		guest "$1" rm -r "$2"
 	fi
@@ -120,7 +120,7 @@ check_open() {
 	check_eq "$label: it is there for who has it open" "$(ask c1 s read o 0 100)" something
 	check "$label: to be written as well" ask c1 s write o 0 elsewhat.
 	check "$label: close" ask c1 s close o
-	check "$label: nothing is left of it" eventually 60 inside bash -c "! ls -A $INSIDE | grep -E '^\\.(nfs|__smb)'"
+	check "$label: nothing is left of it" eventually 10 inside bash -c "! ls -A $INSIDE | grep -E '^\\.(nfs|__smb)'"
 }
 
 # check_locks LABEL: byte ranges, between two clients.

@@ -68,7 +68,7 @@ vnas start b
 vnas start c
 check "join of a second server" join b
 check "join of another domain" join c
-check "its own user is served" eventually 60 smb client1 "$NET4.11" docs 'FILESRV1\own' pw-own ls
+check "its own user is served" eventually 10 smb client1 "$NET4.11" docs 'FILESRV1\own' pw-own ls
 for name in a b c; do
 	check "$name: users are found" eventually 60 id_of $name taro
 	step_is $name "$name: a member" join ok "a member of"
@@ -100,7 +100,7 @@ for name in a b c; do
 	check "$name: share add for a group of the domain" vnas share add $name team --path /srv/data/team --write '@sales people'
 done
 echo "a line" >"$T/one"
-check "a member of the group writes" eventually 60 smb client1 "$NET4.11" team 'SALES\taro' pw-dc1 "put $T/one one"
+check "a member of the group writes" eventually 10 smb client1 "$NET4.11" team 'SALES\taro' pw-dc1 "put $T/one one"
 check_eq "  as himself" "$(vnas exec a -- stat -c %u /srv/data/team/one)" "$uid"
 refute "who is not in it does not" smb client1 "$NET4.11" team 'SALES\hanako' pw-hanako ls
 refute "a wrong password" smb client1 "$NET4.11" team 'SALES\taro' pw-dc2 ls
@@ -121,7 +121,7 @@ done
 check "restart" vnas restart a
 check "users are found" eventually 60 id_of a taro
 check_eq "with the same number" "$(id_of a taro)" "$uid"
-check "and are served" eventually 60 smb client1 "$NET4.11" team 'SALES\taro' pw-dc1 "get one $T/back"
+check "and are served" eventually 10 smb client1 "$NET4.11" team 'SALES\taro' pw-dc1 "get one $T/back"
 
 # The controller away, while it runs and when it starts; the other domain is not touched.
 domain_stop dc1

@@ -55,7 +55,7 @@ note "list of $few: $list_few, of $n: $list_many"
 pid=$(server_json v1 .supervisor_pid)
 strace -p "$pid" -e trace=recvfrom,open -o "$T/woken" 2>"$T/strace" &
 tracer=$!
-check "a supervisor is looked at" eventually 60 grep -q attached "$T/strace"
+check "a supervisor is looked at" eventually 10 grep -q attached "$T/strace"
 vnas restart --no-probe "v$n" >/dev/null
 vnas address remove v2 "$NET6:a:2/64" >/dev/null
 vnas address add v2 "$NET6:a:2/64" >/dev/null
@@ -67,7 +67,7 @@ looks=$(grep -c '/mountinfo"' "$T/woken")
 check "it looks once at each device, however often that is mounted" test "$(grep -c '/size"' "$T/woken")" -le "$looks"
 ip addr del 10.86.0.3/32 dev lan
 heard() { grep -q recvfrom "$T/woken"; }
-check "it hears of its own address" eventually 60 heard
+check "it hears of its own address" eventually 10 heard
 back() { ip -o addr show dev lan | grep -qF '10.86.0.3/32'; }
 check "and puts it back" eventually 60 back
 kill "$tracer" 2>/dev/null || true

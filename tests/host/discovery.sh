@@ -112,11 +112,11 @@ group4=UDP4-DATAGRAM:239.255.255.250:3702,ip-multicast-if
 on client1 ip -6 route add ff02::c/128 dev eth0 table local
 place_a="http://$NET4.11:5357/$(uuid_of a)/" place_b="http://$NET4.12:5357/$(uuid_of b)/"
 wsd_finds() { [[ $(wsd_places "$2" "$3") == "$1" ]]; }
-check "both are found, at their own addresses" eventually 60 wsd_finds "$(printf '%s\n' "$place_a" "$place_b" | sort | paste -sd' ')" client1 "$group4=$NET4.101"
-check "on the other link a alone" eventually 60 wsd_finds "http://$OTHER.11:5357/$(uuid_of a)/" client2 "$group4=$OTHER.102"
+check "both are found, at their own addresses" eventually 15 wsd_finds "$(printf '%s\n' "$place_a" "$place_b" | sort | paste -sd' ')" client1 "$group4=$NET4.101"
+check "on the other link a alone" eventually 15 wsd_finds "http://$OTHER.11:5357/$(uuid_of a)/" client2 "$group4=$OTHER.102"
 place_six="http://[$NET6:11]:5357/$(uuid_of a)/"
 wsd_has() { [[ $(wsd_places "$2" "$3") == *"$1"* ]]; }
-check "by IPv6" eventually 60 wsd_has "$place_six" client1 "UDP6-DATAGRAM:[ff02::c%eth0]:3702"
+check "by IPv6" eventually 15 wsd_has "$place_six" client1 "UDP6-DATAGRAM:[ff02::c%eth0]:3702"
 
 # described ADDRESS UUID: the description by HTTP.
 described() {

@@ -98,10 +98,10 @@ check_status "--learn -f" 2 "goes together with" vnas events --learn a -f
 follow=$!
 "$VNAS" events b -f --json --lines 1 >"$T/follow.json" &
 follow_json=$!
-check "-f: what there was" eventually 60 grep -q 'a refused bind' "$T/follow"
+check "-f: what there was" eventually 10 grep -q 'a refused bind' "$T/follow"
 reach b "$NET4.11" 13
-check "-f: what came" eventually 60 grep -q " b refused connect $NET4.11:13 tcp by bash" "$T/follow"
-check "-f --json: a line each" eventually 60 grep -q '"port":13' "$T/follow.json"
+check "-f: what came" eventually 10 grep -q " b refused connect $NET4.11:13 tcp by bash" "$T/follow"
+check "-f --json: a line each" eventually 10 grep -q '"port":13' "$T/follow.json"
 check "each is an object" jq -es 'all(.server == "b")' "$T/follow.json"
 kill $follow_json
 
@@ -111,16 +111,16 @@ lines=$(wc -l <"$LIB/servers/a/refusals.jsonl")
 reach a "$NET4.12" 14 20000 &
 flood=$!
 reach b "$NET4.11" 15
-check "a neighbour's refusal comes beside a flood" eventually 60 refused b '.port == 15'
+check "a neighbour's refusal comes beside a flood" eventually 10 refused b '.port == 15'
 wait $flood
 sum() { [[ $(vnas events a --json | jq '[.events[] | select(.kind == "connect") | .count] | add') == "$((before + 20000))" ]]; }
-check "none of a flood is uncounted" eventually 60 sum
+check "none of a flood is uncounted" eventually 10 sum
 check "and few lines are written of it" test $(($(wc -l <"$LIB/servers/a/refusals.jsonl") - lines)) -lt 120
 calls a 300
-check "a flood of calls is answered, and counted" eventually 60 refused a '.kind == "call" and (.detail | endswith(" in a flood"))'
+check "a flood of calls is answered, and counted" eventually 10 refused a '.kind == "call" and (.detail | endswith(" in a flood"))'
 check "PID 1 goes on" vnas exec a -- true
 calls b
-check "the neighbour's calls too" eventually 60 refused b '.call == "mount"'
+check "the neighbour's calls too" eventually 10 refused b '.call == "mount"'
 
 # --- the supervisor ---
 kill -KILL "$(server_json b .supervisor_pid)"
@@ -128,7 +128,7 @@ reach b "$NET4.11" 16
 vnas exec b -- /srv/probe socket-packet >/dev/null </dev/null || true
 check "without a supervisor the gate's notes are there" refused b '.port == 16'
 check "with a new one those of the calls" vnas start b
-check "are there too" eventually 60 refused b '.call == "socket"'
+check "are there too" eventually 10 refused b '.call == "socket"'
 check_json "once" '[.events[] | select(.port == 16 or .call == "socket") | .count] == [1, 1]' vnas events b --json
 kill -KILL "$(server_json b .supervisor_pid)"
 reach b "$NET4.11" 17
@@ -143,27 +143,27 @@ check "with its notes" refused b '.port == 18'
 conf_add b $'[service web]\ncommand = /bin/sleep 1000'
 vnas reload b
 vnas exec b -- /bin/bash -c 'for p in /proc/[0-9]*; do [[ $(<$p/comm) != sleep ]] || kill -KILL ${p#/proc/}; done'
-check "a service that died" eventually 60 grep -q ' b service_failed web: signal 9' "$T/follow"
+check "a service that died" eventually 10 grep -q ' b service_failed web: signal 9' "$T/follow"
 came_back() {
 	vnas events b --lines 3 | grep -qE ' b +service_started +web'
 }
-check "and came back" eventually 60 came_back
+check "and came back" eventually 10 came_back
 kill $follow
 
 # --- syslog ---
 reach b "$NET4.11" 19
-check "syslog hears of refusals" eventually 60 grep -aq "<29>vnas\[[0-9]*\]: b: refused: connect $NET4.11:19 tcp by bash" "$T/syslog"
+check "syslog hears of refusals" eventually 15 grep -aq "<29>vnas\[[0-9]*\]: b: refused: connect $NET4.11:19 tcp by bash" "$T/syslog"
 check "of services" grep -aq '<29>vnas\[[0-9]*\]: b: service_failed: web: signal 9' "$T/syslog"
 check "and of starts" grep -aq '<29>vnas\[[0-9]*\]: b: started: generation' "$T/syslog"
 check_eq "nothing in it acts on a terminal" "$(LC_ALL=C tr -d '\n\t -~' <"$T/syslog" | wc -c)" 0
 printf '[events]\nsyslog = local3\n' >"$ETC/vnas.conf"
 vnas reload b
 reach b "$NET4.11" 20
-check "under another facility" eventually 60 grep -aq "<157>vnas\[[0-9]*\]: b: refused: connect $NET4.11:20" "$T/syslog"
+check "under another facility" eventually 15 grep -aq "<157>vnas\[[0-9]*\]: b: refused: connect $NET4.11:20" "$T/syslog"
 printf '[events]\nsyslog = no\n' >"$ETC/vnas.conf"
 vnas reload b
 reach b "$NET4.11" 21
-check "or not at all" eventually 60 refused b '.port == 21'
+check "or not at all" eventually 15 refused b '.port == 21'
 refute "then it is silent" grep -aq "$NET4.11:21" "$T/syslog"
 printf '[events]\nsyslog = kern\n' >"$ETC/vnas.conf"
 check_status "no facility" 1 "vnas.conf:2: key 'syslog': 'kern' is no facility of syslog: expected no, user" vnas events
@@ -171,7 +171,7 @@ printf '[events]\nsyslog = daemon\n' >"$ETC/vnas.conf"
 # One that does not read.
 kill -STOP $syslog
 reach b "$NET4.11" 22 300
-check "a syslog that hangs is waited for by nobody" eventually 60 refused b '.port == 22'
+check "a syslog that hangs is waited for by nobody" eventually 15 refused b '.port == 22'
 kill -KILL $syslog
 
 # --- the bound on disk ---

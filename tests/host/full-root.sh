@@ -63,13 +63,13 @@ for i in $(seq 1 12); do
 	((i % 4)) || fill
 done
 before=$(wc -l <"$T/worked2")
-check "clients work on" eventually 60 bash -c "(( \$(wc -l <'$T/worked2') > $before ))"
+check "clients work on" eventually 10 bash -c "(( \$(wc -l <'$T/worked2') > $before ))"
 databases "full"
 check "who was there logs in" smb client1 "$NET4.11" docs old1 pw-old1 "get one $T/back"
 refute "a wrong password is still wrong" smb client1 "$NET4.11" docs old1 wrong ls
 # Also when smbd starts on a full disk, after a kill in the middle of it all.
 kill -KILL "$(server_json s1 '.services[] | select(.name == "smbd") | .pid')"
-check "smbd comes back on a full root volume" eventually 60 smb client1 "$NET4.11" docs old1 pw-old1 ls
+check "smbd comes back on a full root volume" eventually 10 smb client1 "$NET4.11" docs old1 pw-old1 ls
 databases "killed"
 
 # Room again.

@@ -304,7 +304,7 @@ vnas exec "$server" -- /root/swap /etc/passwd /etc/passwd.link "$CANARY/passwd" 
 	/var/lib/samba /var/lib/samba.link "$UP$ETC" /srv/data/docs /srv/data/docs.link "$CANARY" /srv/more /srv/more.link "$UP$CANARY" \
 	>"$T/swapping" 2>&1 </dev/null &
 swapper=$!
-check "the root inside exchanges" eventually 60 grep -q swapping "$T/swapping"
+check "the root inside exchanges" eventually 10 grep -q swapping "$T/swapping"
 during() {
 	local begin=$SECONDS status=0
 

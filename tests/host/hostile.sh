@@ -91,7 +91,7 @@ directory_stopped() {
 # Everything inside that it can kill: PID 1 stays, and services come back.
 init=$(state_value a init_pid)
 vnas exec a -- sh -c 'kill -9 -1' >/dev/null 2>&1 || true
-check "kill -9 -1 inside: it serves again" eventually 60 serves
+check "kill -9 -1 inside: it serves again" eventually 10 serves
 check_eq "  under the same PID 1" "$(state_value a init_pid)" "$init"
 
 "$VNAS" exec a -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
@@ -104,13 +104,13 @@ pid_1_for_others() {
 		pid=$!
 		check "PID 1, slow ${kind%=*}: begun" eventually 60 grep -qE "^exhaust-${kind%=*} [a-z]+=${kind#*=}$" "$T/got"
 		sleep 1
-		check "PID 1, slow ${kind%=*}: exec" timeout 30 "$VNAS" exec a -- true
+		check "PID 1, slow ${kind%=*}: exec" timeout 5 "$VNAS" exec a -- true
 		check "  and what comes later is in the log" bash -c "
-			'$VNAS' exec a -- groupadd later-${kind%=*} && timeout 30 sh -c 'until \"$VNAS\" logs a | grep -q later-${kind%=*}; do sleep 0.1; done'"
+			'$VNAS' exec a -- groupadd later-${kind%=*} && timeout 5 sh -c 'until \"$VNAS\" logs a | grep -q later-${kind%=*}; do sleep 0.1; done'"
 		kill -KILL $pid 2>/dev/null || true
 		wait $pid 2>/dev/null || true
 		# Those that are still dying would leave room in the limit below.
-		check "  and all of it ends with the command" eventually 60 bash -c "! '$VNAS' exec a -- pgrep -x probe"
+		check "  and all of it ends with the command" eventually 10 bash -c "! '$VNAS' exec a -- pgrep -x probe"
 	done
 
 	# Every signal that ends, stops or wakes somebody, to PID 1, without a pause.
@@ -118,16 +118,16 @@ pid_1_for_others() {
 		while :; do for s in ALRM CHLD TERM HUP STOP TSTP PIPE SEGV KILL RTMIN; do kill -$s 1; done; done &
 	done; echo begun; wait' >"$T/got" 2>&1 </dev/null &
 	pid=$!
-	check "signals to PID 1: begun" eventually 60 grep -qx begun "$T/got"
+	check "signals to PID 1: begun" eventually 10 grep -qx begun "$T/got"
 	timed "signals to PID 1: exec" 10 "$VNAS" exec a -- true
 	timed "signals to PID 1: status" 10 "$VNAS" status a
 	check_eq "signals to PID 1: what it makes for others" "$(timeout 20 "$VNAS" exec a -- /root/probe one-epoll one-inotify)" $'one-inotify ok\none-epoll ok'
 	check "signals to PID 1: and what comes over /dev/log" bash -c "
-		'$VNAS' exec a -- groupadd later-signals && timeout 60 sh -c 'until \"$VNAS\" logs a | grep -q later-signals; do sleep 0.1; done'"
+		'$VNAS' exec a -- groupadd later-signals && timeout 20 sh -c 'until \"$VNAS\" logs a | grep -q later-signals; do sleep 0.1; done'"
 	check_eq "  it is the same PID 1" "$(state_value a init_pid) $(ps -o stat= -p "$(state_value a init_pid)" | sed 's/^[RD]/S/; s/^\(.\).*/\1/')" "$init S"
 	kill -KILL $pid 2>/dev/null || true
 	wait $pid 2>/dev/null || true
-	check "  and all of it ends with the command" eventually 60 bash -c "! '$VNAS' exec a -- pgrep -f 'kill -'"
+	check "  and all of it ends with the command" eventually 10 bash -c "! '$VNAS' exec a -- pgrep -f 'kill -'"
 
 	# A crash feeds no program of the Psv's, and leaves no file: RLIMIT_CORE is 1, whatever anybody says.
 	core_limit() { "$VNAS" exec a "$@" -- sh -c 'ulimit -c unlimited; ulimit -c 0; grep "^Max core" /proc/self/limits' 2>/dev/null; }

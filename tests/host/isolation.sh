@@ -151,7 +151,7 @@ vnas stop g
 for v in a b; do
 	vnas exec $v -- /root/probe listen_port=7000 serve >/dev/null </dev/null &
 done
-ask() { on client1 timeout 20 socat -u "TCP:$1:7000,connect-timeout=10" - 2>/dev/null; }
+ask() { on client1 timeout 3 socat -u "TCP:$1:7000,connect-timeout=1" - 2>/dev/null; }
 # Of each both families: the last that is opened.
 for v in 11 12; do
 	eventually 20 ask "$NET4.$v" || true

@@ -148,10 +148,10 @@ ldap_start ldap1 "$D1"
 check "StartTLS" vnas directory set s1 --uri "ldap://$D1"
 vnas restart s1
 step_is s1 "is used" TLS ok "ldap://$D1: certificate until" --user tanaka
-check "it finds users" eventually 60 finds s1 suzuki
+check "it finds users" eventually 10 finds s1 suzuki
 check "no TLS, if that is wanted" vnas directory set s1 --uri "ldap://$D1" --starttls no
 vnas restart s1
-check "it finds users" eventually 60 finds s1 tanaka
+check "it finds users" eventually 10 finds s1 tanaka
 step_is s1 "and binds" bind ok "as $reader" --user tanaka
 
 check "a foreign authority" set_ldap --ca "$T/ca/other.pem"

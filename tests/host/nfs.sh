@@ -66,7 +66,7 @@ mkfifo "$T/stay"
 exec {nfs}<>"$T/stay"
 on c1 bash -c "exec 5<>/dev/tcp/$NET4.11/2049 6<>/dev/tcp/$NET4.11/2049; echo there; read -r _" <&"$nfs" >"$T/connected" &
 connected=$!
-check "a client stays" eventually 60 grep -q there "$T/connected"
+check "a client stays" eventually 10 grep -q there "$T/connected"
 check_json "sessions show it" '[.sessions[] | select(.client == "'"$NET4"'.101")] == [{ "protocol": "nfs", "user": null,
 	"client": "'"$NET4"'.101", "address": "'"$NET4"'.11", "connections": 2 }]' vnas sessions s1 --json
 check "… in the text" grep -qE "^$NET4.101 +$NET4.11 +2\$" <(vnas sessions s1)
@@ -95,7 +95,7 @@ check "a client of an IPv6 network gets in" on c2 "$(dirname "$PROBE")/../nfs/nf
 refute "another host does not get in" ls_by c2 11/more 3
 refute "… by version 4" ls_by c2 11/more 4
 check "share set: another client" reload_of s1 vnas share set s1 more --client "$NET4.102"
-check "the new one gets in" eventually 60 ls_by c2 11/more 4
+check "the new one gets in" eventually 10 ls_by c2 11/more 4
 refute "the old one no more" ls_by c1 11/more 3
 refute "… by version 4" ls_by c1 11/more 4
 check "share set: read-only" reload_of s1 vnas share set s1 docs --read-only

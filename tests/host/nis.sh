@@ -85,21 +85,17 @@ quiet=$(ten_logons)
 vnas exec s1 -- bash -c 'while :; do ypcat passwd.byname; done' >/dev/null 2>&1 </dev/null &
 flood=$!
 sleep 0.5
-# What else this machine does can fall upon one of these, but not upon each.
-for _ in 1 2 3 4 5; do
-	flooded=$(ten_logons) || flooded=failed
-	note "ten logons at the other Vsv: $quiet ms, $flooded ms while the first one's directory is flooded"
-	[[ $flooded != failed && $flooded -ge $((quiet * 5)) ]] || break
-done
+flooded=$(ten_logons) || flooded=failed
 check "the flood was one" kill $flood
 wait $flood 2>/dev/null || true
+note "ten logons at the other Vsv: $quiet ms, $flooded ms while the first one's directory is flooded"
 check "the other Vsv serves on" test "$flooded" -lt $((quiet * 5))
 
 # The first server goes away.
 nis_start nis2
 nis_stop nis1
 check "the second one is asked" eventually 60 finds s1 sato
-check "status is well" eventually 60 directory_is s1 ok
+check "status is well" eventually 10 directory_is s1 ok
 step_is s1 "the test names the one that is away" connection failed "$N1"
 nis_stop nis2
 check "none is there: degraded" eventually 60 directory_is s1 degraded
@@ -109,7 +105,7 @@ check "stop and start without a server" vnas restart s1
 check "degraded" directory_is s1 degraded
 nis_start nis1
 check "it recovers by itself" eventually 90 finds s1 tanaka
-check "status says so" eventually 60 directory_is s1 ok
+check "status says so" eventually 10 directory_is s1 ok
 check "and serves" smb client1 "$NET4.11" docs tanaka pw-1 ls
 
 # A wrong domain.

@@ -107,13 +107,13 @@ old=$(server_json m .init_pid)
 kill -KILL "$old"
 check "after the death of PID 1 it is started again" eventually 60 bash -c \
 	"[[ \$($VNAS status m --json | jq '.servers[0] | select(.state == \"running\") | .init_pid') == [0-9]* ]] && ! kill -0 $old"
-check "with the same hardware address" eventually 60 answers "$NET4.12"
+check "with the same hardware address" eventually 10 answers "$NET4.12"
 ip link set wire0 down
 state_is() { [[ $(vnas list --json | jq -r '.servers[] | select(.name == "m") | .state') == "$1" ]]; }
-check "it is degraded when the machine's interface is down" eventually 60 state_is degraded
+check "it is degraded when the machine's interface is down" eventually 15 state_is degraded
 check_status "and says why" 0 'its interface has no carrier: see .ip link show wire0' vnas status m
 ip link set wire0 up
-check "and is not when it is up again" eventually 60 state_is running
+check "and is not when it is up again" eventually 15 state_is running
 check "nor has it lost anything" eventually 60 answers "$NET6:12"
 check "stop" vnas stop m n
 check_eq "nothing is left" "$(network_now | diff <(echo "$baseline") - || true)" ""
@@ -143,7 +143,7 @@ old=$(server_json h .init_pid)
 kill -KILL "$old"
 check "after the death of PID 1 it is started again" eventually 60 bash -c \
 	"[[ \$($VNAS status h --json | jq '.servers[0] | select(.state == \"running\") | .init_pid') == [0-9]* ]] && ! kill -0 $old"
-check "and has the interface" eventually 60 answers "$NET4.14"
+check "and has the interface" eventually 10 answers "$NET4.14"
 init=$(server_json h .init_pid)
 kill -KILL "$(server_json h .supervisor_pid)" "$init"
 eventually 60 bash -c "! kill -0 $init"
@@ -182,7 +182,7 @@ check "it is joined to the new one, apart as before" eventually 60 bash -c \
 check "and runs" eventually 60 bash -c "$VNAS status p --json | jq -e '.servers[0].state == \"running\"'"
 check_json "which is an event" '[.events[] | select(.event == "interface-restored")] | length == 1' vnas events p --json
 host_add client9 109 br9
-check "and it is reached" eventually 60 on client9 bash -c "exec 3<>/dev/tcp/$NET4.15/445"
+check "and it is reached" eventually 5 on client9 bash -c "exec 3<>/dev/tcp/$NET4.15/445"
 # The gate knows a neighbour by the bridge that it comes from, also where somebody else was the first to make it a port again.
 vnas exec p -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
 socat TCP4-LISTEN:5000,fork,reuseaddr 'SYSTEM:echo psv' 2>/dev/null &

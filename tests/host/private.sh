@@ -66,7 +66,7 @@ done
 vnas address add a "$NET4.23/24"
 learns() { on client1 ip neigh show "$NET4.23" | grep -qF "${mac#ether }"; }
 on client1 ip neigh replace "$NET4.23" lladdr 02:00:00:00:00:01 dev eth0 nud stale
-check "who missed an address that was added hears of it again" eventually 60 learns
+check "who missed an address that was added hears of it again" eventually 10 learns
 vnas address remove a "$NET4.23"
 check_json "nothing is said of UDP" '.servers[0].warnings == []' vnas status a --json
 check_status "one that answers on the network is refused" 5 "$NET4.102/24 answers on the network" vnas address add a "$NET4.102/24"
@@ -105,7 +105,7 @@ listens() { advertise && on client2 ip -6 addr show dev eth0 | grep -q dead; }
 check "control: a host follows a router's advertisement" eventually 60 listens
 check_eq "it does not" "$(in_net a ip -6 addr show dev eth0 | grep -c dead || true)$(in_net a ip -6 route show default)" 0
 ip link set vnas-a down
-check "without a carrier it is degraded" eventually 60 bash -c "$VNAS list --json | jq -e '.servers[] | select(.name == \"a\") | .state == \"degraded\"'"
+check "without a carrier it is degraded" eventually 10 bash -c "$VNAS list --json | jq -e '.servers[] | select(.name == \"a\") | .state == \"degraded\"'"
 check_status "and says why" 0 'its interface has no carrier' vnas status a
 ip link set vnas-a up
 ip link set vnas-a nomaster

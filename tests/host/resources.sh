@@ -249,9 +249,9 @@ all_die() {
 	supervisor=$(jq .supervisor_pid "$RUN/$1/state.json") init=$(jq .init_pid "$RUN/$1/state.json")
 	disk=$(device_of "$1" data)
 	kill -KILL "$supervisor"
-	eventually 60 test ! -e "/proc/$supervisor"
+	eventually 10 test ! -e "/proc/$supervisor"
 	kill -KILL "$init"
-	eventually 60 test ! -e "/sys/dev/block/$disk/loop/backing_file"
+	eventually 10 test ! -e "/sys/dev/block/$disk/loop/backing_file"
 }
 if [[ $v1 ]]; then
 	vnas stop a 2>/dev/null

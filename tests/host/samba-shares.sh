@@ -27,7 +27,7 @@ inside() {
 
 # logged PATTERN: a line of the log, soon.
 logged() {
-	eventually 60 bash -c "'$VNAS' logs s1 | grep -qE -e '$1'"
+	eventually 10 bash -c "'$VNAS' logs s1 | grep -qE -e '$1'"
 }
 
 check "a long host name gives a NetBIOS name" bash -c \

@@ -194,7 +194,7 @@ client_ends() {
 # A share that is removed is closed under its clients, and so are the sessions of a user that is removed.
 client_in docs
 echo "get of-carol $T/first" >&7
-check "a client is in a share" eventually 60 test -s "$T/first"
+check "a client is in a share" eventually 10 test -s "$T/first"
 check "share remove" vnas share remove s1 docs
 echo "get of-carol $T/second" >&7
 client_ends
@@ -204,7 +204,7 @@ check "the data stays" vnas exec s1 -- test -s /srv/data/docs/of-carol
 vnas share set s1 later --client ''
 client_in later
 echo "get of-bob $T/third" >&7
-check "a client is in another share" eventually 60 test -s "$T/third"
+check "a client is in another share" eventually 10 test -s "$T/third"
 check "user remove" vnas user remove s1 carol
 echo "get of-bob $T/fourth" >&7
 client_ends

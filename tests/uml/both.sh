@@ -39,51 +39,51 @@ same_file() { # NAME: by all
 	a=$(guest c1 md5sum "/mnt/n/$1") && b=$(guest c1 md5sum "/mnt/n3/$1") && c=$(guest c2 md5sum "/mnt/s/$1") &&
 		d=$(inside md5sum "$INSIDE/$1") && [[ ${a%% *} == "${b%% *}" && ${a%% *} == "${c%% *}" && ${a%% *} == "${d%% *}" ]]
 }
-check "all read the same" eventually 30 same_file one
+check "all read the same" eventually 10 same_file one
 check "NFS writes into it" alice "printf middle | dd of=/mnt/n/one bs=1 seek=500001 conv=notrunc status=none"
-check "all read the same" eventually 30 same_file one
+check "all read the same" eventually 10 same_file one
 check "NFS makes a file" alice "echo by nfs >/mnt/n/Name"
-check "SMB finds it, in whatever case" eventually 30 smb client3 "$SERVER" docs alice secret "get NAME $T/got"
+check "SMB finds it, in whatever case" eventually 10 smb client3 "$SERVER" docs alice secret "get NAME $T/got"
 check_eq "with its content" "$(cat "$T/got")" "by nfs"
 check_eq "they are one user's" "$(inside stat -c %U "$INSIDE/one" "$INSIDE/Name" | sort -u)" alice
 check "NFS renames what SMB has made" alice "mv /mnt/n/one /mnt/n/two"
-check "SMB sees it" eventually 30 guest c2 test -e /mnt/s/two
+check "SMB sees it" eventually 10 guest c2 test -e /mnt/s/two
 check "NFS removes it" alice "rm /mnt/n/two"
-check "SMB sees it" eventually 30 guest c2 bash -c '[[ ! -e /mnt/s/two ]]'
+check "SMB sees it" eventually 10 guest c2 bash -c '[[ ! -e /mnt/s/two ]]'
 check "SMB renames what NFS has made" guest c2 mv /mnt/s/Name /mnt/s/name2
-check "NFS sees it" eventually 30 guest c1 test -e /mnt/n/name2 -a ! -e /mnt/n/Name
-check "also by NFS 3" eventually 30 guest c1 test -e /mnt/n3/name2
+check "NFS sees it" eventually 10 guest c1 test -e /mnt/n/name2 -a ! -e /mnt/n/Name
+check "also by NFS 3" eventually 10 guest c1 test -e /mnt/n3/name2
 
 # --- byte ranges ---
 alice "touch /mnt/n/lock && chmod 666 /mnt/n/lock"
 for n in n n3; do
 	check "$n: open" ask c1 s open l "/mnt/$n/lock" rw
-	check "$n: SMB has it open too" eventually 30 ask c2 s open l /mnt/s/lock rw
+	check "$n: SMB has it open too" eventually 10 ask c2 s open l /mnt/s/lock rw
 	check "$n: a lock by NFS" ask c1 s lock l w 0 10
 	check "$n: is refused to SMB" refused EAGAIN ask c2 s lock l w 5 10
 	check "$n: beside it SMB locks" ask c2 s lock l w 20 10
 	check "$n: which is refused to NFS" refused EAGAIN ask c1 s lock l w 25 1
 	check "$n: NFS unlocks" ask c1 s unlock l 0 10
-	check "$n: now it is SMB's" eventually 30 ask c2 s lock l w 5 10
+	check "$n: now it is SMB's" eventually 10 ask c2 s lock l w 5 10
 	check "$n: SMB closes" ask c2 s close l
-	check "$n: all is free" eventually 30 ask c1 s lock l w 0 100
+	check "$n: all is free" eventually 10 ask c1 s lock l w 0 100
 	check "$n: close" ask c1 s close l
 done
 
 # --- what SMB clients keep for themselves is an oplock, which is a lease of the kernel's: NFS breaks it ---
 guest_begin c2 keep bash -c 'exec 3>/mnt/s/kept; echo cached by smb >&3; sleep 8; echo more >&3'
-check "a file that an SMB client writes" eventually 30 inside test -e "$INSIDE/kept"
-check "what it has not sent yet is read by NFS" eventually 30 guest c1 grep -q "cached by smb" /mnt/n/kept
+check "a file that an SMB client writes" eventually 10 inside test -e "$INSIDE/kept"
+check "what it has not sent yet is read by NFS" eventually 10 guest c1 grep -q "cached by smb" /mnt/n/kept
 check "it goes on" guest_end c2 keep
-check "and NFS reads that" eventually 30 guest c1 grep -q more /mnt/n/kept
+check "and NFS reads that" eventually 10 guest c1 grep -q more /mnt/n/kept
 alice "echo first >/mnt/n/shared; chmod 666 /mnt/n/shared"
-check "an SMB client reads" eventually 30 ask c2 s open r /mnt/s/shared
+check "an SMB client reads" eventually 10 ask c2 s open r /mnt/s/shared
 check_eq "what is there" "$(ask c2 s read r 0 100)" first
 check "NFS changes it" guest c1 bash -c 'echo second >/mnt/n/shared'
 changed() {
 	[[ $(ask c2 s read r 0 100) == second ]]
 }
-check "the SMB client, which has it open, reads the change" eventually 30 changed
+check "the SMB client, which has it open, reads the change" eventually 10 changed
 ask c2 s close r
 
 # --- change notify ---
@@ -94,9 +94,9 @@ noticed() { # WORDS: NFS does it again until SMB says so: nobody tells when the 
 	alice "$1"
 	grep -qE "$2" "$T/notify"
 }
-check "SMB's change notify: NFS makes a file" eventually 60 noticed 'echo x >/mnt/n/watched/new-$RANDOM' 'new-'
+check "SMB's change notify: NFS makes a file" eventually 15 noticed 'echo x >/mnt/n/watched/new-$RANDOM' 'new-'
 # Each by itself: there are as many as there were rounds before.
-check "NFS renames one" eventually 60 noticed 'for f in /mnt/n/watched/new-*; do mv "$f" /mnt/n/watched/moved; done; touch /mnt/n/watched/new-x' 'moved'
+check "NFS renames one" eventually 15 noticed 'for f in /mnt/n/watched/new-*; do mv "$f" /mnt/n/watched/moved; done; touch /mnt/n/watched/new-x' 'moved'
 kill "$watcher" 2>/dev/null || true
 wait "$watcher" 2>/dev/null || true
 

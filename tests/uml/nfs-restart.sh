@@ -83,7 +83,7 @@ keep() {
 
 give() {
 	check "$version $volume: unlock" held c1 unlock k 0 10
-	check "$version $volume: the other has the lock" eventually 60 held c2 lock k w 5 1
+	check "$version $volume: the other has the lock" eventually 15 held c2 lock k w 5 1
 	check "$version $volume: close" held c1 close k
 	check "$version $volume: close" held c2 close k
 	check "$version $volume: umount" guest c1 umount "$DIR"

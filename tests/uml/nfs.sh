@@ -52,7 +52,7 @@ check_owners() {
 	check "$label: over IPv6" guest c1 nfs "$version" "[$NET6:11]:/docs" /mnt/six
 	check "$label: the same files" guest c1 cmp /mnt/six/data "$DIR/data"
 	# By a client: what is removed inside, Ganesha knows for some seconds still.
-	check "$label: its user removes it" eventually 60 guest c1 as 4711:4711 rm "$DIR/of-alice"
+	check "$label: its user removes it" eventually 10 guest c1 as 4711:4711 rm "$DIR/of-alice"
 	guest c1 rm -f "$DIR/of-root" /mnt/admin/f
 	guest c1 umount /mnt/admin /mnt/papers /mnt/six
 	guest c2 umount /mnt/mine
