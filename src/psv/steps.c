@@ -282,15 +282,15 @@ static int init_before_go(pid_t pid, void *arg, struct err *err)
 	return state_write(w->psv, w->name, &w->st, err);
 }
 
-/* While PID 1 comes up: what the Psv generates is written, and where nothing else is to be waited for, the supervisor's program is
- * loaded and takes its lock.  PID 1 itself reads none of that, and runs nothing yet that does. */
+/* While PID 1 comes up: the supervisor's program is loaded and takes its lock, and what the Psv generates is written.  PID 1
+ * itself reads none of that, and runs nothing yet that does. */
 static int init_meanwhile(void *arg, struct err *err)
 {
 	struct walk *w = arg;
 	int r = 0;
 
 	supervise_abandon(&w->supervisor);
-	if (!w->opts->foreground && !services_come_first(w))
+	if (!w->opts->foreground)
 		r = supervise_begin(w->psv, w->name, &w->st, &w->supervisor, err);
 	return r < 0 ? r : root_generate(&w->conf, w->root.conf_fd, err);
 }
@@ -380,24 +380,13 @@ static void let_go(struct walk *w)
 	w->n_volumes = 0;
 }
 
-int supervisor_attach(struct walk *w, struct err *err)
+static int supervisor_up(struct walk *w, struct err *err)
 {
-	int r = 0;
-
-	if (!w->opts->foreground && w->supervisor.fd < 0)
-		r = supervise_begin(w->psv, w->name, &w->st, &w->supervisor, err);
-	if (r < 0)
-		return r;
 	if (!w->opts->foreground)
 		supervise_go(&w->supervisor);
 	/* While it attaches: the kernel waits for its readers (RCU) before a detached mount is closed. */
 	let_go(w);
 	return w->opts->foreground ? 0 : supervise_await(w->psv, w->name, &w->supervisor, &w->st, err);
-}
-
-static int supervisor_up(struct walk *w, struct err *err)
-{
-	return services_come_first(w) ? 0 : supervisor_attach(w, err);
 }
 
 static int supervisor_down(struct walk *w, struct err *err)
@@ -420,7 +409,7 @@ const struct step steps[] = {
 	{ "addresses", addresses_describe, addresses_up, addresses_down },
 	{ "root", root_describe, root_up, NULL },
 	{ "init", init_describe, init_up, init_down },
-	/* Before the services end in vain: what they write when they cannot start is what an administrator wants to read. */
+	/* Before the services: what they write when they cannot start is what an administrator wants to read. */
 	{ "supervisor", supervisor_describe, supervisor_up, supervisor_down },
 	{ "services", services_describe, services_up, services_down },
 	{ "announce", announce_describe, announce_up, NULL },

@@ -2,8 +2,6 @@
 /* Steps that stand in other files than the table (steps.c). */
 #pragma once
 
-#include <stdbool.h>
-
 struct err;
 struct strlist;
 struct walk;
@@ -16,11 +14,6 @@ int probe_up(struct walk *w, struct err *err);
 void addresses_describe(const struct walk *w, struct strlist *ret);
 int addresses_up(struct walk *w, struct err *err);
 int addresses_down(struct walk *w, struct err *err);
-/* services_come_first: the services are begun before the supervisor, which comes up while they do.  Only where they are begun at once: PID 1
- * keeps what they say, but not without end. */
-bool services_come_first(const struct walk *w);
-/* supervisor_attach: leaves a supervisor behind, and gives the mounts away. */
-int supervisor_attach(struct walk *w, struct err *err);
 void announce_describe(const struct walk *w, struct strlist *ret);
 int announce_up(struct walk *w, struct err *err);
 void services_describe(const struct walk *w, struct strlist *ret);

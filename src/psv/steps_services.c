@@ -77,73 +77,44 @@ static int prepare_nfs(const struct walk *w, const struct inside_ref *ref, struc
 	return r < 0 ? r : nfs_prepare(&w->conf, ref, &ret->missing, err);
 }
 
-bool services_come_first(const struct walk *w)
-{
-	_cleanup_service_set_ struct service_set set = { 0 };
-
-	service_set_of(services, &w->conf, &set);
-	return set.n > 0 && w->conf.directory.type == CONF_DIRECTORY_PASSWD;
-}
-
-/* begin_all: in their order, each when what it needs is there. */
-static int begin_all(struct walk *w, const struct service_host *host, const struct service_set *set, struct err *err)
-{
-	_cleanup_found_ struct inside_found found = { 0 };
-	const bool nfs = conf_serves_nfs(&w->conf);
-	const struct inside_ref *ref = host->ref;
-	int r;
-
-	if (w->conf.smb_enabled)
-		samba_identity_keep(w->psv, &w->conf, ref, w->opts->notice);
-	r = directory_prepare(&w->conf, ref, err);
-	if (r < 0)
-		return err_wrap(err, r, "directory");
-	r = nfs ? prepare_nfs(w, ref, &found, err) : 0;
-	if (r < 0)
-		return err_wrap(err, r, "NFS");
-	if (w->conf.smb_enabled && samba_policy_apply(w->psv, &w->conf, ref, err) < 0) {
-		walk_notice(w, "the rules for passwords are not set: %s", err->text);
-		err_clear(err);
-	}
-	r = begin_services(w, host, set, false, err);
-	if (r < 0)
-		return r;
-	r = directory_up(w, ref, err);
-	if (r < 0)
-		return err_wrap(err, r, "directory");
-	/* While they come up. */
-	share_folders(&w->conf, ref, nfs ? &found.missing : NULL, w->opts->notice);
-	if (nfs)
-		nfs_write_devices(&w->conf, ref);
-	return begin_services(w, host, set, true, err);
-}
-
-/* attach_too: the supervisor, also after a failure: it fetches what the services said. */
-static int attach_too(struct walk *w, int r, struct err *err)
-{
-	struct err ignored = { 0 };
-	int attached = supervisor_attach(w, r < 0 ? &ignored : err);
-
-	return r < 0 || attached == 0 ? r : err_wrap(err, attached, "supervisor");
-}
-
 int services_up(struct walk *w, struct err *err)
 {
 	_cleanup_service_set_ struct service_set set = { 0 };
+	_cleanup_found_ struct inside_found found = { 0 };
+	const bool nfs = conf_serves_nfs(&w->conf);
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
 	struct service_host host = { .server = w->name, .ref = &ref, .net_fd = w->net_fd };
-	int r;
+	int r = 0;
 
 	w->conn = inside_connect(w->st.init_pid, w->st.init_start, err);
 	if (w->conn < 0)
 		return w->conn;
 	host.conn = w->conn;
+	if (w->conf.smb_enabled)
+		samba_identity_keep(w->psv, &w->conf, &ref, w->opts->notice);
+	r = directory_prepare(&w->conf, &ref, err);
+	if (r < 0)
+		return err_wrap(err, r, "directory");
+	r = nfs ? prepare_nfs(w, &ref, &found, err) : 0;
+	if (r < 0)
+		return err_wrap(err, r, "NFS");
+	if (w->conf.smb_enabled && samba_policy_apply(w->psv, &w->conf, &ref, err) < 0) {
+		walk_notice(w, "the rules for passwords are not set: %s", err->text);
+		err_clear(err);
+	}
 	service_set_of(services, &w->conf, &set);
-	r = begin_all(w, &host, &set, err);
-	if (services_come_first(w))
-		r = attach_too(w, r, err);
-	if (r == 0)
-		share_astray(&w->conf, &ref, w->opts->notice);
+	r = begin_services(w, &host, &set, false, err);
+	if (r < 0)
+		return r;
+	r = directory_up(w, &ref, err);
+	if (r < 0)
+		return err_wrap(err, r, "directory");
+	/* While they come up. */
+	share_folders(&w->conf, &ref, nfs ? &found.missing : NULL, w->opts->notice);
+	if (nfs)
+		nfs_write_devices(&w->conf, &ref);
+	r = begin_services(w, &host, &set, true, err);
+	share_astray(&w->conf, &ref, w->opts->notice);
 	for (size_t i = 0; r == 0 && i < set.n; i++) {
 		if (set.v[i] == &samba_service && samba_waits(w))
 			continue;
