@@ -100,7 +100,7 @@ static bool enter_namespace(int boot, const int *base_fd)
 	if (!empty && mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		fail(boot, -errno, "cannot make the mounts private");
 	/* What is covered stays. */
-	if (empty && (statfs("/", &fs) < 0 || fs.f_type != TMPFS_MAGIC || !(fs.f_flags & ST_RDONLY) || fs.f_ffree != 0))
+	if (empty && (statfs("/", &fs) < 0 || fs.f_type != TMPFS_MAGIC || !(fs.f_flags & ST_RDONLY) || fs.f_files != 1))
 		fail(boot, -EXDEV, "the empty mount namespace is not the one that was made");
 	return empty;
 }

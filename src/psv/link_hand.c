@@ -5,44 +5,22 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/if_link.h>
-#include <linux/magic.h>
 #include <linux/rtnetlink.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/netlink.h"
 #include "lib/netns.h"
+#include "lib/nspin.h"
 #include "psv/link.h"
 
 static void pin_path(const struct psv *psv, const char *name, char buf[PATH_MAX])
 {
 	(void)str_format(buf, PATH_MAX, "%s/%s/net", psv->run, name);
-}
-
-/* pin_open: the pinned namespace; -ENOENT: there is none. */
-static int pin_open(const char *path)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct statfs fs;
-
-	if (fd < 0 || fstatfs(fd, &fs) < 0)
-		return -errno;
-	return fs.f_type == NSFS_MAGIC ? steal_fd(&fd) : -ENOENT;
-}
-
-static int pin(const char *path, int net_fd, struct err *err)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	char source[64];
-
-	(void)str_format(source, sizeof(source), "/proc/self/fd/%d", net_fd);
-	if (fd < 0 || mount(source, path, NULL, MS_BIND, NULL) < 0)
-		return err_set(err, -errno, "cannot pin the network namespace at %s: %m", path);
-	return 0;
 }
 
 static int unpin(const char *path, struct err *err)
@@ -77,8 +55,10 @@ int link_hand_over(const struct psv *psv, const char *name, const struct link_in
 	int r;
 
 	pin_path(psv, name, path);
-	r = pin(path, net_fd, err);
-	if (r == 0)
+	r = nspin(path, net_fd);
+	if (r < 0)
+		(void)err_set(err, r, "cannot pin the network namespace at %s: %s", path, strerror(-r));
+	else
 		r = move(parent->ifindex, net_fd, LINK_INSIDE, err);
 	if (r == -EINVAL || r == -EOPNOTSUPP)
 		return err_wrap(err, r, "interface %s cannot be handed over", parent->name);
@@ -123,7 +103,7 @@ int link_take_back(const struct psv *psv, const char *name, const char *interfac
 	int r = 0;
 
 	pin_path(psv, name, path);
-	pinned = pin_open(path);
+	pinned = nspin_open(path, CLONE_NEWNET);
 	/* Without the pin the kernel would destroy a virtual one. */
 	if (pinned < 0 && pinned != -ENOENT)
 		return err_set(err, pinned, "cannot open %s: %s", path, strerror(-pinned));

@@ -73,6 +73,16 @@ service_set v1 s40
 
 # What listens on all addresses ends with the first of them: it is begun again, and waited for like Samba.
 vnas exec v1 -- sh -c 'cat >/root/probe && chmod 755 /root/probe' <"$PROBE"
+
+# With the right to chroot(2) one comes to the Vsv's own root, and not to the folder that it lies over.
+service_set v1 climber $'command = /bin/sh -c "/root/probe climb; exec sleep 1000"\ncapabilities = sys_chroot'
+check "reload with one that may chroot" vnas reload v1
+climbed() { vnas logs v1 | grep -q 'climber: climb '; }
+check "it climbs" eventually 60 climbed
+check_eq "and comes to its own root" "$(vnas logs v1 | sed -n 's/.*climber: climb //p' | head -n 1)" ok
+service_set v1 climber
+check "reload without it" vnas reload v1
+
 service_set v1 late $'command = /bin/bash -c "sleep 1.5; exec /root/probe listen_port=7044 serve"\nready = tcp:7044'
 check "reload with one that is slow to listen" vnas reload v1
 for i in 1 2 3; do

@@ -138,6 +138,22 @@ static int setns_parent(void)
 	return fd < 0 ? -errno : outcome(setns(fd, 0));
 }
 
+/* climb: who may chroot(2) and leaves its current folder outside of the new root goes up as far as there are mounts: to its own root, not
+ * to what that lies over. */
+static int climb(void)
+{
+	struct stat root, at;
+
+	if (chdir("/") < 0 || stat("/", &root) < 0 || chroot("/tmp") < 0)
+		return -errno;
+	for (int i = 0; i < 16; i++)
+		if (chdir("..") < 0)
+			return -errno;
+	if (stat(".", &at) < 0 || chroot(".") < 0)
+		return -errno;
+	return at.st_dev == root.st_dev && at.st_ino == root.st_ino ? outcome(access("/usr", F_OK)) : result("elsewhere");
+}
+
 /* dot_dot: climbing from the root ends at the root. */
 static int dot_dot(void)
 {
@@ -253,6 +269,7 @@ const struct attempt mount_attempts[] = {
 	{ "clone-user", clone_user },
 	{ "clone3-user", clone3_user },
 	{ "setns", setns_parent },
+	{ "climb", climb },
 	{ "dot-dot", dot_dot },
 	{ "proc-roots", proc_roots },
 	{ "descriptors", descriptors },
