@@ -451,7 +451,9 @@ int gate_clear(const char *bpf_dir, uint32_t id, struct err *err)
 	/* The configuration goes last but for the counters: until then it says that there are some. */
 	if (gate_map_lookup(t.vsv, &id, &v) < 0 || v.flags & GATE_F_OWN_STACK) {
 		gate_guests_take(bpf_dir, id);
-		gate_inside_down(bpf_dir, id);
+		r = gate_inside_down(bpf_dir, id, err);
+		if (r < 0)
+			return r;
 	}
 	if (gate_map_lookup(t.ledger, &id, &l) < 0) {
 		clear_unknown(bpf_dir, &t, id);

@@ -81,15 +81,15 @@ int gate_inside_up(const char *bpf_dir, uint32_t id, int netns_fd, uint32_t ifin
 	return put_link(bpf_dir, id, netns_fd, err);
 }
 
-void gate_inside_down(const char *bpf_dir, uint32_t id)
+int gate_inside_down(const char *bpf_dir, uint32_t id, struct err *err)
 {
 	_cleanup_close_ int inside = gate_map_open(bpf_dir, "inside", NULL), ports = gate_map_open(bpf_dir, "ports", NULL);
 	uint32_t key, next, owner;
 	char path[GATE_PATH_MAX];
 	int r = inside < 0 ? inside : gate_map_next(inside, NULL, &next);
 
-	if (link_path(bpf_dir, id, path))
-		(void)unlink(path);
+	if (link_path(bpf_dir, id, path) && unlink(path) < 0 && errno != ENOENT)
+		return err_set(err, -errno, "cannot remove %s: %m", path);
 	if (ports >= 0)
 		(void)gate_map_delete(ports, &id);
 	/* No ledger names them: private stacks are few, and only one of them looks here. */
@@ -99,4 +99,5 @@ void gate_inside_down(const char *bpf_dir, uint32_t id)
 		if (gate_map_lookup(inside, &key, &owner) == 0 && owner == id)
 			(void)gate_map_delete(inside, &key);
 	}
+	return 0;
 }

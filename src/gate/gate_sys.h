@@ -33,8 +33,8 @@ int gate_map_open(const char *bpf_dir, const char *map, struct err *err);
 /* gate_link_path: of the link that holds gate_lookup on that network namespace. */
 void gate_link_path(const char *bpf_dir, uint32_t netns, char buf[GATE_PATH_MAX]);
 uint64_t gate_build(void);
-/* gate_inside_down: what gate_inside_up did for that id; nothing, if it did not. */
-void gate_inside_down(const char *bpf_dir, uint32_t id);
+/* gate_inside_down: takes away what gate_inside_up did for that id; nothing, if it did not.  0 or -errno: then it is all there. */
+int gate_inside_down(const char *bpf_dir, uint32_t id, struct err *err);
 
 /* gate_lock: of what is loaded and of the table `guests`; a descriptor, which holds it. */
 int gate_lock(const char *bpf_dir, struct err *err);

@@ -205,7 +205,13 @@ if type nft >/dev/null 2>&1; then
 else
 	skip "a rule at the port" "nftables is not installed"
 fi
-vnas stop a
+# What holds gate_inside on its namespace goes with a stop, or the stop fails.
+pin=$RUN/bpf/inside-$(<"$LIB/servers/a/id")
+check "its link is pinned" test -e "$pin"
+check_status "a stop that cannot take it away says so" 1 "inside-" \
+	strace -f -qq -o /dev/null -P "$pin" -e trace=unlink -e inject=unlink:error=ENOMEM "$VNAS" stop a
+check "the next one does" vnas stop a
+refute "it is gone" test -e "$pin"
 check_eq "a stop leaves nothing of its network" "$(diff <(echo "$baseline") <(leak_network | grep -vE 'lan2|v-other') || true)" ""
 
 # --- one family alone ---
