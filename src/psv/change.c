@@ -39,6 +39,7 @@ struct reload {
 	struct conf old;
 	char *old_text;
 	const struct change_opts *opts;
+	bool back; /* from a change that failed: how far it came, old does not say */
 };
 
 static bool has_address(const struct conf *c, const struct conf_address *a)
@@ -269,25 +270,24 @@ static bool first_went(const struct reload *l)
 	return false;
 }
 
-static bool some_went(const struct reload *l)
-{
-	for (size_t i = 0; i < l->old.n_addresses; i++)
-		if (!has_address(&l->w.conf, &l->old.addresses[i]))
-			return true;
-	return false;
-}
-
-/* reload_after: those that look only at what the kernel has, when they are told: of an address that just went they were told
- * before. */
-static int reload_after(const struct reload *l, struct err *err)
+/* restart_outdated: last, when the addresses are what its configuration says. */
+static int restart_outdated(const struct reload *l, struct err *err)
 {
 	const struct walk *w = &l->w;
+	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
+	struct service_host host = { .server = w->name, .ref = &ref, .net_fd = w->net_fd };
 	_cleanup_close_ int conn = inside_connect(w->st.init_pid, w->st.init_start, err);
 	int r = conn < 0 ? conn : 0;
 
-	for (size_t i = 0; r == 0 && services[i]; i++)
-		if (services[i]->looks_at_interfaces && services[i]->wanted(&w->conf) && services[i]->wanted(&l->old))
-			r = inside_service_act(conn, services[i]->name, INSIDE_RELOAD, err);
+	host.conn = conn;
+	for (size_t i = 0; r == 0 && services[i]; i++) {
+		const struct service *s = services[i];
+
+		if (!s->outdated || !s->wanted(&w->conf) || !s->wanted(&l->old))
+			continue;
+		if (l->back || s->outdated(&l->old, &w->conf))
+			r = service_restart(&host, &w->conf, s, err);
+	}
 	return r;
 }
 
@@ -355,19 +355,17 @@ static int reload_all(struct reload *l, struct err *err)
 		r = reload_accounts(w, err);
 	if (r == 0)
 		r = remove_addresses(l, err);
-	if (r == 0 && some_went(l))
-		r = reload_after(l, err);
-	if (r == 0 && w->st.link.kind == CONF_LINK_AUTO && first_went(l))
-		r = restart_services(l, err);
+	if (r == 0)
+		r = w->st.link.kind == CONF_LINK_AUTO && first_went(l) ? restart_services(l, err) : restart_outdated(l, err);
 	return r < 0 ? r : running_conf_write(w->psv, w->name, w->conf_text, err);
 }
 
 /* text: the configuration to reach, checked already. */
-static int reload_to(const struct psv *psv, const char *name, const char *text, const struct change_opts *opts,
+static int reload_to(const struct psv *psv, const char *name, const char *text, const struct change_opts *opts, bool back,
 		     struct err *err)
 {
 	struct start_opts start = { .no_probe = opts->no_probe, .notice = opts->notice };
-	struct reload l = { .opts = opts };
+	struct reload l = { .opts = opts, .back = back };
 	char path[PATH_MAX];
 	int r;
 
@@ -456,10 +454,10 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 	if (r == 0)
 		r = psv_conf_write(psv, name, text, err);
 	if (r == 0 && runs(psv, name)) {
-		r = reload_to(psv, name, text, opts, err);
+		r = reload_to(psv, name, text, opts, false, err);
 		if (r < 0) {
 			(void)psv_conf_write(psv, name, old, &ignored);
-			(void)reload_to(psv, name, old, &(struct change_opts){ .no_probe = true }, &ignored);
+			(void)reload_to(psv, name, old, &(struct change_opts){ .no_probe = true }, true, &ignored);
 		}
 	}
 	if (r == 0)
@@ -492,7 +490,7 @@ int server_reload(const struct psv *psv, const char *name, void (*notice)(const 
 	if (r == 0)
 		r = check_text(psv, name, NULL, text, &conf, err);
 	if (r == 0)
-		r = reload_to(psv, name, text, &opts, err);
+		r = reload_to(psv, name, text, &opts, false, err);
 	if (r == 0)
 		relabel(psv, name, &conf, text, &opts);
 	conf_free(&conf);

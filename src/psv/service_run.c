@@ -137,6 +137,23 @@ int service_await(const struct service_host *h, const struct conf *conf, const s
 	return await(h, conf, s, 0, err);
 }
 
+int service_restart(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err)
+{
+	_cleanup_free_ struct inside_status *list = NULL;
+	size_t n = 0;
+	uint32_t before = 0;
+	int r = inside_status(h->conn, &list, &n, err);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(list[i].name, s->name) == 0)
+			before = list[i].restarts;
+	if (r == 0)
+		r = inside_service_act(h->conn, s->name, INSIDE_RESTART, err);
+	if (r == 0)
+		r = await(h, conf, s, before, err);
+	return r < 0 ? err_wrap(err, r, "service %s", s->name) : 0;
+}
+
 int service_restart_all(const struct service_host *h, const struct conf *conf, struct err *err)
 {
 	_cleanup_service_set_ struct service_set set = { 0 };

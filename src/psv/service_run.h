@@ -21,6 +21,8 @@ struct service_host {
 int service_begin(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err);
 /* service_await: until it answers at the first address; at most a minute, or until it has ended three times. */
 int service_await(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err);
+/* service_restart: and awaited. */
+int service_restart(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err);
 /* service_restart_all: all that PID 1 keeps, each awaited if the configuration has it. */
 int service_restart_all(const struct service_host *h, const struct conf *conf, struct err *err);
 /* service_change: ends what `to` does not have any more, starts what is new, and starts again what is another program now;

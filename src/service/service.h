@@ -37,7 +37,8 @@ struct service {
 	bool (*ill)(const struct conf *conf, const struct ipaddr *address, char *why, size_t size);
 	int stop_signal;                    /* SIGTERM */
 	int reload_signal;                  /* SIGHUP; 0: cannot reload */
-	bool looks_at_interfaces;           /* it reads the list of addresses only if the kernel's has changed, so it is told again */
+	/* outdated: what it does not take over when it is told to reload, so that a reload starts it again.  NULL: nothing. */
+	bool (*outdated)(const struct conf *from, const struct conf *to);
 	bool file_handles;                  /* may call open_by_handle_at(2) */
 	bool no_xattrs;                     /* may not write extended attributes */
 	bool comes_and_goes;                /* a reload starts and ends it, as the shares want it */

@@ -135,6 +135,13 @@ check "Hello was heard" grep -q "discovery/Hello.*$(uuid_of a)" "$T/heard-wsd"
 by_netbios() { on client1 nmblookup --configfile="$T/smbclient.conf" -B "$NET4.255" "$1" | grep -q "^$2 "; }
 check "a, by NetBIOS" eventually 60 by_netbios A "$NET4.11"
 check "b, whose addresses have changed" eventually 60 by_netbios B "$NET4.12"
+# nmbd that is told to reload reads its configuration once a second at most, and then never learns of the last change.
+for i in 1 2 3; do
+	check "address add" vnas address add b "$NET4.22/24" --no-probe
+	check "and remove" vnas address remove b "$NET4.22/24"
+done
+check_json "it answers at once" '.servers[0].state == "running"' vnas status b --json
+check "and to its name a few seconds later" eventually 60 by_netbios B "$NET4.12"
 
 # --- what is no message ---
 for i in 1 2 3 4 5; do
