@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +24,7 @@
 #include "psv/root-parts.h"
 #include "psv/walk.h"
 
-enum { RESOLVE_STRICT = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+enum { RESOLVE_STRICT = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, TAKE_TRIES = 100 };
 
 int open_inside(pid_t init_pid, const char *path)
 {
@@ -44,29 +47,67 @@ struct attach_job {
 	const char *target; /* absolute, inside */
 	int mount_fd;       /* -1: take away */
 	int umount_flags;
+	uint64_t mount_id; /* to take away; 0: whatever is mounted there */
 };
+
+/* take_away: a mount point cannot be renamed; the folders above it can, before the look and never between it and the call.
+ * -ESTALE: another mount, or none, is there. */
+static int take_away(const struct attach_job *job, int dir, const char *name)
+{
+	struct statx st;
+
+	if (job->mount_id) {
+		if (statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0)
+			return errno == ENOENT ? -ESTALE : -errno;
+		if (st.stx_mnt_id != job->mount_id)
+			return -ESTALE;
+	}
+	if (fchdir(dir) < 0 || umount2(name, UMOUNT_NOFOLLOW | job->umount_flags) < 0)
+		return errno == EINVAL || errno == ENOENT ? 0 : -errno;
+	return 0;
+}
+
+/* open_parent: of what lies at path; make: folders that are missing are made.  *ret_name: its last component. */
+static int open_parent(const char *path, bool make, const char **ret_name)
+{
+	_cleanup_free_ char *folders = xstrdup(path);
+	char *slash = strrchr(folders, '/'), *next = folders, *name;
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), r = fd < 0 ? -errno : 0;
+
+	*ret_name = slash ? path + (slash - folders) + 1 : path;
+	if (slash)
+		*slash = '\0';
+	else
+		next = NULL;
+	while (r == 0 && (name = strsep(&next, "/"))) {
+		_cleanup_close_ int dir = fd;
+
+		if (!*name) {
+			fd = steal_fd(&dir);
+			continue;
+		}
+		fd = -1;
+		r = make && mkdirat(dir, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+		if (r == 0)
+			fd = sys_openat2(dir, name, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_STRICT);
+		if (r == 0 && fd < 0)
+			r = -errno;
+	}
+	return r < 0 ? r : fd;
+}
 
 static int attach_in_child(const struct attach_job *job)
 {
-	const char *path = job->target + strspn(job->target, "/");
-	const char *slash = strrchr(path, '/');
-	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), dir = -1, target = -1;
-	char parent[PATH_MAX];
+	const char *name;
+	_cleanup_close_ int dir = open_parent(job->target, job->mount_fd >= 0, &name), target = -1;
 
-	if (root < 0 || !str_format(parent, sizeof(parent), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : "."))
-		return root < 0 ? -errno : -ENAMETOOLONG;
-	dir = sys_openat2(root, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_STRICT);
 	if (dir < 0)
+		return job->mount_id && (dir == -ENOENT || dir == -ELOOP || dir == -ENOTDIR) ? -ESTALE : dir;
+	if (job->mount_fd < 0)
+		return take_away(job, dir, name);
+	if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	path = slash ? slash + 1 : path;
-	if (job->mount_fd < 0) {
-		if (fchdir(dir) < 0 || umount2(path, UMOUNT_NOFOLLOW | job->umount_flags) < 0)
-			return errno == EINVAL || errno == ENOENT ? 0 : -errno;
-		return 0;
-	}
-	if (mkdirat(dir, path, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	target = sys_openat2(dir, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_STRICT | RESOLVE_NO_XDEV);
+	target = sys_openat2(dir, name, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_STRICT | RESOLVE_NO_XDEV);
 	if (target < 0)
 		return -errno;
 	if (move_mount(job->mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
@@ -128,6 +169,69 @@ static const struct state_volume *find_device(const struct walk *w, const char *
 	return NULL;
 }
 
+/* unescape: as the kernel writes a name in mountinfo: three octal digits after a backslash. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		unsigned value;
+
+		if (*s == '\\' && sscanf(s + 1, "%3o", &value) == 1) {
+			*to++ = (char)value;
+			s += 3;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = '\0';
+}
+
+/* where_mounted: where a volume lies inside now.  1: there; 0: nowhere; -errno.  proc(5), mountinfo. */
+static int where_mounted(const struct state *st, dev_t rdev, uint64_t *ret_id, char **ret_path)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	_cleanup_free_ char *line = NULL;
+	char proc[64];
+	size_t size = 0;
+
+	(void)str_format(proc, sizeof(proc), "/proc/%d/mountinfo", (int)st->init_pid);
+	f = fopen(proc, "re");
+	if (!f)
+		return -errno;
+	while (getline(&line, &size, f) >= 0) {
+		unsigned major, minor;
+		char *path = NULL;
+
+		if (sscanf(line, "%" SCNu64 " %*u %u:%u %*s %ms", ret_id, &major, &minor, &path) == 4 &&
+		    makedev(major, minor) == rdev) {
+			unescape(path);
+			*ret_path = path;
+			return 1;
+		}
+		free(path);
+	}
+	return ferror(f) ? -EIO : 0;
+}
+
+/* take_volume_away: wherever it lies: the root inside renames the folders above a mount point as it likes. */
+static int take_volume_away(const struct state *st, dev_t rdev)
+{
+	int r = -ESTALE;
+
+	for (int i = 0; r == -ESTALE && i < TAKE_TRIES; i++) {
+		struct attach_job job = { .mount_fd = -1 };
+		_cleanup_free_ char *path = NULL;
+
+		r = where_mounted(st, rdev, &job.mount_id, &path);
+		if (r <= 0)
+			return r;
+		job.target = path;
+		r = in_mount_namespace(st, &job);
+	}
+	return r == -ESTALE ? -EBUSY : r;
+}
+
 /* What is left to be written to it is held back no more; what stays is bounded as it was. */
 static int unmount_unbound(const struct walk *w, const struct conf *old, const struct conf_volume *cv, struct err *err)
 {
@@ -137,7 +241,7 @@ static int unmount_unbound(const struct walk *w, const struct conf *old, const s
 
 	if (r < 0)
 		return r;
-	r = in_mount_namespace(&w->st, &job);
+	r = device ? take_volume_away(&w->st, device->rdev) : in_mount_namespace(&w->st, &job);
 	if (r < 0 && device)
 		(void)cgroup_disk_set(w->psv, w->name, &old->limits, device, 1, NULL);
 	return r;

@@ -58,6 +58,23 @@ check "an older generation of its own is taken too, at another place" vnas volum
 check_eq "there it is" "$(vnas exec a -- cat /srv/again/file)" x
 check "volume remove" vnas volume remove a more
 
+# The root inside renames the folders above a mount point as it likes, and a folder that is about to be one.
+mount_points() { cut -d' ' -f5 "/proc/$(jq -r .init_pid "$RUN/a/state.json")/mountinfo"; }
+vnas volume add a deep --size 16M --mount /srv/x/y/z
+vnas exec a -- mv /srv/x '/srv/of another \name'
+check "it lies elsewhere now" grep -qxF '/srv/of\040another\040\134name/y/z' <(mount_points)
+check "volume remove of it" vnas volume remove a deep --purge
+refute "it is gone inside" grep -q '/z$' <(mount_points)
+strace -f -qq -o /dev/null -e trace=move_mount -e inject=move_mount:delay_enter=5s "$VNAS" volume add a deep --size 16M --mount /srv/deep &
+adding=$!
+check "a folder is about to be mounted on" eventually 60 vnas exec a -- test -d /srv/deep
+vnas exec a -- mv /srv/deep /srv/elsewhere
+status=0
+wait $adding || status=$?
+check_eq "it is" $status 0
+check "and volume remove finds the volume there" vnas volume remove a deep --purge
+refute "it is gone inside" grep -q elsewhere <(mount_points)
+
 # A Vsv that fills its disk fails alone.
 plain_vsv b 12 --volume data=64M
 vnas start b
