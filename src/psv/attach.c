@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
@@ -47,24 +46,33 @@ struct attach_job {
 	const char *target; /* absolute, inside */
 	int mount_fd;       /* -1: take away */
 	int umount_flags;
-	uint64_t mount_id; /* to take away; 0: whatever is mounted there */
+	int mount_id; /* to take away; 0: whatever is mounted there */
 };
+
+/* mount_id_of: asked in a way that asks the file system nothing, which can be broken; 0: unknown.  name_to_handle_at(2): the
+ * mount's number comes also when there is no room for a handle. */
+static int mount_id_of(int dir, const char *name)
+{
+	struct file_handle none = { .handle_bytes = 0 };
+	int id = 0;
+
+	return name_to_handle_at(dir, name, &none, &id, 0) == 0 || errno == EOVERFLOW ? id : 0;
+}
 
 /* take_away: a mount point cannot be renamed; the folders above it can, before the look and never between it and the call.
  * -ESTALE: another mount, or none, is there. */
 static int take_away(const struct attach_job *job, int dir, const char *name)
 {
-	struct statx st;
+	bool given = job->mount_id != 0;
 
-	if (job->mount_id) {
-		if (statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0)
-			return errno == ENOENT ? -ESTALE : -errno;
-		if (st.stx_mnt_id != job->mount_id)
-			return -ESTALE;
-	}
-	if (fchdir(dir) < 0 || umount2(name, UMOUNT_NOFOLLOW | job->umount_flags) < 0)
-		return errno == EINVAL || errno == ENOENT ? 0 : -errno;
-	return 0;
+	if (given && mount_id_of(dir, name) != job->mount_id)
+		return -ESTALE;
+	if (fchdir(dir) == 0 && umount2(name, UMOUNT_NOFOLLOW | job->umount_flags) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOENT)
+		return -errno;
+	/* A folder of that mount's, not its root. */
+	return given ? -ESTALE : 0;
 }
 
 /* open_parent: of what lies at path; make: folders that are missing are made.  *ret_name: its last component. */
@@ -127,7 +135,10 @@ static int in_mount_namespace(const struct state *st, const struct attach_job *j
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
-		int r = setns(pidfd, CLONE_NEWNS) < 0 ? -errno : attach_in_child(job);
+		int r;
+
+		(void)umask(022);
+		r = setns(pidfd, CLONE_NEWNS) < 0 ? -errno : attach_in_child(job);
 
 		_exit(-r);
 	}
@@ -135,38 +146,6 @@ static int in_mount_namespace(const struct state *st, const struct attach_job *j
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
-}
-
-static int attach_one(struct walk *w, const struct conf_volume *cv, struct err *err)
-{
-	struct attach_job job = { .target = cv->mount };
-	struct volume v = { 0 };
-	int r = volume_open(w->psv, w->name, cv, w->st.generation, &v, err);
-
-	if (r < 0)
-		return r;
-	r = volume_mount(&v, err);
-	job.mount_fd = r < 0 ? r : volume_subtree(&v, "data", err);
-	if (job.mount_fd >= 0) {
-		r = in_mount_namespace(&w->st, &job);
-		if (r < 0)
-			r = err_set(err, r, "volume %s: cannot mount it at %s: %m", cv->name, cv->mount);
-		(void)close(job.mount_fd);
-	} else {
-		r = job.mount_fd;
-	}
-	if (r == 0)
-		walk_add_device(w, cv->name, v.rdev);
-	volume_close(&v);
-	return r;
-}
-
-static const struct state_volume *find_device(const struct walk *w, const char *volume)
-{
-	for (size_t i = 0; i < w->st.n_volumes; i++)
-		if (strcmp(w->st.volumes[i].name, volume) == 0)
-			return &w->st.volumes[i];
-	return NULL;
 }
 
 /* unescape: as the kernel writes a name in mountinfo: three octal digits after a backslash. */
@@ -187,31 +166,44 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-/* where_mounted: where a volume lies inside now.  1: there; 0: nowhere; -errno.  proc(5), mountinfo. */
-static int where_mounted(const struct state *st, dev_t rdev, uint64_t *ret_id, char **ret_path)
+/* mounted_at: of a line of mountinfo: the mount's number and, unescaped, its place; false: of another device. */
+static bool mounted_at(char *line, dev_t rdev, int *ret_id, const char **ret_path)
 {
+	const char *id = strsep(&line, " "), *parent = strsep(&line, " "), *dev = strsep(&line, " "), *root = strsep(&line, " ");
+	char *path = strsep(&line, " ");
+	unsigned major, minor;
+
+	(void)parent;
+	(void)root;
+	if (!path || sscanf(dev, "%u:%u", &major, &minor) != 2 || makedev(major, minor) != rdev)
+		return false;
+	unescape(path);
+	*ret_id = atoi(id);
+	*ret_path = path;
+	return true;
+}
+
+/* find_mount: where a device's file system lies inside now.  1: there; 0: nowhere; -ESRCH: nothing is there any more. */
+static int find_mount(const struct state *st, dev_t rdev, int *ret_id, char **ret_path)
+{
+	_cleanup_close_ int pidfd = pid_open_checked(st->init_pid, st->init_start);
 	_cleanup_fclose_ FILE *f = NULL;
 	_cleanup_free_ char *line = NULL;
+	const char *path = NULL;
 	char proc[64];
 	size_t size = 0;
 
 	(void)str_format(proc, sizeof(proc), "/proc/%d/mountinfo", (int)st->init_pid);
 	f = fopen(proc, "re");
-	if (!f)
-		return -errno;
-	while (getline(&line, &size, f) >= 0) {
-		unsigned major, minor;
-		char *path = NULL;
-
-		if (sscanf(line, "%" SCNu64 " %*u %u:%u %*s %ms", ret_id, &major, &minor, &path) == 4 &&
-		    makedev(major, minor) == rdev) {
-			unescape(path);
-			*ret_path = path;
-			return 1;
-		}
-		free(path);
-	}
-	return ferror(f) ? -EIO : 0;
+	if (pidfd < 0 || !f)
+		return -ESRCH;
+	while (!path && getline(&line, &size, f) >= 0)
+		(void)mounted_at(line, rdev, ret_id, &path);
+	/* What was read is of another process if this one has ended. */
+	if (ferror(f) || pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
+		return -ESRCH;
+	*ret_path = path ? xstrdup(path) : NULL;
+	return path != NULL;
 }
 
 /* take_volume_away: wherever it lies: the root inside renames the folders above a mount point as it likes. */
@@ -223,33 +215,78 @@ static int take_volume_away(const struct state *st, dev_t rdev)
 		struct attach_job job = { .mount_fd = -1 };
 		_cleanup_free_ char *path = NULL;
 
-		r = where_mounted(st, rdev, &job.mount_id, &path);
+		r = find_mount(st, rdev, &job.mount_id, &path);
 		if (r <= 0)
 			return r;
 		job.target = path;
-		r = in_mount_namespace(st, &job);
+		r = strlen(path) < PATH_MAX ? in_mount_namespace(st, &job) : -ENAMETOOLONG;
 	}
 	return r == -ESTALE ? -EBUSY : r;
 }
 
-/* What is left to be written to it is held back no more; what stays is bounded as it was. */
-static int unmount_unbound(const struct walk *w, const struct conf *old, const struct conf_volume *cv, struct err *err)
+static const struct state_volume *find_device(const struct walk *w, const char *volume)
 {
-	const struct attach_job job = { .target = cv->mount, .mount_fd = -1 };
+	for (size_t i = 0; i < w->st.n_volumes; i++)
+		if (strcmp(w->st.volumes[i].name, volume) == 0)
+			return &w->st.volumes[i];
+	return NULL;
+}
+
+/* is_attached: the state names what is about to be attached, too. */
+static bool is_attached(const struct walk *w, const struct conf_volume *cv)
+{
 	const struct state_volume *device = find_device(w, cv->name);
-	int r = device ? cgroup_disk_free(w->psv, w->name, device, 1, err) : 0;
+	_cleanup_free_ char *path = NULL;
+	int id;
+
+	return device && !volume_lies_elsewhere(w->psv, w->name, cv, device->rdev) && find_mount(&w->st, device->rdev, &id, &path) == 1;
+}
+
+/* attach_one: 1. */
+static int attach_one(struct walk *w, const struct conf_volume *cv, struct err *err)
+{
+	struct attach_job job = { .target = cv->mount };
+	struct volume v = { 0 };
+	int r = volume_open(w->psv, w->name, cv, w->st.generation, &v, err);
 
 	if (r < 0)
 		return r;
-	r = device ? take_volume_away(&w->st, device->rdev) : in_mount_namespace(&w->st, &job);
-	if (r < 0 && device)
-		(void)cgroup_disk_set(w->psv, w->name, &old->limits, device, 1, NULL);
+	r = volume_mount(&v, err);
+	if (r >= 0) {
+		walk_add_device(w, cv->name, v.rdev);
+		r = state_write(w->psv, w->name, &w->st, err);
+	}
+	job.mount_fd = r < 0 ? r : volume_subtree(&v, "data", err);
+	if (job.mount_fd >= 0) {
+		r = in_mount_namespace(&w->st, &job);
+		if (r < 0)
+			r = err_set(err, r, "volume %s: cannot mount it at %s: %m", cv->name, cv->mount);
+		(void)close(job.mount_fd);
+	} else {
+		r = job.mount_fd;
+	}
+	volume_close(&v);
+	return r < 0 ? r : 1;
+}
+
+/* What is left to be written to it is held back no more; what stays is bounded as it was. */
+static int unmount_unbound(const struct walk *w, const struct conf_limits *limits, const struct state_volume *device, struct err *err)
+{
+	int r = cgroup_disk_free(w->psv, w->name, device, 1, err);
+
+	if (r < 0)
+		return r;
+	r = take_volume_away(&w->st, device->rdev);
+	if (r < 0)
+		(void)cgroup_disk_set(w->psv, w->name, limits, device, 1, NULL);
 	return r;
 }
 
-static int detach_one(struct walk *w, const struct conf *old, const struct conf_volume *cv, struct err *err)
+/* detach_one: if another volume has its device now, a kill came between it and the state. */
+static int detach_one(struct walk *w, const struct conf *old, const struct conf_volume *cv, const struct state_volume *device,
+		      struct err *err)
 {
-	int r = unmount_unbound(w, old, cv, err);
+	int r = volume_lies_elsewhere(w->psv, w->name, cv, device->rdev) ? 0 : unmount_unbound(w, &old->limits, device, err);
 
 	if (r == -EBUSY) {
 		(void)err_exit(err, VNAS_EXIT_IN_USE, r, "volume %s: files on it are in use", cv->name);
@@ -258,7 +295,8 @@ static int detach_one(struct walk *w, const struct conf *old, const struct conf_
 	if (r < 0)
 		return err_set(err, r, "volume %s: cannot take it away from %s: %m", cv->name, cv->mount);
 	walk_remove_device(w, cv->name);
-	return volume_wait_gone(w->psv, w->name, cv, 10 * 1000, err);
+	r = state_write(w->psv, w->name, &w->st, err);
+	return r < 0 ? r : volume_wait_gone(w->psv, w->name, cv, 10 * 1000, err);
 }
 
 /* Those of the data volumes that there are now; whoever looks into the former ones goes on with them. */
@@ -287,26 +325,51 @@ static int renew_nodes(struct walk *w, struct err *err)
 	return r == -EROFS ? err_hint(err, r, "restart the server: it was started by an older vnas") : r;
 }
 
-int attach_changed_volumes(struct walk *w, const struct conf *old, struct err *err)
+/* detach_former: the number of them, or -errno. */
+static int detach_former(struct walk *w, const struct conf *old, const struct conf *tried, struct err *err)
 {
-	bool changed = conf_serves_nfs(&w->conf) && !conf_serves_nfs(old);
-	int r;
+	int n = 0;
 
-	for (size_t i = 0; i < old->n_volumes; i++) {
-		if (conf_volume_find(&w->conf, old->volumes[i].name))
+	for (size_t i = 0; i < w->st.n_volumes;) {
+		const struct state_volume device = w->st.volumes[i];
+		const struct conf_volume *cv = conf_volume_find(old, device.name);
+		int r;
+
+		if (!cv && tried)
+			cv = conf_volume_find(tried, device.name);
+		if (!cv || conf_volume_find(&w->conf, device.name)) {
+			i++;
 			continue;
-		changed = true;
-		r = detach_one(w, old, &old->volumes[i], err);
+		}
+		r = detach_one(w, old, cv, &device, err);
 		if (r < 0)
 			return r;
+		n++;
 	}
+	return n;
+}
+
+static int attach_new(struct walk *w, struct err *err)
+{
+	int n = 0;
+
 	for (size_t i = 0; i < w->conf.n_volumes; i++) {
-		if (conf_volume_find(old, w->conf.volumes[i].name))
-			continue;
-		changed = true;
-		r = attach_one(w, &w->conf.volumes[i], err);
+		int r = is_attached(w, &w->conf.volumes[i]) ? 0 : attach_one(w, &w->conf.volumes[i], err);
+
 		if (r < 0)
 			return r;
+		n += r;
 	}
-	return changed && conf_serves_nfs(&w->conf) ? renew_nodes(w, err) : 0;
+	return n;
+}
+
+int attach_changed_volumes(struct walk *w, const struct conf *old, const struct conf *tried, struct err *err)
+{
+	int detached = detach_former(w, old, tried, err), attached = detached < 0 ? detached : attach_new(w, err);
+
+	if (attached < 0)
+		return attached;
+	if (!conf_serves_nfs(&w->conf) || (detached + attached == 0 && conf_serves_nfs(old)))
+		return 0;
+	return renew_nodes(w, err);
 }

@@ -39,14 +39,18 @@ struct reload {
 	struct conf old;
 	char *old_text;
 	const struct change_opts *opts;
-	bool back; /* from a change that failed: how far it came, old does not say */
+	struct conf tried; /* what a change that failed was to lead to: how far it came, the state says */
 };
+
+static bool same_address(const struct conf_address *a, const struct conf_address *b)
+{
+	return ipaddr_equal(&a->addr, &b->addr) && a->prefix == b->prefix && strcmp(a->interface, b->interface) == 0;
+}
 
 static bool has_address(const struct conf *c, const struct conf_address *a)
 {
 	for (size_t i = 0; i < c->n_addresses; i++)
-		if (ipaddr_equal(&c->addresses[i].addr, &a->addr) && c->addresses[i].prefix == a->prefix &&
-		    strcmp(c->addresses[i].interface, a->interface) == 0)
+		if (same_address(&c->addresses[i], a))
 			return true;
 	return false;
 }
@@ -154,6 +158,14 @@ static int find_interface(const struct walk *w, struct state_address *a, struct 
 	return r;
 }
 
+static bool in_state(const struct state *st, const struct conf_address *a)
+{
+	for (size_t i = 0; i < st->n_addresses; i++)
+		if (same_address(&st->addresses[i].a, a))
+			return true;
+	return false;
+}
+
 /* The new addresses, asked for on the network and written into the state before they go on. */
 static int add_addresses(struct reload *l, struct err *err)
 {
@@ -164,7 +176,7 @@ static int add_addresses(struct reload *l, struct err *err)
 		struct state_address new = { .a = *a };
 		int r;
 
-		if (has_address(&l->old, a))
+		if (in_state(&w->st, a))
 			continue;
 		r = find_interface(w, &new, err);
 		if (r == 0 && !l->opts->no_probe)
@@ -270,25 +282,28 @@ static bool first_went(const struct reload *l)
 	return false;
 }
 
-/* restart_outdated: last, when the addresses are what its configuration says. */
-static int restart_outdated(const struct reload *l, struct err *err)
+/* restart_outdated: last, when the addresses are what its configuration says.  Who does not come back does not undo the change:
+ * the root inside can see to that. */
+static void restart_outdated(const struct reload *l)
 {
 	const struct walk *w = &l->w;
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
-	struct service_host host = { .server = w->name, .ref = &ref, .net_fd = w->net_fd };
-	_cleanup_close_ int conn = inside_connect(w->st.init_pid, w->st.init_start, err);
-	int r = conn < 0 ? conn : 0;
 
-	host.conn = conn;
-	for (size_t i = 0; r == 0 && services[i]; i++) {
+	for (size_t i = 0; services[i]; i++) {
 		const struct service *s = services[i];
+		_cleanup_close_ int conn = -1;
+		_cleanup_free_ char *line = NULL;
+		struct service_host host = { .server = w->name, .ref = &ref, .net_fd = w->net_fd };
+		struct err why = { 0 };
 
-		if (!s->outdated || !s->wanted(&w->conf) || !s->wanted(&l->old))
+		if (!s->outdated || !s->wanted(&w->conf) || !s->wanted(&l->old) || !s->outdated(&l->old, &w->conf))
 			continue;
-		if (l->back || s->outdated(&l->old, &w->conf))
-			r = service_restart(&host, &w->conf, s, err);
+		host.conn = conn = inside_connect(w->st.init_pid, w->st.init_start, &why);
+		if ((conn >= 0 && service_restart(&host, &w->conf, s, &why) == 0) || !l->opts->notice)
+			continue;
+		line = xasprintf("%s; until it answers, it may serve as before", why.text);
+		l->opts->notice(line);
 	}
-	return r;
 }
 
 /* Services do not notice that their listeners are gone. */
@@ -323,6 +338,7 @@ static int reload_all(struct reload *l, struct err *err)
 	struct walk *w = &l->w;
 	struct gate_config gate;
 	char dir[PATH_MAX];
+	bool everything;
 	int r;
 
 	r = gate_serves(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->st.id, err);
@@ -333,7 +349,7 @@ static int reload_all(struct reload *l, struct err *err)
 	w->st.syslog = w->psv->conf.syslog;
 	r = add_addresses(l, err);
 	if (r == 0)
-		r = attach_changed_volumes(w, &l->old, err);
+		r = attach_changed_volumes(w, &l->old, &l->tried, err);
 	if (r == 0)
 		r = walk_gate_config(w, &gate, err);
 	if (r == 0)
@@ -355,17 +371,22 @@ static int reload_all(struct reload *l, struct err *err)
 		r = reload_accounts(w, err);
 	if (r == 0)
 		r = remove_addresses(l, err);
+	everything = w->st.link.kind == CONF_LINK_AUTO && first_went(l);
+	if (r == 0 && everything)
+		r = restart_services(l, err);
 	if (r == 0)
-		r = w->st.link.kind == CONF_LINK_AUTO && first_went(l) ? restart_services(l, err) : restart_outdated(l, err);
-	return r < 0 ? r : running_conf_write(w->psv, w->name, w->conf_text, err);
+		r = running_conf_write(w->psv, w->name, w->conf_text, err);
+	if (r == 0 && !everything)
+		restart_outdated(l);
+	return r;
 }
 
-/* text: the configuration to reach, checked already. */
-static int reload_to(const struct psv *psv, const char *name, const char *text, const struct change_opts *opts, bool back,
+/* text: the configuration to reach, checked already; tried: NULL, or the one that could not be reached before. */
+static int reload_to(const struct psv *psv, const char *name, const char *text, const char *tried, const struct change_opts *opts,
 		     struct err *err)
 {
 	struct start_opts start = { .no_probe = opts->no_probe, .notice = opts->notice };
-	struct reload l = { .opts = opts, .back = back };
+	struct reload l = { .opts = opts };
 	char path[PATH_MAX];
 	int r;
 
@@ -379,10 +400,13 @@ static int reload_to(const struct psv *psv, const char *name, const char *text, 
 		r = err_set(err, -ENOENT, "the configuration it was started with is gone: stop and start it");
 	if (r == 0)
 		r = conf_parse(text, strlen(text), psv_conf_path(psv, name, path), name, &l.w.conf, err);
+	if (r == 0 && tried)
+		r = conf_parse(tried, strlen(tried), NULL, name, &l.tried, err);
 	if (r == 0) {
 		l.w.conf_text = xstrdup(text);
 		r = reload_all(&l, err);
 	}
+	conf_free(&l.tried);
 	conf_free(&l.old);
 	free(l.old_text);
 	walk_end(&l.w);
@@ -454,10 +478,10 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 	if (r == 0)
 		r = psv_conf_write(psv, name, text, err);
 	if (r == 0 && runs(psv, name)) {
-		r = reload_to(psv, name, text, opts, false, err);
+		r = reload_to(psv, name, text, NULL, opts, err);
 		if (r < 0) {
 			(void)psv_conf_write(psv, name, old, &ignored);
-			(void)reload_to(psv, name, old, &(struct change_opts){ .no_probe = true }, true, &ignored);
+			(void)reload_to(psv, name, old, text, &(struct change_opts){ .no_probe = true }, &ignored);
 		}
 	}
 	if (r == 0)
@@ -490,7 +514,7 @@ int server_reload(const struct psv *psv, const char *name, void (*notice)(const 
 	if (r == 0)
 		r = check_text(psv, name, NULL, text, &conf, err);
 	if (r == 0)
-		r = reload_to(psv, name, text, &opts, false, err);
+		r = reload_to(psv, name, text, NULL, &opts, err);
 	if (r == 0)
 		relabel(psv, name, &conf, text, &opts);
 	conf_free(&conf);

@@ -13,7 +13,7 @@
 #include "psv/inside_run.h"
 #include "service/service.h"
 
-enum { READY_TIMEOUT_MS = 60 * 1000, ENDS_MAX = 3, ENDS_MS = 50 };
+enum { READY_TIMEOUT_MS = 60 * 1000, RESTART_TIMEOUT_MS = 5 * 1000, ENDS_MAX = 3, ENDS_MS = 50 };
 
 /* ready_pause_ms: a start takes at most a sixtieth longer than the service needed, or a millisecond. */
 static long ready_pause_ms(int64_t waited_ms)
@@ -104,9 +104,9 @@ static int answers(const struct service_host *h, const struct conf *conf, const 
 }
 
 static int await(const struct service_host *h, const struct conf *conf, const struct service *s, uint32_t before,
-		 struct err *err)
+		 int timeout_ms, struct err *err)
 {
-	int64_t began = now_ms(), deadline = began + READY_TIMEOUT_MS, look = began;
+	int64_t began = now_ms(), deadline = began + timeout_ms, look = began;
 
 	if (conf->n_addresses == 0)
 		return 0;
@@ -125,7 +125,7 @@ static int await(const struct service_host *h, const struct conf *conf, const st
 		if (r < 0)
 			return r;
 		if (now_ms() > deadline) {
-			(void)err_set(err, -ETIME, "%s did not answer within %d s", s->name, READY_TIMEOUT_MS / 1000);
+			(void)err_set(err, -ETIME, "%s did not answer within %d s", s->name, timeout_ms / 1000);
 			return err_hint(err, -ETIME, "`vnas logs %s` shows what it wrote", h->server);
 		}
 		sleep_ms(ready_pause_ms(now_ms() - began));
@@ -134,23 +134,23 @@ static int await(const struct service_host *h, const struct conf *conf, const st
 
 int service_await(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err)
 {
-	return await(h, conf, s, 0, err);
+	return await(h, conf, s, 0, READY_TIMEOUT_MS, err);
 }
 
 int service_restart(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err)
 {
 	_cleanup_free_ struct inside_status *list = NULL;
-	size_t n = 0;
-	uint32_t before = 0;
+	size_t n = 0, i = 0;
 	int r = inside_status(h->conn, &list, &n, err);
 
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(list[i].name, s->name) == 0)
-			before = list[i].restarts;
+	while (r == 0 && i < n && strcmp(list[i].name, s->name) != 0)
+		i++;
+	if (r == 0 && i == n)
+		return 0;
 	if (r == 0)
 		r = inside_service_act(h->conn, s->name, INSIDE_RESTART, err);
 	if (r == 0)
-		r = await(h, conf, s, before, err);
+		r = await(h, conf, s, list[i].restarts, RESTART_TIMEOUT_MS, err);
 	return r < 0 ? err_wrap(err, r, "service %s", s->name) : 0;
 }
 
@@ -168,7 +168,7 @@ int service_restart_all(const struct service_host *h, const struct conf *conf, s
 		const struct service *s = service_set_find(&set, list[i].name);
 
 		if (s)
-			r = await(h, conf, s, list[i].restarts, err);
+			r = await(h, conf, s, list[i].restarts, READY_TIMEOUT_MS, err);
 	}
 	return r;
 }

@@ -21,7 +21,7 @@ struct service_host {
 int service_begin(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err);
 /* service_await: until it answers at the first address; at most a minute, or until it has ended three times. */
 int service_await(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err);
-/* service_restart: and awaited. */
+/* service_restart: one that PID 1 keeps, if it does; awaited for a few seconds, not more: the root inside can hold it up. */
 int service_restart(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err);
 /* service_restart_all: all that PID 1 keeps, each awaited if the configuration has it. */
 int service_restart_all(const struct service_host *h, const struct conf *conf, struct err *err);

@@ -140,6 +140,12 @@ for i in 1 2 3; do
 	check "address add" vnas address add b "$NET4.22/24" --no-probe
 	check "and remove" vnas address remove b "$NET4.22/24"
 done
+vnas exec b -- sh -c 'mv /run/samba /run/samba.kept && touch /run/samba'
+check_status "who keeps it from coming back keeps no address from being added" 0 'service nmbd: nmbd ended [0-9]+ times .*; until it answers, it may serve as before' \
+	vnas address add b "$NET4.22/24" --no-probe
+finds "it is there" "$NET4.12 $NET4.22" client1 b.local A
+vnas exec b -- sh -c 'rm /run/samba && mv /run/samba.kept /run/samba'
+check "and remove" vnas address remove b "$NET4.22/24"
 check_json "it answers at once" '.servers[0].state == "running"' vnas status b --json
 check "and to its name a few seconds later" eventually 60 by_netbios B "$NET4.12"
 
@@ -190,6 +196,11 @@ check "discovery off" vnas restart b
 : >"$T/heard-wsd"
 check_eq "it is not found" "$(asked client1 b.local A)$(asked client1 b.local AAAA 6)$(wsd_places client1 "$group4=$NET4.101")" ""
 refute "nor by NetBIOS" by_netbios B "$NET4.12"
+discover b netbios
+check "a reload does not begin it" vnas reload b
+check "address add, while it is not there" vnas address add b "$NET4.22/24" --no-probe
+check "and remove" vnas address remove b "$NET4.22/24"
+discover b no
 check "reload" vnas reload b
 check "stop" vnas stop b
 refute "and nothing came from it" grep -qE "^($NET4.12|$NET6:12) |$(uuid_of b)" "$T/heard4" "$T/heard6" "$T/heard-wsd"

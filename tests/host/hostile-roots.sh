@@ -300,7 +300,7 @@ server=${KINDS[0]}
 vnas start "$server" --no-probe
 vnas exec "$server" -- sh -c 'cat >/root/swap && chmod 755 /root/swap && cp -a /etc/passwd /root/passwd' <"$SWAP"
 canary_begin
-vnas exec "$server" -- /root/swap /etc/passwd /etc/passwd.link "$CANARY/passwd" /etc/samba /etc/samba.link "$CANARY/samba" \
+"$VNAS" exec "$server" -- /root/swap /etc/passwd /etc/passwd.link "$CANARY/passwd" /etc/samba /etc/samba.link "$CANARY/samba" \
 	/var/lib/samba /var/lib/samba.link "$UP$ETC" /srv/data/docs /srv/data/docs.link "$CANARY" /srv/more /srv/more.link "$UP$CANARY" \
 	>"$T/swapping" 2>&1 </dev/null &
 swapper=$!

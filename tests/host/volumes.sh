@@ -61,8 +61,8 @@ check "volume remove" vnas volume remove a more
 # The root inside renames the folders above a mount point as it likes, and a folder that is about to be one.
 mount_points() { cut -d' ' -f5 "/proc/$(jq -r .init_pid "$RUN/a/state.json")/mountinfo"; }
 vnas volume add a deep --size 16M --mount /srv/x/y/z
-vnas exec a -- mv /srv/x '/srv/of another \name'
-check "it lies elsewhere now" grep -qxF '/srv/of\040another\040\134name/y/z' <(mount_points)
+vnas exec a -- mv /srv/x $'/srv/of another \\name\r'
+check "it lies elsewhere now" grep -qxF $'/srv/of\\040another\\040\\134name\r/y/z' <(mount_points)
 check "volume remove of it" vnas volume remove a deep --purge
 refute "it is gone inside" grep -q '/z$' <(mount_points)
 strace -f -qq -o /dev/null -e trace=move_mount -e inject=move_mount:delay_enter=5s "$VNAS" volume add a deep --size 16M --mount /srv/deep &
@@ -74,6 +74,44 @@ wait $adding || status=$?
 check_eq "it is" $status 0
 check "and volume remove finds the volume there" vnas volume remove a deep --purge
 refute "it is gone inside" grep -q elsewhere <(mount_points)
+check "volume add by somebody with a umask of his own" bash -c "umask 077; '$VNAS' volume add a deep --size 16M --mount /srv/u/v/w"
+check_eq "the folders are everybody's" "$(vnas exec a -- stat -c %a /srv/u /srv/u/v)" $'755\n755'
+
+# Two at once, of which the second is in use.
+vnas volume add a used --size 16M
+hold() {
+	"$VNAS" exec a -- sh -c "echo y >$1/file && exec 9>>$1/file && echo in use && exec sleep 600" >"$T/user" 2>&1 </dev/null &
+	user=$!
+	check "$1 is in use" eventually 60 grep -q 'in use' "$T/user"
+}
+let_go() {
+	kill $user
+	wait $user 2>/dev/null || true
+}
+both=$(<"$ETC/a.conf")
+neither=$(sed '/^\[volume deep\]/,/^$/d; /^\[volume used\]/,/^$/d' "$ETC/a.conf")
+echo "$neither" >"$T/neither"
+printf '#!/bin/sh\ncat %q >"$1"\n' "$T/neither" >"$T/editor"
+chmod +x "$T/editor"
+vnas exec a -- sh -c 'echo x >/srv/u/v/w/file'
+hold /srv/used
+check_status "both are edited away" 5 'files on it are in use' env EDITOR="$T/editor" "$VNAS" edit a
+check_eq "the first one is back" "$(vnas exec a -- cat /srv/u/v/w/file)" x
+check_eq "as is the configuration" "$(<"$ETC/a.conf")" "$both"
+rm -f "$RUN"/a.conf.*
+let_go
+# It came back as the last one.
+hold /srv/u/v/w
+echo "$neither" >"$ETC/a.conf"
+check_status "a reload fails as well" 5 'volume deep: files on it are in use' vnas reload a
+check_eq "and the first one is gone" "$(mount_points | grep -E '/(w|used)$')" /srv/u/v/w
+echo "$both" >"$ETC/a.conf"
+check "the next one brings it back" vnas reload a
+check_eq "with what is on it" "$(vnas exec a -- cat /srv/used/file)" y
+let_go
+echo "$neither" >"$ETC/a.conf"
+check "when nobody uses it, both go" eventually 60 vnas reload a
+refute "they are gone inside" grep -qE '/(w|used)$' <(mount_points)
 
 # A Vsv that fills its disk fails alone.
 plain_vsv b 12 --volume data=64M
