@@ -219,7 +219,7 @@ static int take_volume_away(const struct state *st, dev_t rdev)
 		if (r <= 0)
 			return r;
 		job.target = path;
-		r = strlen(path) < PATH_MAX ? in_mount_namespace(st, &job) : -ENAMETOOLONG;
+		r = in_mount_namespace(st, &job);
 	}
 	return r == -ESTALE ? -EBUSY : r;
 }
@@ -239,7 +239,7 @@ static bool is_attached(const struct walk *w, const struct conf_volume *cv)
 	_cleanup_free_ char *path = NULL;
 	int id;
 
-	return device && !volume_lies_elsewhere(w->psv, w->name, cv, device->rdev) && find_mount(&w->st, device->rdev, &id, &path) == 1;
+	return device && find_mount(&w->st, device->rdev, &id, &path) == 1;
 }
 
 /* attach_one: 1. */
@@ -282,21 +282,21 @@ static int unmount_unbound(const struct walk *w, const struct conf_limits *limit
 	return r;
 }
 
-/* detach_one: if another volume has its device now, a kill came between it and the state. */
+/* detach_one: cv: NULL: no configuration that is known says more of it. */
 static int detach_one(struct walk *w, const struct conf *old, const struct conf_volume *cv, const struct state_volume *device,
 		      struct err *err)
 {
-	int r = volume_lies_elsewhere(w->psv, w->name, cv, device->rdev) ? 0 : unmount_unbound(w, &old->limits, device, err);
+	int r = unmount_unbound(w, &old->limits, device, err);
 
 	if (r == -EBUSY) {
-		(void)err_exit(err, VNAS_EXIT_IN_USE, r, "volume %s: files on it are in use", cv->name);
+		(void)err_exit(err, VNAS_EXIT_IN_USE, r, "volume %s: files on it are in use", device->name);
 		return err_hint(err, r, "`vnas sessions %s` shows by whom; end them first", w->name);
 	}
 	if (r < 0)
-		return err_set(err, r, "volume %s: cannot take it away from %s: %m", cv->name, cv->mount);
-	walk_remove_device(w, cv->name);
+		return err_set(err, r, "volume %s: cannot take it away: %m", device->name);
+	walk_remove_device(w, device->name);
 	r = state_write(w->psv, w->name, &w->st, err);
-	return r < 0 ? r : volume_wait_gone(w->psv, w->name, cv, 10 * 1000, err);
+	return r < 0 || !cv ? r : volume_wait_gone(w->psv, w->name, cv, 10 * 1000, err);
 }
 
 /* Those of the data volumes that there are now; whoever looks into the former ones goes on with them. */
@@ -325,7 +325,7 @@ static int renew_nodes(struct walk *w, struct err *err)
 	return r == -EROFS ? err_hint(err, r, "restart the server: it was started by an older vnas") : r;
 }
 
-/* detach_former: the number of them, or -errno. */
+/* detach_former: all that w->conf does not have.  The number of them, or -errno. */
 static int detach_former(struct walk *w, const struct conf *old, const struct conf *tried, struct err *err)
 {
 	int n = 0;
@@ -335,13 +335,11 @@ static int detach_former(struct walk *w, const struct conf *old, const struct co
 		const struct conf_volume *cv = conf_volume_find(old, device.name);
 		int r;
 
-		if (!cv && tried)
-			cv = conf_volume_find(tried, device.name);
-		if (!cv || conf_volume_find(&w->conf, device.name)) {
+		if (conf_volume_find(&w->conf, device.name)) {
 			i++;
 			continue;
 		}
-		r = detach_one(w, old, cv, &device, err);
+		r = detach_one(w, old, cv ? cv : conf_volume_find(tried, device.name), &device, err);
 		if (r < 0)
 			return r;
 		n++;
@@ -349,27 +347,43 @@ static int detach_former(struct walk *w, const struct conf *old, const struct co
 	return n;
 }
 
-static int attach_new(struct walk *w, struct err *err)
+/* attach_missing: what old has and is not there, a change that was taken back could not attach again: root inside can see to that, and
+ * keeps no other change from being made. */
+static int attach_missing(struct walk *w, const struct conf *old, struct err *err)
 {
 	int n = 0;
 
 	for (size_t i = 0; i < w->conf.n_volumes; i++) {
-		int r = is_attached(w, &w->conf.volumes[i]) ? 0 : attach_one(w, &w->conf.volumes[i], err);
+		const struct conf_volume *cv = &w->conf.volumes[i];
+		bool before = conf_volume_find(old, cv->name) != NULL;
+		struct err why = { 0 };
+		int r = is_attached(w, cv) ? 0 : attach_one(w, cv, before ? &why : err);
 
-		if (r < 0)
+		if (r < 0 && !before)
 			return r;
-		n += r;
+		if (r < 0)
+			walk_notice(w, "%s", why.text);
+		n += r > 0;
 	}
 	return n;
 }
 
+static bool same_volumes(const struct conf *a, const struct conf *b)
+{
+	for (size_t i = 0; i < a->n_volumes && a->n_volumes == b->n_volumes; i++)
+		if (!conf_volume_find(b, a->volumes[i].name))
+			return false;
+	return a->n_volumes == b->n_volumes;
+}
+
 int attach_changed_volumes(struct walk *w, const struct conf *old, const struct conf *tried, struct err *err)
 {
-	int detached = detach_former(w, old, tried, err), attached = detached < 0 ? detached : attach_new(w, err);
+	int detached = detach_former(w, old, tried, err), attached = detached < 0 ? detached : attach_missing(w, old, err);
 
 	if (attached < 0)
 		return attached;
-	if (!conf_serves_nfs(&w->conf) || (detached + attached == 0 && conf_serves_nfs(old)))
+	/* A kill can have come between a volume and its node. */
+	if (!conf_serves_nfs(&w->conf) || (detached + attached == 0 && conf_serves_nfs(old) && same_volumes(old, &w->conf)))
 		return 0;
 	return renew_nodes(w, err);
 }

@@ -11,7 +11,7 @@ struct walk;
 
 /* attach_changed_volumes: opens, mounts and attaches the volumes that w->conf has and w->st has not, and takes those away
  * that w->conf has not any more; w->st is written each time.  old is what it was started with or changed to, tried what a change
- * that is taken back was to lead to (NULL: none is).  -EBUSY with VNAS_EXIT_IN_USE: one is in use inside. */
+ * that is taken back was to lead to (empty: none is).  -EBUSY with VNAS_EXIT_IN_USE: one is in use inside. */
 int attach_changed_volumes(struct walk *w, const struct conf *old, const struct conf *tried, struct err *err);
 
 /* open_inside: a descriptor on a folder of a running Vsv; O_PATH, so that it starts and opens nothing.  The way may cross

@@ -40,7 +40,14 @@ struct reload {
 	char *old_text;
 	const struct change_opts *opts;
 	struct conf tried; /* what a change that failed was to lead to: how far it came, the state says */
+	bool back;         /* from there */
 };
+
+/* from: what services may have been told. */
+static const struct conf *from(const struct reload *l)
+{
+	return l->back ? &l->tried : &l->old;
+}
 
 static bool same_address(const struct conf_address *a, const struct conf_address *b)
 {
@@ -254,7 +261,7 @@ static int reload_services(struct reload *l, struct err *err)
 	}
 	host.conn = conn;
 	r = nfs_prepare_change(&l->old, &w->conf, &ref, err);
-	return r < 0 ? r : service_change(&host, &l->old, &w->conf, l->opts->ret_restart, err);
+	return r < 0 ? r : service_change(&host, from(l), &w->conf, l->opts->ret_restart, err);
 }
 
 static const struct ipaddr *first_of(const struct conf *c, int family)
@@ -271,7 +278,7 @@ static bool first_went(const struct reload *l)
 	static const int families[] = { AF_INET, AF_INET6 };
 
 	for (size_t f = 0; f < 2; f++) {
-		const struct ipaddr *was = first_of(&l->old, families[f]);
+		const struct ipaddr *was = first_of(from(l), families[f]);
 		bool there = !was;
 
 		for (size_t i = 0; !there && i < l->w.conf.n_addresses; i++)
@@ -282,39 +289,28 @@ static bool first_went(const struct reload *l)
 	return false;
 }
 
-/* restart_outdated: last, when the addresses are what its configuration says.  Who does not come back does not undo the change:
- * the root inside can see to that. */
-static void restart_outdated(const struct reload *l)
+/* restart_some: last, when the addresses are what the configuration says.  everything: services do not notice that their listeners
+ * are gone; else those that are told in vain.  Who does not come back does not undo the change: the root inside can see to that. */
+static void restart_some(const struct reload *l, bool everything)
 {
 	const struct walk *w = &l->w;
 	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
+	struct service_host host = { .server = w->name, .ref = &ref, .net_fd = w->net_fd };
+	struct err why = { 0 };
+	_cleanup_close_ int conn = inside_connect(w->st.init_pid, w->st.init_start, &why);
+	int r = conn;
 
-	for (size_t i = 0; services[i]; i++) {
+	host.conn = conn;
+	if (r >= 0 && everything)
+		r = service_restart_all(&host, &w->conf, &why);
+	for (size_t i = 0; r >= 0 && !everything && services[i]; i++) {
 		const struct service *s = services[i];
-		_cleanup_close_ int conn = -1;
-		_cleanup_free_ char *line = NULL;
-		struct service_host host = { .server = w->name, .ref = &ref, .net_fd = w->net_fd };
-		struct err why = { 0 };
 
-		if (!s->outdated || !s->wanted(&w->conf) || !s->wanted(&l->old) || !s->outdated(&l->old, &w->conf))
-			continue;
-		host.conn = conn = inside_connect(w->st.init_pid, w->st.init_start, &why);
-		if ((conn >= 0 && service_restart(&host, &w->conf, s, &why) == 0) || !l->opts->notice)
-			continue;
-		line = xasprintf("%s; until it answers, it may serve as before", why.text);
-		l->opts->notice(line);
+		if (s->outdated && s->wanted(&w->conf) && s->wanted(&l->old) && s->outdated(from(l), &w->conf))
+			r = service_restart(&host, &w->conf, s, &why);
 	}
-}
-
-/* Services do not notice that their listeners are gone. */
-static int restart_services(const struct reload *l, struct err *err)
-{
-	const struct walk *w = &l->w;
-	const struct inside_ref ref = inside_ref(w->st.init_pid, w->st.init_start);
-	_cleanup_close_ int conn = inside_connect(w->st.init_pid, w->st.init_start, err);
-	const struct service_host host = { .server = w->name, .ref = &ref, .conn = conn, .net_fd = w->net_fd };
-
-	return conn < 0 ? conn : service_restart_all(&host, &w->conf, err);
+	if (r < 0)
+		walk_notice(w, "%s; until it answers, it may serve as before", why.text);
 }
 
 static int reload_accounts(const struct walk *w, struct err *err)
@@ -338,7 +334,6 @@ static int reload_all(struct reload *l, struct err *err)
 	struct walk *w = &l->w;
 	struct gate_config gate;
 	char dir[PATH_MAX];
-	bool everything;
 	int r;
 
 	r = gate_serves(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->st.id, err);
@@ -350,6 +345,9 @@ static int reload_all(struct reload *l, struct err *err)
 	r = add_addresses(l, err);
 	if (r == 0)
 		r = attach_changed_volumes(w, &l->old, &l->tried, err);
+	/* What does not let go of a volume keeps nothing else from being taken back. */
+	if (l->back && r < 0)
+		r = 0;
 	if (r == 0)
 		r = walk_gate_config(w, &gate, err);
 	if (r == 0)
@@ -371,14 +369,9 @@ static int reload_all(struct reload *l, struct err *err)
 		r = reload_accounts(w, err);
 	if (r == 0)
 		r = remove_addresses(l, err);
-	everything = w->st.link.kind == CONF_LINK_AUTO && first_went(l);
-	if (r == 0 && everything)
-		r = restart_services(l, err);
 	if (r == 0)
-		r = running_conf_write(w->psv, w->name, w->conf_text, err);
-	if (r == 0 && !everything)
-		restart_outdated(l);
-	return r;
+		restart_some(l, w->st.link.kind == CONF_LINK_AUTO && first_went(l));
+	return r < 0 ? r : running_conf_write(w->psv, w->name, w->conf_text, err);
 }
 
 /* text: the configuration to reach, checked already; tried: NULL, or the one that could not be reached before. */
@@ -400,8 +393,10 @@ static int reload_to(const struct psv *psv, const char *name, const char *text, 
 		r = err_set(err, -ENOENT, "the configuration it was started with is gone: stop and start it");
 	if (r == 0)
 		r = conf_parse(text, strlen(text), psv_conf_path(psv, name, path), name, &l.w.conf, err);
-	if (r == 0 && tried)
+	if (r == 0 && tried) {
+		l.back = true;
 		r = conf_parse(tried, strlen(tried), NULL, name, &l.tried, err);
+	}
 	if (r == 0) {
 		l.w.conf_text = xstrdup(text);
 		r = reload_all(&l, err);

@@ -104,9 +104,9 @@ static int answers(const struct service_host *h, const struct conf *conf, const 
 }
 
 static int await(const struct service_host *h, const struct conf *conf, const struct service *s, uint32_t before,
-		 int timeout_ms, struct err *err)
+		 int64_t deadline, struct err *err)
 {
-	int64_t began = now_ms(), deadline = began + timeout_ms, look = began;
+	int64_t began = now_ms(), look = began;
 
 	if (conf->n_addresses == 0)
 		return 0;
@@ -125,7 +125,7 @@ static int await(const struct service_host *h, const struct conf *conf, const st
 		if (r < 0)
 			return r;
 		if (now_ms() > deadline) {
-			(void)err_set(err, -ETIME, "%s did not answer within %d s", s->name, timeout_ms / 1000);
+			(void)err_set(err, -ETIME, "%s did not answer within %d s", s->name, (int)(deadline - began) / 1000);
 			return err_hint(err, -ETIME, "`vnas logs %s` shows what it wrote", h->server);
 		}
 		sleep_ms(ready_pause_ms(now_ms() - began));
@@ -134,7 +134,7 @@ static int await(const struct service_host *h, const struct conf *conf, const st
 
 int service_await(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err)
 {
-	return await(h, conf, s, 0, READY_TIMEOUT_MS, err);
+	return await(h, conf, s, 0, now_ms() + READY_TIMEOUT_MS, err);
 }
 
 int service_restart(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err)
@@ -150,12 +150,13 @@ int service_restart(const struct service_host *h, const struct conf *conf, const
 	if (r == 0)
 		r = inside_service_act(h->conn, s->name, INSIDE_RESTART, err);
 	if (r == 0)
-		r = await(h, conf, s, list[i].restarts, RESTART_TIMEOUT_MS, err);
+		r = await(h, conf, s, list[i].restarts, now_ms() + RESTART_TIMEOUT_MS, err);
 	return r < 0 ? err_wrap(err, r, "service %s", s->name) : 0;
 }
 
 int service_restart_all(const struct service_host *h, const struct conf *conf, struct err *err)
 {
+	int64_t deadline = now_ms() + READY_TIMEOUT_MS;
 	_cleanup_service_set_ struct service_set set = { 0 };
 	_cleanup_free_ struct inside_status *list = NULL;
 	size_t n = 0;
@@ -168,7 +169,7 @@ int service_restart_all(const struct service_host *h, const struct conf *conf, s
 		const struct service *s = service_set_find(&set, list[i].name);
 
 		if (s)
-			r = await(h, conf, s, list[i].restarts, READY_TIMEOUT_MS, err);
+			r = await(h, conf, s, list[i].restarts, deadline, err);
 	}
 	return r;
 }

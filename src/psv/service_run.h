@@ -23,7 +23,7 @@ int service_begin(const struct service_host *h, const struct conf *conf, const s
 int service_await(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err);
 /* service_restart: one that PID 1 keeps, if it does; awaited for a few seconds, not more: the root inside can hold it up. */
 int service_restart(const struct service_host *h, const struct conf *conf, const struct service *s, struct err *err);
-/* service_restart_all: all that PID 1 keeps, each awaited if the configuration has it. */
+/* service_restart_all: all that PID 1 keeps, each awaited if the configuration has it, together for a minute. */
 int service_restart_all(const struct service_host *h, const struct conf *conf, struct err *err);
 /* service_change: ends what `to` does not have any more, starts what is new, and starts again what is another program now;
  * the rows of the table stay.  When one of them fails, all are as before.  What the template that runs does not have is

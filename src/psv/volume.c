@@ -396,25 +396,6 @@ static bool device_is_held(const char *path)
 	return r == -EBUSY;
 }
 
-bool volume_lies_elsewhere(const struct psv *psv, const char *server, const struct conf_volume *v, dev_t rdev)
-{
-	_cleanup_close_ int fd = -1;
-	char path[4096];
-	struct stat st;
-	struct loop l;
-	int r;
-
-	if (volume_path(psv, server, v, path, sizeof(path), NULL) < 0)
-		return false;
-	if (v->device)
-		return stat(path, &st) == 0 && st.st_rdev != rdev;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	r = fd < 0 ? 0 : loop_open(rdev, fd, &l, NULL);
-	if (fd >= 0 && r == 0)
-		(void)close(l.fd);
-	return r == -ESTALE;
-}
-
 bool volume_is_held(const struct psv *psv, const char *server, const struct conf_volume *v)
 {
 	char path[4096];

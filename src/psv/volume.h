@@ -118,9 +118,6 @@ bool volume_is_ours(const struct psv *psv, const char *server, const struct conf
 /* volume_wait_gone: after its last user died, waits until the lock can be had again.  0 or -ETIME. */
 int volume_wait_gone(const struct psv *psv, const char *server, const struct conf_volume *v, int timeout_ms,
 		     struct err *err);
-/* volume_lies_elsewhere: that block device is surely none of the volume's: not the loop device of its image, not its own.  Of an
- * image that was deleted nothing is sure. */
-bool volume_lies_elsewhere(const struct psv *psv, const char *server, const struct conf_volume *v, dev_t rdev);
 /* volume_is_held: true if somebody holds its lock now. */
 bool volume_is_held(const struct psv *psv, const char *server, const struct conf_volume *v);
 

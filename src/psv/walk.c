@@ -60,6 +60,10 @@ char *walk_bpf_dir(const struct psv *psv, char *buf, size_t size)
 
 void walk_add_device(struct walk *w, const char *volume, dev_t rdev)
 {
+	/* What else is said to lie there did so once: a kill came between its end and the state. */
+	for (size_t i = 0; i < w->st.n_volumes; i++)
+		if (w->st.volumes[i].rdev == rdev)
+			w->st.volumes[i--] = w->st.volumes[--w->st.n_volumes];
 	walk_remove_device(w, volume);
 	w->st.volumes = xrealloc(w->st.volumes, w->st.n_volumes + 1, sizeof(*w->st.volumes));
 	w->st.volumes[w->st.n_volumes] = (struct state_volume){ .rdev = rdev };

@@ -5,6 +5,8 @@
 
 VOLUMES=$LIB/volumes
 image_of() { echo "$VOLUMES/$1.$2.img"; }
+detached() { ! grep -qsxF "$1" /sys/block/loop*/loop/backing_file; }
+conf_volumes() { sed -n 's/^\[volume \(.*\)\]$/\1/p' "$ETC/$1.conf" | sort | jq -R . | jq -sc .; }
 
 plain_vsv a 11 --volume data=64M
 check "images are preallocated" bash -c "(( \$(du -k '$(image_of a data)' | cut -f1) >= 64 * 1024 ))"
@@ -106,12 +108,29 @@ echo "$neither" >"$ETC/a.conf"
 check_status "a reload fails as well" 5 'volume deep: files on it are in use' vnas reload a
 check_eq "and the first one is gone" "$(mount_points | grep -E '/(w|used)$')" /srv/u/v/w
 echo "$both" >"$ETC/a.conf"
+vnas exec a -- sh -c 'mv /srv/used /srv/other && ln -s /etc /srv/used'
+check_status "who keeps it from coming back keeps nothing else from being done" 0 'volume used: cannot mount it' vnas reload a
+vnas exec a -- sh -c 'rm /srv/used && mv /srv/other /srv/used'
 check "the next one brings it back" vnas reload a
 check_eq "with what is on it" "$(vnas exec a -- cat /srv/used/file)" y
 let_go
 echo "$neither" >"$ETC/a.conf"
 check "when nobody uses it, both go" eventually 60 vnas reload a
 refute "they are gone inside" grep -qE '/(w|used)$' <(mount_points)
+
+# One that cannot be attached, and is not wanted any more.
+vnas volume remove a deep --purge 2>/dev/null || true
+cp "$ETC/a.conf" "$T/before"
+vnas volume add a never --size 16M
+sed -n '/^\[volume never\]/,/^$/p' "$ETC/a.conf" >"$T/never"
+vnas volume remove a never
+vnas exec a -- sh -c 'rmdir /srv/never && ln -s /etc /srv/never'
+cat "$T/never" >>"$ETC/a.conf"
+check_status "its place is a link" 1 'volume never: cannot mount it' vnas reload a
+cp "$T/before" "$ETC/a.conf"
+check "a reload without it" vnas reload a
+check_eq "nothing of it is in the state" "$(jq -c '[.volumes[].name] | sort' "$RUN/a/state.json")" "$(conf_volumes a)"
+check "nor is its loop device there" eventually 60 detached "$(image_of a never)"
 
 # A Vsv that fills its disk fails alone.
 plain_vsv b 12 --volume data=64M
