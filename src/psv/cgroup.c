@@ -157,6 +157,8 @@ static int set_bounds(int fd, enum cgroup_controller which, bool v2, const struc
 		return v2 ? set_memory_v2(fd, b, err) : set_memory_v1(fd, b, err);
 	case CGROUP_PIDS:
 		return set_limit(fd, "pids.max", b->tasks, err);
+	case CGROUP_CPUSET:
+		return v2 ? 0 : cgroup_resource_inherit(fd, err);
 	case CGROUP_CPU: /* of all together nothing is bound, and each has its share: cgroup_resource.c */
 	case CGROUP_IO:
 	case CGROUP_CONTROLLERS:
@@ -186,6 +188,19 @@ static int set_own(int fd, enum cgroup_controller which, bool v2, const struct c
 	return r < 0 ? r : cgroup_resource_set(fd, which, v2, limits, err);
 }
 
+/* is_wanted: a group for it, where that costs what most do not need. */
+static bool is_wanted(enum cgroup_controller which, const struct conf_limits *limits)
+{
+	return which != CGROUP_CPUSET || limits->cpus[0];
+}
+
+static bool is_there(const char *mount, const char *tag, const char *name)
+{
+	_cleanup_close_ int fd = cgroup_tree_open(mount, tag, name);
+
+	return fd >= 0;
+}
+
 static int up_v2(const struct cgroup_layout *l, const char *tag, const char *name, const struct bounds *all,
 		 const struct conf_limits *limits, struct err *err)
 {
@@ -196,7 +211,8 @@ static int up_v2(const struct cgroup_layout *l, const char *tag, const char *nam
 		return err_set(err, root, "cannot open %s: %m", l->v2);
 	r = cgroup_tree_make(l->v2, tag, name, &tag_fd, &name_fd, err);
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS && r == 0; c++) {
-		if (!l->in_v2[c] || !enable(root, tag, cgroup_controller_names[c]))
+		if (!l->in_v2[c] || (!is_wanted(c, limits) && faccessat(name_fd, "cpuset.cpus", F_OK, 0) < 0) ||
+		    !enable(root, tag, cgroup_controller_names[c]))
 			continue;
 		r = set_bounds(tag_fd, c, true, all, err);
 		if (r == 0 && enable(tag_fd, name, cgroup_controller_names[c]))
@@ -226,7 +242,8 @@ int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits 
 		_cleanup_close_ int tag_fd = -1, name_fd = -1;
 
 		/* One of its own for blkio is for a weight alone: bounds are the root group's (cgroup_disk.h). */
-		if (!l.v1[c][0] || (c == CGROUP_IO && !limits->disk_weight))
+		if (!l.v1[c][0] || (c == CGROUP_IO && !limits->disk_weight) ||
+		    (!is_wanted(c, limits) && !is_there(l.v1[c], psv->tag, name)))
 			continue;
 		r = cgroup_tree_make(l.v1[c], psv->tag, name, &tag_fd, &name_fd, err);
 		if (r == 0)
@@ -253,7 +270,7 @@ int cgroup_enter_v1(const struct psv *psv, const char *name, struct err *err)
 		if (!l.v1[i][0])
 			continue;
 		fd = cgroup_tree_open(l.v1[i], psv->tag, name);
-		if (fd == -ENOENT && i == CGROUP_IO)
+		if (fd == -ENOENT && (i == CGROUP_IO || i == CGROUP_CPUSET))
 			continue;
 		r = fd < 0 ? fd : file_write_at(fd, "tasks", "0");
 		if (r < 0)
@@ -339,6 +356,7 @@ static void usage_of(int fd, enum cgroup_controller which, bool v2, struct cgrou
 		u->cpu_real = faccessat(fd, v2 ? "cpu.weight" : "cpu.shares", F_OK, 0) == 0;
 		break;
 	case CGROUP_IO:
+	case CGROUP_CPUSET:
 	case CGROUP_CONTROLLERS:
 		break;
 	}

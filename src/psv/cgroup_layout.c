@@ -22,6 +22,7 @@ const char *const cgroup_controller_names[CGROUP_CONTROLLERS] = {
 	[CGROUP_CPU] = "cpu",
 	/* Together with memory it makes the kernel of v2 throttle who writes too fast, and not everybody. */
 	[CGROUP_IO] = "io",
+	[CGROUP_CPUSET] = "cpuset",
 };
 /* blkio knows nothing of whose the written pages are. */
 static const char *const v1_names[CGROUP_CONTROLLERS] = {
@@ -29,6 +30,7 @@ static const char *const v1_names[CGROUP_CONTROLLERS] = {
 	[CGROUP_PIDS] = "pids",
 	[CGROUP_CPU] = "cpu",
 	[CGROUP_IO] = "blkio",
+	[CGROUP_CPUSET] = "cpuset",
 };
 
 bool cgroup_word(const char *list, const char *word)
@@ -129,4 +131,11 @@ int cgroup_layout(struct cgroup_layout *ret, struct err *err)
 		return r;
 	*ret = known = l;
 	return 0;
+}
+
+bool cgroup_is_v1(enum cgroup_controller which)
+{
+	struct cgroup_layout l;
+
+	return cgroup_layout(&l, NULL) == 0 && l.v1[which][0];
 }

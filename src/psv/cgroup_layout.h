@@ -8,7 +8,7 @@
 
 struct err;
 
-enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_IO, CGROUP_CONTROLLERS };
+enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_IO, CGROUP_CPUSET, CGROUP_CONTROLLERS };
 extern const char *const cgroup_controller_names[CGROUP_CONTROLLERS];
 
 enum { CGROUP_PATH_MAX = 256 };
@@ -23,5 +23,7 @@ struct cgroup_layout {
 int cgroup_layout(struct cgroup_layout *ret, struct err *err);
 /* cgroup_layout_parse: the mount points only, from the text of /proc/self/mountinfo. */
 void cgroup_layout_parse(const char *mountinfo, struct cgroup_layout *ret);
+/* cgroup_is_v1: the controller is there by v1, in whose groups a process is from its start or not at all. */
+bool cgroup_is_v1(enum cgroup_controller which);
 /* cgroup_word: a word of a list separated by spaces, commas or new lines. */
 bool cgroup_word(const char *list, const char *word);

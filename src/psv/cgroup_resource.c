@@ -38,6 +38,16 @@ int cgroup_keep(int fd, const char *file, const char *text, struct err *err)
 	return r < 0 ? err_set(err, r, "cannot set %s to %s: %m", file, text) : 0;
 }
 
+static bool says(int fd, const char *file, const char *text)
+{
+	char now[256];
+
+	if (fd < 0 || file_read_small(fd, file, now, sizeof(now)) < 0)
+		return false;
+	now[strcspn(now, "\n")] = '\0';
+	return strcmp(now, text) == 0;
+}
+
 static uint32_t weight_or_default(uint32_t weight)
 {
 	return weight ? weight : CONF_WEIGHT_DEFAULT;
@@ -133,6 +143,46 @@ static struct knob reserve_knob(const struct conf_limits *l)
 	return k;
 }
 
+int cgroup_resource_inherit(int fd, struct err *err)
+{
+	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		char above[32], text[256];
+		int r;
+
+		(void)str_format(above, sizeof(above), "../%s", files[i]);
+		r = file_read_small(fd, above, text, sizeof(text));
+		if (r == -ENOENT)
+			continue;
+		if (r < 0)
+			return err_set(err, r, "cannot read %s: %m", above);
+		text[strcspn(text, "\n")] = '\0';
+		r = cgroup_keep(fd, files[i], text, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Processors that are not there are no reason to stay down: cgroup_resource_real(). */
+static int set_cpus(int fd, bool v2, const struct conf_limits *l, struct err *err)
+{
+	char now[256] = "";
+	int r = 0;
+
+	/* Through all of them, so that what cannot be set leaves it none that it had before. */
+	if (!v2 && !says(fd, "cpuset.cpus", l->cpus))
+		r = cgroup_resource_inherit(fd, err);
+	if (r < 0)
+		return r;
+	if (l->cpus[0])
+		(void)cgroup_keep(fd, "cpuset.cpus", l->cpus, NULL);
+	else if (v2 && file_read_small(fd, "cpuset.cpus", now, sizeof(now)) == 0 && strcspn(now, "\n") > 0)
+		(void)file_write_at(fd, "cpuset.cpus", "\n");
+	return 0;
+}
+
 int cgroup_resource_set(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits, struct err *err)
 {
 	struct knob reserve = reserve_knob(limits);
@@ -142,6 +192,8 @@ int cgroup_resource_set(int fd, enum cgroup_controller which, bool v2, const str
 		r = set_cpu(fd, v2, limits, err);
 	else if (which == CGROUP_IO)
 		r = set_disk_weight(fd, v2, limits, err);
+	else if (which == CGROUP_CPUSET)
+		r = set_cpus(fd, v2, limits, err);
 	/* v1's soft limit is no reserve: who has one above it is taken from first, and who has none never. */
 	else if (which == CGROUP_MEMORY && v2)
 		r = cgroup_keep(fd, reserve.file, reserve.text, err);
@@ -173,16 +225,6 @@ static int sum_reserves(int tag_fd, uint64_t *ret)
 			*ret += v;
 	}
 	return 0;
-}
-
-static bool says(int fd, const char *file, const char *text)
-{
-	char now[256];
-
-	if (fd < 0 || file_read_small(fd, file, now, sizeof(now)) < 0)
-		return false;
-	now[strcspn(now, "\n")] = '\0';
-	return strcmp(now, text) == 0;
 }
 
 /* Two that start at once each write what they have read: the later one has read both, and the earlier one looks again. */
@@ -227,6 +269,9 @@ void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, const s
 		break;
 	case CGROUP_MEMORY:
 		ret->reserve = v2 && says(fd, reserve.file, reserve.text);
+		break;
+	case CGROUP_CPUSET:
+		ret->cpus = says(fd, v2 ? "cpuset.cpus.effective" : "cpuset.effective_cpus", limits->cpus) && (v2 || has_tasks(fd));
 		break;
 	case CGROUP_PIDS:
 	case CGROUP_CONTROLLERS:

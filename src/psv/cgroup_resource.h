@@ -17,13 +17,15 @@ int cgroup_keep(int fd, const char *file, const char *text, struct err *err);
 /* cgroup_resource_set: what limits say of that controller.  What the kernel has no file for is left out: cgroup_resource_real().
  * 0 or -errno. */
 int cgroup_resource_set(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits, struct err *err);
+/* cgroup_resource_inherit: v1: a group of processors has those of the group above, and its memory, of which a new one has none. */
+int cgroup_resource_inherit(int fd, struct err *err);
 /* cgroup_resource_reserve: v2: what the group of all Vsv must be left, so that the reserve of each counts: their sum.  Where
  * neither it nor the one that comes (own_bytes) or goes (0) has any, nobody is asked. */
 int cgroup_resource_reserve(int tag_fd, uint64_t own_bytes, struct err *err);
 
 /* What the group with that descriptor (-1: it is in no such group) has, held against limits. */
 struct cgroup_resource_real {
-	bool cpu_weight, cpu, disk_weight, reserve;
+	bool cpu_weight, cpu, cpus, disk_weight, reserve;
 };
 void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits,
 		       struct cgroup_resource_real *ret);

@@ -15,6 +15,7 @@
 #include "psv/attach.h"
 #include "psv/cgroup.h"
 #include "psv/cgroup_disk.h"
+#include "psv/cgroup_layout.h"
 #include "psv/inside.h"
 #include "psv/inside_run.h"
 #include "psv/lifecycle.h"
@@ -135,6 +136,7 @@ static void find_restarts(const struct reload *l)
 	need_restart(l, is_apart_otherwise(l), "[server] peer");
 	need_restart(l, !same(a->template_name, b->template_name), "[server] template");
 	need_restart(l, a->limits.files != b->limits.files, "[limits] files");
+	need_restart(l, !a->limits.cpus[0] && b->limits.cpus[0] && cgroup_is_v1(CGROUP_CPUSET), "[limits] cpus");
 	need_restart(l, !a->limits.disk_weight != !b->limits.disk_weight && cgroup_disk_is_v1(), "[limits] disk weight");
 	need_restart(l, a->smb_enabled != b->smb_enabled, "[smb] enabled");
 	need_restart(l, conf_serves_nfs(a) && conf_serves_nfs(b) && nfs_differs(a, b), "[nfs]");

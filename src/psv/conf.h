@@ -177,6 +177,7 @@ struct conf_nfs {
 	uint32_t mountd_port, lockd_port, statd_port; /* of NFS 3's helpers, fixed for packet filters */
 };
 
+enum { CONF_CPUS_BYTES = 128 };
 struct conf_limits { /* 0: the safe default of limits.c */
 	uint64_t memory_bytes;
 	uint32_t tasks;
@@ -185,6 +186,7 @@ struct conf_limits { /* 0: the safe default of limits.c */
 	uint64_t reserve_bytes; /* memory that is not taken from it while others have some to give; 0: none */
 	uint32_t cpu_weight;    /* against its neighbours', 1 to 10000, or CONF_CPU_IDLE; 0: CONF_WEIGHT_DEFAULT */
 	uint32_t cpu_percent;   /* of one processor, above 100: more than one; 0: no bound */
+	char cpus[CONF_CPUS_BYTES]; /* the processors that it runs on, as the kernel writes them ("0-3,8"); "": all */
 	uint32_t disk_weight;   /* 1 to 10000; 0: CONF_WEIGHT_DEFAULT */
 	/* Of each of its volumes, a second; 0: no bound. */
 	uint64_t disk_read_bytes, disk_write_bytes;

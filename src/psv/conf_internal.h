@@ -72,7 +72,7 @@ extern const struct conf_type conf_type_capabilities, conf_type_command, conf_ty
 extern const struct conf_type conf_type_export_id, conf_type_grace, conf_type_id, conf_type_lease, conf_type_nfs_domain,
 	conf_type_nfs_versions, conf_type_port, conf_type_sec, conf_type_squash;
 /* Shares of the machine. */
-extern const struct conf_type conf_type_cpu, conf_type_cpu_weight, conf_type_iops, conf_type_rate, conf_type_weight;
+extern const struct conf_type conf_type_cpu, conf_type_cpus, conf_type_cpu_weight, conf_type_iops, conf_type_rate, conf_type_weight;
 /* The rules for passwords. */
 extern const struct conf_type conf_type_attempts, conf_type_days, conf_type_history, conf_type_length, conf_type_minutes;
 

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { CPU_PERCENT_MAX = 1024 * 100, IOPS_MAX = 100000000 };
+enum { CPU_PERCENT_MAX = 1024 * 100, IOPS_MAX = 100000000, CPUS_MAX = 8192 /* the most that Linux can be built for */ };
 
 static const uint64_t MIB = UINT64_C(1) << 20, TIB = UINT64_C(1) << 40;
 
@@ -89,6 +89,80 @@ const struct conf_type conf_type_cpu = {
 	.what = "number of processors",
 	.expected = "0.01 to 1024 with at most two decimals, or a percentage of one as 50%",
 	.parse = parse_cpu, .print = print_cpu,
+};
+
+/* parse_cpu_number: *text is moved behind it. */
+static int parse_cpu_number(const char **text, unsigned *ret)
+{
+	size_t n = strspn(*text, "0123456789");
+
+	*ret = 0;
+	for (size_t i = 0; i < n && *ret < CPUS_MAX; i++)
+		*ret = *ret * 10 + (unsigned)((*text)[i] - '0');
+	*text += n;
+	return n == 0 || *ret >= CPUS_MAX ? -EINVAL : 0;
+}
+
+/* What is kept is what the kernel says of the same processors: in order, once, neighbours as a range. */
+static int print_cpus(const bool *cpus, char *ret, size_t size)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < CPUS_MAX; i++) {
+		unsigned last = i;
+		char range[32];
+
+		if (!cpus[i])
+			continue;
+		while (last + 1 < CPUS_MAX && cpus[last + 1])
+			last++;
+		if (last > i)
+			(void)str_format(range, sizeof(range), "%s%u-%u", len ? "," : "", i, last);
+		else
+			(void)str_format(range, sizeof(range), "%s%u", len ? "," : "", i);
+		if (!str_copy(ret + len, size - len, range))
+			return -EINVAL;
+		len += strlen(range);
+		i = last;
+	}
+	return 0;
+}
+
+static int parse_cpus(struct conf_value *v, void *target)
+{
+	bool cpus[CPUS_MAX] = { false };
+	const char *p = v->text;
+
+	for (;;) {
+		unsigned first, last;
+		int r = parse_cpu_number(&p, &first);
+
+		last = first;
+		if (r == 0 && *p == '-') {
+			p++;
+			r = parse_cpu_number(&p, &last);
+		}
+		if (r < 0 || last < first || (*p && *p != ','))
+			return -EINVAL;
+		for (unsigned i = first; i <= last; i++)
+			cpus[i] = true;
+		if (!*p++)
+			return print_cpus(cpus, target, CONF_CPUS_BYTES);
+	}
+}
+
+static void print_cpu_list(struct strbuf *out, const char *key, const void *target)
+{
+	const char *list = target;
+
+	if (*list)
+		strbuf_addf(out, "%s = %s\n", key, list);
+}
+
+const struct conf_type conf_type_cpus = {
+	.what = "list of processors",
+	.expected = "numbers from 0 and ranges of them, as 0-3,8, in at most 127 characters",
+	.parse = parse_cpus, .print = print_cpu_list,
 };
 
 int conf_check_limits(const struct conf_parser *p)

@@ -87,6 +87,7 @@ static int has_controller(enum cgroup_controller c)
 static int has_memory(void) { return has_controller(CGROUP_MEMORY); }
 static int has_pids(void) { return has_controller(CGROUP_PIDS); }
 static int has_cpu(void) { return has_controller(CGROUP_CPU); }
+static int has_cpuset(void) { return has_controller(CGROUP_CPUSET); }
 static int has_cpu_bound(void) { return has_cpu() && access("/proc/sys/kernel/sched_cfs_bandwidth_slice_us", F_OK) == 0; }
 
 static int has_disk_bound(void)
@@ -376,6 +377,8 @@ const struct feature features[FEATURES] = {
 			  "boot a kernel with CONFIG_CGROUP_SCHED", has_cpu },
 	[FEATURE_CPU_BOUND] = { "cpu-bound", "bounds of processors", "[limits] cpu binds no server",
 				"boot a kernel with CONFIG_CFS_BANDWIDTH", has_cpu_bound },
+	[FEATURE_CPUSET] = { "cpuset", "the cpuset controller", "[limits] cpus binds no server to processors",
+			     "boot a kernel with CONFIG_CPUSETS, and mount the controller", has_cpuset },
 	[FEATURE_DISK_BOUND] = { "disk-bound", "bounds of disks: io of cgroup v2, or blkio of v1",
 				 "[limits] disk read, disk write and their iops bind no server",
 				 "boot a kernel with CONFIG_BLK_DEV_THROTTLING, and mount the controller", has_disk_bound },

@@ -81,7 +81,7 @@ static void check_landlock(struct preflight_run *run)
 static void check_controllers(struct preflight_run *run, const struct cgroup_layout *l)
 {
 	for (size_t i = 0; i < CGROUP_CONTROLLERS; i++)
-		if (!l->in_v2[i] && !l->v1[i][0])
+		if (i != CGROUP_CPUSET && !l->in_v2[i] && !l->v1[i][0]) /* whose limits want that one is told at its start */
 			preflight_hint(preflight_warning(run, "nothing limits or shares out %s here: there is no such controller",
 							 cgroup_controller_names[i]),
 				       "see cgroup_disable= and cgroup_enable= on the kernel's command line");

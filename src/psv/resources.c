@@ -40,6 +40,7 @@ static size_t wanted(const struct conf *conf, struct resource ret[RESOURCES_MAX]
 		{ .key = "memory reserve", .unit = RESOURCE_BYTES, .value = l->reserve_bytes },
 		{ .key = "cpu weight", .unit = RESOURCE_WEIGHT, .value = cpu_weight },
 		{ .key = "cpu", .unit = RESOURCE_PROCESSORS, .value = l->cpu_percent },
+		{ .key = "cpus", .unit = RESOURCE_LIST, .value = l->cpus[0] != '\0', .list = l->cpus },
 		{ .key = "disk weight", .unit = RESOURCE_WEIGHT, .value = l->disk_weight },
 	};
 	size_t n = 0;
@@ -105,6 +106,8 @@ size_t resources_look(const struct psv *psv, const char *name, const struct conf
 							     "the kernel has no idle control groups (Linux 5.15)");
 		else if (strcmp(s->key, "cpu") == 0)
 			judge(s, real.cpu, "no controller bounds processors (CONFIG_CFS_BANDWIDTH)");
+		else if (strcmp(s->key, "cpus") == 0)
+			judge(s, real.cpus, "not all of these processors are there, or no controller binds to them (cpuset; of v1 from a start on)");
 		else if (strcmp(s->key, "disk weight") == 0)
 			judge_disk_weight(psv, name, conf, real.disk_weight, s);
 		for (enum cgroup_disk_bound b = 0; b < CGROUP_DISK_BOUNDS; b++)
@@ -123,6 +126,9 @@ char *resource_value(const struct resource *s, char *buf, size_t size)
 	switch (s->unit) {
 	case RESOURCE_PROCESSORS:
 		(void)str_format(buf, size, "%" PRIu64 ".%02" PRIu64, s->value / 100, s->value % 100);
+		break;
+	case RESOURCE_LIST:
+		(void)str_copy(buf, size, s->list);
 		break;
 	case RESOURCE_BYTES:
 	case RESOURCE_BYTES_A_SECOND:
@@ -146,7 +152,7 @@ void resources_text(const struct conf *conf, struct strbuf *ret)
 {
 	struct resource list[RESOURCES_MAX];
 	size_t n = wanted(conf, list);
-	char value[40];
+	char value[CONF_CPUS_BYTES];
 
 	for (size_t i = 0; i < n; i++)
 		strbuf_addf(ret, "%s%s %s", ret->len ? ", " : "", list[i].key, resource_value(&list[i], value, sizeof(value)));

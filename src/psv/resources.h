@@ -15,17 +15,18 @@ struct state;
 struct strbuf;
 struct walk;
 
-enum resource_unit { RESOURCE_WEIGHT, RESOURCE_PROCESSORS, RESOURCE_BYTES, RESOURCE_BYTES_A_SECOND, RESOURCE_OPERATIONS };
+enum resource_unit { RESOURCE_WEIGHT, RESOURCE_PROCESSORS, RESOURCE_LIST, RESOURCE_BYTES, RESOURCE_BYTES_A_SECOND, RESOURCE_OPERATIONS };
 
 struct resource {
 	const char *key;   /* of [limits] */
 	enum resource_unit unit;
 	uint64_t value;    /* of RESOURCE_PROCESSORS hundredths; of a weight 0: idle */
+	const char *list;  /* of RESOURCE_LIST; the configuration's */
 	bool configured;   /* else it is the default */
 	bool real;
 	const char *why;   /* not real: why not */
 };
-enum { RESOURCES_MAX = 8 };
+enum { RESOURCES_MAX = 9 };
 
 /* resources_look: of a running Vsv, what its configuration says (the weight of the processors always), and whether that holds. */
 size_t resources_look(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st,

@@ -250,6 +250,8 @@ static json_t *resource_json(const struct resource *s)
 		json_object_set_new(o, "weight", s->value ? json_integer((json_int_t)s->value) : json_null());
 	else if (s->unit == RESOURCE_PROCESSORS)
 		json_object_set_new(o, "max", json_real((double)s->value / 100));
+	else if (s->unit == RESOURCE_LIST)
+		json_object_set_new(o, "list", json_string(s->list));
 	else
 		json_object_set_new(o, s->unit == RESOURCE_BYTES ? "reserved" : "max", json_integer((json_int_t)s->value));
 	return o;

@@ -60,7 +60,7 @@ static const struct {
 /* Features that no row hangs on: what is not possible, or less good, without them. */
 static const enum feature_id others[] = {
 	FEATURE_LOOP, FEATURE_EXT4, FEATURE_XFS, FEATURE_IPV6, FEATURE_SOCK_DESTROY, FEATURE_MACVLAN, FEATURE_IPVLAN, FEATURE_VLAN,
-	FEATURE_VETH, FEATURE_CAP_RESOURCE, FEATURE_CPU_BOUND, FEATURE_DISK_BOUND, FEATURE_DISK_WEIGHT, FEATURE_RESERVE,
+	FEATURE_VETH, FEATURE_CAP_RESOURCE, FEATURE_CPU_BOUND, FEATURE_CPUSET, FEATURE_DISK_BOUND, FEATURE_DISK_WEIGHT, FEATURE_RESERVE,
 };
 
 /* Packages whose programs run on the physical server itself. */

@@ -153,6 +153,44 @@ check_eq "and the groups say what they did" "$(bound b) $(weight b)" "20000 100"
 limit b cpu
 vnas reload b
 
+# ---- processors of its own ----
+
+cpus_v1=''
+! awk '$3 == "cgroup" && $4 ~ "(^|,)cpuset(,|$)" { exit 1 }' /proc/mounts || cpus_v1=no
+[[ $cpus_v1 ]] || cpus_v1=yes
+last=$(($(nproc) - 1))
+# runs_on SERVER: where its processes may run, by what the kernel says of each.
+runs_on() {
+	local pid
+
+	while read -r pid; do
+		awk '$1 == "Cpus_allowed_list:" { print $2 }' "/proc/$pid/status"
+	done <"$(group_of cpu "$1")/cgroup.procs" | sort -u | paste -sd' '
+}
+all=$(runs_on a)
+limit b cpus $last
+if [[ $cpus_v1 == yes ]]; then
+	check_status "v1: processors wait for a restart" 0 'cpus' vnas reload b
+	check_json "  and status says that they are not enforced" '.servers[0].limits.cpus == {"enforced": false, "list": "'$last'"}' vnas status b --json
+	check "  restart" vnas restart b
+else
+	check "processors: a reload" vnas reload b
+fi
+check_eq "  it runs there alone" "$(runs_on b)" "$last"
+check_eq "  the neighbour everywhere" "$(runs_on a)" "$all"
+check_json "  as status says" '.servers[0].limits.cpus == {"enforced": true, "list": "'$last'"}' vnas status b --json
+((last == 0)) || refute "  nothing inside gets to others" vnas exec b -- taskset -c 0 true
+check_eq "  what comes later is there too" "$(vnas exec b -- sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status)" "$last"
+limit b cpus "0-$((last + 1))"
+check_status "one that is not there is said" 0 'cpus is not enforced: not all of these processors are there' vnas reload b
+check_eq "  it runs on all" "$(runs_on b)" "$all"
+limit b cpus 0
+check "another one: a reload" vnas reload b
+check_eq "  it is there" "$(runs_on b)" 0
+limit b cpus
+check "none: a reload" vnas reload b
+check_eq "  it runs on all" "$(runs_on b)" "$all"
+
 # ---- disks ----
 
 # writes SERVER OPTIONS…: 8 MiB, in milliseconds.

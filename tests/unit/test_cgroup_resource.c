@@ -43,7 +43,8 @@ static const char *get(int dir, const char *file)
 	return text;
 }
 
-static const struct conf_limits half = { .cpu_weight = 300, .cpu_percent = 50, .disk_weight = 1200, .reserve_bytes = 1 << 24 };
+static const struct conf_limits half = { .cpu_weight = 300, .cpu_percent = 50, .disk_weight = 1200, .reserve_bytes = 1 << 24,
+					 .cpus = "0-1" };
 static const struct conf_limits idle = { .cpu_weight = CONF_CPU_IDLE };
 static const struct conf_limits none = { 0 };
 
@@ -74,8 +75,10 @@ TEST(cgroup_resources_of_v2)
 		CHECK_INT(cgroup_resource_set(dir, c, true, &half, &e), 0);
 		cgroup_resource_real(dir, c, true, &half, &real);
 	}
-	CHECK(!real.cpu_weight && !real.cpu && !real.disk_weight && !real.reserve);
+	CHECK(!real.cpu_weight && !real.cpu && !real.cpus && !real.disk_weight && !real.reserve);
 	put(dir, "cpu.idle", "0");
+	put(dir, "cpuset.cpus", "\n");
+	put(dir, "cpuset.cpus.effective", "0-7\n");
 	put(dir, "cpu.weight", "");
 	put(dir, "cpu.max", "");
 	put(dir, "io.weight", "");
@@ -91,7 +94,13 @@ TEST(cgroup_resources_of_v2)
 	CHECK_STR(get(dir, "io.weight"), "default 1200");
 	CHECK_STR(get(dir, "io.bfq.weight"), "default 200");
 	CHECK_STR(get(dir, "memory.low"), "16777216");
-	CHECK(real.cpu_weight && real.cpu && real.disk_weight && real.reserve);
+	CHECK(real.cpu_weight && real.cpu && !real.cpus && real.disk_weight && real.reserve);
+	CHECK_STR(get(dir, "cpuset.cpus"), "0-1");
+	put(dir, "cpuset.cpus.effective", "0-1\n");
+	cgroup_resource_real(dir, CGROUP_CPUSET, true, &half, &real);
+	CHECK(real.cpus);
+	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPUSET, true, &none, &e), 0);
+	CHECK(*get(dir, "cpuset.cpus") == '\n');
 	/* An idle group takes no weight. */
 	put(dir, "cpu.max", "");
 	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPU, true, &idle, &e), 0);
@@ -113,7 +122,7 @@ TEST(cgroup_resources_of_v2)
 
 TEST(cgroup_resources_of_v1)
 {
-	_cleanup_close_ int dir = folder("v1");
+	_cleanup_close_ int above = folder("above"), dir = folder("above/v1");
 	struct cgroup_resource_real real = { 0 };
 	struct err e = { 0 };
 
@@ -121,6 +130,11 @@ TEST(cgroup_resources_of_v1)
 	put(dir, "cpu.cfs_quota_us", "");
 	put(dir, "blkio.bfq.weight", "");
 	put(dir, "memory.soft_limit_in_bytes", "1");
+	put(above, "cpuset.cpus", "0-7\n");
+	put(above, "cpuset.mems", "0\n");
+	put(dir, "cpuset.cpus", "\n");
+	put(dir, "cpuset.mems", "\n");
+	put(dir, "cpuset.effective_cpus", "0-1\n");
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++) {
 		CHECK_INT(cgroup_resource_set(dir, c, false, &half, &e), 0);
 		cgroup_resource_real(dir, c, false, &half, &real);
@@ -129,9 +143,15 @@ TEST(cgroup_resources_of_v1)
 	CHECK_STR(get(dir, "cpu.cfs_quota_us"), "50000");
 	CHECK_STR(get(dir, "blkio.bfq.weight"), "200");
 	CHECK_STR(get(dir, "memory.soft_limit_in_bytes"), "1");
+	CHECK_STR(get(dir, "cpuset.mems"), "0");
+	CHECK_STR(get(dir, "cpuset.cpus"), "0-1");
 	/* Nobody is in it. */
-	CHECK(real.cpu_weight && real.cpu && !real.disk_weight && !real.reserve);
+	CHECK(real.cpu_weight && real.cpu && !real.cpus && !real.disk_weight && !real.reserve);
 	put(dir, "tasks", "1\n");
+	cgroup_resource_real(dir, CGROUP_CPUSET, false, &half, &real);
+	CHECK(real.cpus);
+	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPUSET, false, &none, &e), 0);
+	CHECK_STR(get(dir, "cpuset.cpus"), "0-7");
 	cgroup_resource_real(dir, CGROUP_IO, false, &half, &real);
 	CHECK(real.disk_weight);
 	put(dir, "cpu.shares", "");
@@ -149,7 +169,7 @@ TEST(cgroup_resources_are_taken_by_the_kernel)
 {
 	static const struct conf_limits steps[] = {
 		{ .cpu_weight = 1, .cpu_percent = 1 },	   { .cpu_weight = CONF_CPU_IDLE, .cpu_percent = 102400 },
-		{ .cpu_weight = 10000, .cpu_percent = 100 }, { .cpu_weight = CONF_CPU_IDLE }, { 0 },
+		{ .cpu_weight = 10000, .cpu_percent = 100, .cpus = "0" }, { .cpu_weight = CONF_CPU_IDLE, .cpus = "8191" }, { 0 },
 	};
 	struct cgroup_resource_real real;
 	struct psv psv = { 0 };
@@ -219,12 +239,12 @@ TEST(cgroup_disk_bounds_of_no_device)
 TEST(cgroup_resources_in_words)
 {
 	_cleanup_strbuf_ struct strbuf text = { 0 }, more = { 0 };
-	struct conf c = { .limits = { .cpu_weight = CONF_CPU_IDLE, .cpu_percent = 5, .disk_read_bytes = 3 << 20,
+	struct conf c = { .limits = { .cpu_weight = CONF_CPU_IDLE, .cpu_percent = 5, .cpus = "2-3", .disk_read_bytes = 3 << 20,
 				      .disk_write_iops = 70, .reserve_bytes = UINT64_C(1) << 30, .disk_weight = 7 } };
 
 	resources_text(&c, &text);
 	CHECK_STR(strbuf_str(&text),
-		  "memory reserve 1G, cpu weight idle, cpu 0.05, disk weight 7, disk read 3M/s, disk write iops 70/s");
+		  "memory reserve 1G, cpu weight idle, cpu 0.05, cpus 2-3, disk weight 7, disk read 3M/s, disk write iops 70/s");
 	c.limits = none;
 	resources_text(&c, &more);
 	CHECK_STR(strbuf_str(&more), "cpu weight 100");

@@ -44,6 +44,7 @@ static const char whole[] =
 	"memory reserve = 512M\n"
 	"cpu weight = 250\n"
 	"cpu = 1.5\n"
+	"cpus = 8,0-2,3,1\n"
 	"disk weight = 40\n"
 	"disk read = 2G\n"
 	"disk write = 20M\n"
@@ -190,6 +191,7 @@ static void check_whole(const struct conf *c)
 	CHECK_INT(c->limits.files, 16384);
 	CHECK(c->limits.log_bytes == UINT64_C(32) << 20);
 	CHECK(c->limits.reserve_bytes == UINT64_C(512) << 20);
+	CHECK_STR(c->limits.cpus, "0-3,8");
 	CHECK(c->limits.cpu_weight == 250 && c->limits.cpu_percent == 150 && c->limits.disk_weight == 40);
 	CHECK(c->limits.disk_read_bytes == UINT64_C(2) << 30 && c->limits.disk_write_bytes == UINT64_C(20) << 20);
 	CHECK(c->limits.disk_read_iops == 5000 && c->limits.disk_write_iops == 600);
@@ -449,6 +451,18 @@ static const struct {
 	{ "[limits]\ncpu = 50 %", "is no number of processors" },
 	{ "[limits]\ncpu = -1", "is no number of processors" },
 	{ "[limits]\ncpu = 99999999999999999999", "is no number of processors" },
+	{ "[limits]\ncpus = all", "f:2: key 'cpus': 'all' is no list of processors: expected numbers from 0 and ranges of them, as 0-3,8" },
+	{ "[limits]\ncpus = 1-", "is no list of processors" },
+	{ "[limits]\ncpus = 3-1", "is no list of processors" },
+	{ "[limits]\ncpus = 1,,2", "is no list of processors" },
+	{ "[limits]\ncpus = 1,", "is no list of processors" },
+	{ "[limits]\ncpus = -1", "is no list of processors" },
+	{ "[limits]\ncpus = 0 1", "is no list of processors" },
+	{ "[limits]\ncpus = 0-3/2", "is no list of processors" },
+	{ "[limits]\ncpus = 8192", "is no list of processors" },
+	{ "[limits]\ncpus = 99999999999999999999", "is no list of processors" },
+	{ "[limits]\ncpus = 1000,1002,1004,1006,1008,1010,1012,1014,1016,1018,1020,1022,1024,1026,1028,1030,1032,1034,1036,1038,1040,1042,1044,1046,1048,1050",
+	  "in at most 127 characters" },
 	{ "[limits]\ndisk weight = idle", "is no weight: expected 1 to 10000" },
 	{ "[limits]\ndisk read = 1000", "is too small" },
 	{ "[limits]\ndisk write = 2T", "is too large" },
