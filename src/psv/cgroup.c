@@ -391,7 +391,7 @@ int cgroup_usage(const struct psv *psv, const char *name, struct cgroup_usage *r
 	return 0;
 }
 
-void cgroup_real(const struct psv *psv, const char *name, const struct conf_limits *limits, struct cgroup_resource_real *ret)
+void cgroup_real(const struct psv *psv, const char *name, bool runs, const struct conf_limits *limits, struct cgroup_resource_real *ret)
 {
 	struct cgroup_resource_real real = { 0 };
 	struct cgroup_layout l;
@@ -402,7 +402,7 @@ void cgroup_real(const struct psv *psv, const char *name, const struct conf_limi
 
 			if (l.in_v2[c] || l.v1[c][0])
 				fd = cgroup_tree_open(l.in_v2[c] ? l.v2 : l.v1[c], psv->tag, name);
-			cgroup_resource_real(fd, c, l.in_v2[c], limits, &real);
+			cgroup_resource_real(fd, c, l.in_v2[c], runs, limits, &real);
 		}
 	*ret = real;
 }

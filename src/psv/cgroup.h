@@ -56,7 +56,7 @@ int cgroup_level(int group, struct err *err);
 /* cgroup_usage: of one that never came up all is 0. */
 int cgroup_usage(const struct psv *psv, const char *name, struct cgroup_usage *ret, struct err *err);
 /* cgroup_real: what of the shares of limits its control groups really have (cgroup_resource.h). */
-void cgroup_real(const struct psv *psv, const char *name, const struct conf_limits *limits, struct cgroup_resource_real *ret);
+void cgroup_real(const struct psv *psv, const char *name, bool runs, const struct conf_limits *limits, struct cgroup_resource_real *ret);
 /* cgroup_root_id: the number by which sock_diag(7) and BPF name TAG in the v2 hierarchy; 0: it is not there. */
 uint64_t cgroup_root_id(const struct psv *psv);
 /* cgroup_id_is_below: the v2 control group of that number is the one with number root_id, or below it. */

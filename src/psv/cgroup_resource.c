@@ -251,8 +251,8 @@ int cgroup_resource_reserve(int tag_fd, uint64_t own_bytes, struct err *err)
 	return r < 0 ? err_set(err, r, "cannot add up what all servers have reserved: %m") : 0;
 }
 
-void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits,
-		       struct cgroup_resource_real *ret)
+void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, bool runs, const struct conf_limits *limits,
+			  struct cgroup_resource_real *ret)
 {
 	struct knob weight = cpu_weight_knob(v2, limits), bound = cpu_bound_knob(v2, limits), reserve = reserve_knob(limits);
 	struct knob disk[KNOBS] = { 0 };
@@ -265,13 +265,13 @@ void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, const s
 	case CGROUP_IO:
 		disk_weight_knobs(v2, limits, disk);
 		for (size_t i = 0; i < KNOBS && disk[i].file; i++)
-			ret->disk_weight |= says(fd, disk[i].file, disk[i].text) && (v2 || has_tasks(fd));
+			ret->disk_weight |= says(fd, disk[i].file, disk[i].text) && (v2 || !runs || has_tasks(fd));
 		break;
 	case CGROUP_MEMORY:
 		ret->reserve = v2 && says(fd, reserve.file, reserve.text);
 		break;
 	case CGROUP_CPUSET:
-		ret->cpus = says(fd, v2 ? "cpuset.cpus.effective" : "cpuset.effective_cpus", limits->cpus) && (v2 || has_tasks(fd));
+		ret->cpus = says(fd, v2 ? "cpuset.cpus.effective" : "cpuset.effective_cpus", limits->cpus) && (v2 || !runs || has_tasks(fd));
 		break;
 	case CGROUP_PIDS:
 	case CGROUP_CONTROLLERS:

@@ -23,9 +23,9 @@ int cgroup_resource_inherit(int fd, struct err *err);
  * neither it nor the one that comes (own_bytes) or goes (0) has any, nobody is asked. */
 int cgroup_resource_reserve(int tag_fd, uint64_t own_bytes, struct err *err);
 
-/* What the group with that descriptor (-1: it is in no such group) has, held against limits. */
+/* What the group with that descriptor (-1: it is in no such group) has, held against limits; runs: so that its processes are in it. */
 struct cgroup_resource_real {
 	bool cpu_weight, cpu, cpus, disk_weight, reserve;
 };
-void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits,
-		       struct cgroup_resource_real *ret);
+void cgroup_resource_real(int fd, enum cgroup_controller which, bool v2, bool runs, const struct conf_limits *limits,
+			  struct cgroup_resource_real *ret);

@@ -89,13 +89,13 @@ static void judge_disk_weight(const struct psv *psv, const char *name, const str
 		judge(s, disks_weigh(psv, name, conf), "the disk below has neither the scheduler bfq nor the cost model io.cost");
 }
 
-size_t resources_look(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st,
+static size_t look(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st, bool runs,
 		   struct resource ret[RESOURCES_MAX])
 {
 	struct cgroup_resource_real real;
 	size_t n = wanted(conf, ret);
 
-	cgroup_real(psv, name, &conf->limits, &real);
+	cgroup_real(psv, name, runs, &conf->limits, &real);
 	for (size_t i = 0; i < n; i++) {
 		struct resource *s = &ret[i];
 
@@ -117,6 +117,12 @@ size_t resources_look(const struct psv *psv, const char *name, const struct conf
 				      "partition)");
 	}
 	return n;
+}
+
+size_t resources_look(const struct psv *psv, const char *name, const struct conf *conf, const struct state *st,
+		      struct resource ret[RESOURCES_MAX])
+{
+	return look(psv, name, conf, st, true, ret);
 }
 
 char *resource_value(const struct resource *s, char *buf, size_t size)
@@ -192,7 +198,7 @@ int resources_up(struct walk *w, bool fresh, struct err *err)
 	/* Of the defaults nobody wants to be told. */
 	if (r < 0 || (n == 1 && !list[0].configured))
 		return r;
-	n = resources_look(w->psv, w->name, &w->conf, &w->st, list);
+	n = look(w->psv, w->name, &w->conf, &w->st, !fresh, list);
 	for (size_t i = 0; i < n; i++)
 		if (!list[i].real && list[i].configured)
 			walk_notice(w, "[limits] %s is not enforced: %s", list[i].key, list[i].why);

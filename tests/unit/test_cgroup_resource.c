@@ -73,7 +73,7 @@ TEST(cgroup_resources_of_v2)
 	/* Nothing is there. */
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++) {
 		CHECK_INT(cgroup_resource_set(dir, c, true, &half, &e), 0);
-		cgroup_resource_real(dir, c, true, &half, &real);
+		cgroup_resource_real(dir, c, true, true, &half, &real);
 	}
 	CHECK(!real.cpu_weight && !real.cpu && !real.cpus && !real.disk_weight && !real.reserve);
 	put(dir, "cpu.idle", "0");
@@ -86,7 +86,7 @@ TEST(cgroup_resources_of_v2)
 	put(dir, "memory.low", "");
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++) {
 		CHECK_INT(cgroup_resource_set(dir, c, true, &half, &e), 0);
-		cgroup_resource_real(dir, c, true, &half, &real);
+		cgroup_resource_real(dir, c, true, true, &half, &real);
 	}
 	CHECK_STR(get(dir, "cpu.idle"), "0");
 	CHECK_STR(get(dir, "cpu.weight"), "300");
@@ -97,7 +97,7 @@ TEST(cgroup_resources_of_v2)
 	CHECK(real.cpu_weight && real.cpu && !real.cpus && real.disk_weight && real.reserve);
 	CHECK_STR(get(dir, "cpuset.cpus"), "0-1");
 	put(dir, "cpuset.cpus.effective", "0-1\n");
-	cgroup_resource_real(dir, CGROUP_CPUSET, true, &half, &real);
+	cgroup_resource_real(dir, CGROUP_CPUSET, true, true, &half, &real);
 	CHECK(real.cpus);
 	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPUSET, true, &none, &e), 0);
 	CHECK(*get(dir, "cpuset.cpus") == '\n');
@@ -107,16 +107,16 @@ TEST(cgroup_resources_of_v2)
 	CHECK_STR(get(dir, "cpu.idle"), "1");
 	CHECK_STR(get(dir, "cpu.weight"), "300");
 	CHECK_STR(get(dir, "cpu.max"), "max 100000");
-	cgroup_resource_real(dir, CGROUP_CPU, true, &idle, &real);
+	cgroup_resource_real(dir, CGROUP_CPU, true, true, &idle, &real);
 	CHECK(real.cpu_weight);
-	cgroup_resource_real(dir, CGROUP_CPU, true, &half, &real);
+	cgroup_resource_real(dir, CGROUP_CPU, true, true, &half, &real);
 	CHECK(!real.cpu);
 	/* What has no idle groups. */
 	CHECK_INT(unlinkat(dir, "cpu.idle", 0), 0);
 	put(dir, "cpu.weight", "");
 	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPU, true, &idle, &e), 0);
 	CHECK_STR(get(dir, "cpu.weight"), "1");
-	cgroup_resource_real(dir, CGROUP_CPU, true, &idle, &real);
+	cgroup_resource_real(dir, CGROUP_CPU, true, true, &idle, &real);
 	CHECK(!real.cpu_weight);
 }
 
@@ -137,7 +137,7 @@ TEST(cgroup_resources_of_v1)
 	put(dir, "cpuset.effective_cpus", "0-1\n");
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++) {
 		CHECK_INT(cgroup_resource_set(dir, c, false, &half, &e), 0);
-		cgroup_resource_real(dir, c, false, &half, &real);
+		cgroup_resource_real(dir, c, false, true, &half, &real);
 	}
 	CHECK_STR(get(dir, "cpu.shares"), "3072");
 	CHECK_STR(get(dir, "cpu.cfs_quota_us"), "50000");
@@ -145,14 +145,17 @@ TEST(cgroup_resources_of_v1)
 	CHECK_STR(get(dir, "memory.soft_limit_in_bytes"), "1");
 	CHECK_STR(get(dir, "cpuset.mems"), "0");
 	CHECK_STR(get(dir, "cpuset.cpus"), "0-1");
-	/* Nobody is in it. */
+	/* Nobody is in it; at a start that is as it should be. */
+	cgroup_resource_real(dir, CGROUP_CPUSET, false, false, &half, &real);
+	CHECK(real.cpus);
+	cgroup_resource_real(dir, CGROUP_CPUSET, false, true, &half, &real);
 	CHECK(real.cpu_weight && real.cpu && !real.cpus && !real.disk_weight && !real.reserve);
 	put(dir, "tasks", "1\n");
-	cgroup_resource_real(dir, CGROUP_CPUSET, false, &half, &real);
+	cgroup_resource_real(dir, CGROUP_CPUSET, false, true, &half, &real);
 	CHECK(real.cpus);
 	CHECK_INT(cgroup_resource_set(dir, CGROUP_CPUSET, false, &none, &e), 0);
 	CHECK_STR(get(dir, "cpuset.cpus"), "0-7");
-	cgroup_resource_real(dir, CGROUP_IO, false, &half, &real);
+	cgroup_resource_real(dir, CGROUP_IO, false, true, &half, &real);
 	CHECK(real.disk_weight);
 	put(dir, "cpu.shares", "");
 	put(dir, "cpu.cfs_quota_us", "");
@@ -185,12 +188,14 @@ TEST(cgroup_resources_are_taken_by_the_kernel)
 		if (fd < 0)
 			test_fail(__FILE__, __LINE__, e.text);
 		(void)close(fd);
-		cgroup_real(&psv, "a", &steps[i], &real);
+		cgroup_real(&psv, "a", false, &steps[i], &real);
 		if (l.in_v2[CGROUP_CPU] || l.v1[CGROUP_CPU][0])
 			CHECK(real.cpu_weight && real.cpu);
+		if (l.in_v2[CGROUP_CPUSET] || l.v1[CGROUP_CPUSET][0])
+			CHECK(real.cpus == (strcmp(steps[i].cpus, "0") == 0));
 	}
 	CHECK_INT(cgroup_down(&psv, "a", &e), 0);
-	cgroup_real(&psv, "a", &steps[0], &real);
+	cgroup_real(&psv, "a", false, &steps[0], &real);
 	CHECK(!real.cpu_weight && !real.cpu && !real.disk_weight && !real.reserve);
 }
 
