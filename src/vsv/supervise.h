@@ -126,7 +126,7 @@ bool net_carrier(int fd);
  * bridge than when it was asked before, whose index *bridge_seen holds (0: it was not asked yet): somebody else has made it a port. */
 bool net_port_astray(const char *run_dir, const char *server, uint32_t *bridge_seen);
 /* net_open: a socket that hears of addresses, routes and rules (of this server's table) that go, of links that come, and of
- * its rules that come; in the network of the process pidfd, or -1: in our own.  rarely: of rules and links alone.  -errno. */
+ * its rules that come; in the network of the process pidfd, or -1: in our own.  rarely: of links alone.  -errno. */
 int net_open(const char *run_dir, const char *server, int pidfd, bool rarely);
 /* net_read: what was heard since the last time, as bits. */
 unsigned net_read(int fd, const char *run_dir, const char *server);
@@ -135,13 +135,13 @@ unsigned net_message_concerns(const void *msg, size_t len, const struct state_vi
 
 /* ---- what the network says when it is asked (supervise_look.c) ---- */
 
-/* So many servers, by and large, hear at once what becomes of their addresses and routes: dozens, as a company has them, for whom that is
+/* So many servers, by and large, hear at once what becomes of their addresses, rules and routes: dozens, as a company has them, for whom that is
  * worth more than the tenth of a millisecond that it costs each start.  Those that are started beside more look every few seconds, so that a
  * thousand do not hear of each address that comes or goes. */
 enum { NET_LISTENERS_MAX = 64 };
 /* net_is_crowded: so many run, by the folders in RUN_DIR. */
 bool net_is_crowded(const char *run_dir);
-/* net_look: a number that stays the same as long as this server's addresses and routes in the Psv's stack do; 0: not known. */
+/* net_look: a number that stays the same as long as this server's addresses, rules and routes in the Psv's stack do; 0: not known. */
 uint64_t net_look(const char *run_dir, const char *server);
 
 /* ---- what becomes of its volumes (supervise_health.c) ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looking, in place of listening (supervise_net.c), whether this server's addresses and routes are as they were.  A message of the kernel's is
- * offered to each listener, eight of them at each start of anybody: among a thousand servers it is cheaper that each looks now and
- * then.  Nothing is asked that takes longer the more servers there are: single addresses, which the kernel finds by a hash, and our own
- * tables.  (Rules are listened to: the kernel finds one only by going through all.)
+/* Looking, in place of listening (supervise_net.c), whether this server's addresses, rules and routes are as they were.  A message of the
+ * kernel's is offered to each listener, a dozen of them at each start of anybody: among a thousand servers it is cheaper that each looks
+ * now and then.  Little is asked that takes longer the more servers there are: single addresses, which the kernel finds by a hash, our own
+ * tables, and which table a route is taken from that begins at an address, for which the kernel goes through the rules, but lists none.
  *
  * All answers make one number.  Which it is says nothing; that it is another one says that something has changed. */
 #include "vsv/supervise.h"
@@ -53,13 +53,28 @@ static uint64_t one_route(const struct nlmsghdr *h)
 	return sum;
 }
 
+/* table_of: the one that a route was found in; 0: it is not said. */
+static uint32_t table_of(const struct nlmsghdr *h)
+{
+	for (const struct nlattr *a = nl_first_attr(h, sizeof(struct rtmsg)); nl_attr_ok(a, nl_tail(h)); a = nl_attr_next(a))
+		if (nl_attr_type(a) == RTA_TABLE && nl_attr_len(a) == sizeof(uint32_t))
+			return nl_attr_u32(a);
+	return 0;
+}
+
 /* take: true: that was the end of the answer.  The routes of a dump may come in any order. */
-static bool take(const struct nlmsghdr *h, uint64_t *sum)
+static bool take(const struct nlmsghdr *h, bool dump, uint64_t *sum)
 {
 	int error = 0;
 
 	if (h->nlmsg_type == RTM_NEWADDR) {
 		*sum += 1;
+		return true;
+	}
+	if (h->nlmsg_type == RTM_NEWROUTE && !dump) {
+		uint32_t table = nl_payload_len(h) < sizeof(struct rtmsg) ? 0 : table_of(h);
+
+		*sum += mix(FNV_START, &table, sizeof(table));
 		return true;
 	}
 	if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR) {
@@ -80,6 +95,7 @@ static bool ask(int fd, const struct nlmsghdr *request, uint64_t *sum)
 		struct nlmsghdr align;
 		char bytes[ANSWER_BYTES];
 	} buf;
+	bool dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 	uint64_t answer = 0;
 
 	if (send(fd, request, request->nlmsg_len, 0) < 0)
@@ -93,7 +109,7 @@ static bool ask(int fd, const struct nlmsghdr *request, uint64_t *sum)
 		if (n <= 0)
 			return false;
 		for (const struct nlmsghdr *h = &buf.align; nl_ok(h, left); h = nl_next(h, &left)) {
-			if (!take(h, &answer))
+			if (!take(h, dump, &answer))
 				continue;
 			*sum = mix(*sum, &answer, sizeof(answer));
 			return true;
@@ -130,6 +146,27 @@ static bool one_address(int rtnl, int inet, const struct own_address *a, uint64_
 	return ask(rtnl, &q.h, sum);
 }
 
+/* one_rule: where traffic from that address to its own network goes by: while its rule stands, by our table.  (To an address that the
+ * machine has the kernel knows the way before it comes to the rules; a network's first one is hardly anybody's.) */
+static bool one_rule(int rtnl, const struct own_address *a, uint64_t *sum)
+{
+	size_t len = a->family == AF_INET ? 4 : 16;
+	unsigned char to[16] = { 0 };
+	struct {
+		struct nlmsghdr h;
+		struct rtmsg rt;
+		char attributes[64];
+	} q = { .h = { .nlmsg_len = NLMSG_LENGTH(sizeof(q.rt)), .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST },
+		.rt = { .rtm_family = (unsigned char)a->family, .rtm_src_len = (unsigned char)(len * 8),
+			.rtm_dst_len = (unsigned char)(len * 8), .rtm_flags = a->family == AF_INET ? RTM_F_LOOKUP_TABLE : 0 } };
+
+	for (unsigned bit = 0; bit < a->prefix; bit++)
+		to[bit / 8] |= (unsigned char)(a->bytes[bit / 8] & (0x80 >> bit % 8));
+	nl_attr_put(&q.h, RTA_SRC, len, a->bytes);
+	nl_attr_put(&q.h, RTA_DST, len, to);
+	return ask(rtnl, &q.h, sum);
+}
+
 static bool one_table(int rtnl, int family, uint32_t table, uint64_t *sum)
 {
 	struct {
@@ -152,7 +189,7 @@ static bool look(int rtnl, int inet, const struct state_view *v, uint64_t *sum)
 	if (state_number(v, "id", &id) < 0)
 		return false;
 	while ((at = state_next_address(v, at, &a)))
-		if (!one_address(rtnl, inet, &a, sum))
+		if (!one_address(rtnl, inet, &a, sum) || !one_rule(rtnl, &a, sum))
 			return false;
 	return one_table(rtnl, AF_INET, (uint32_t)(TABLE_BASE + id), sum) && one_table(rtnl, AF_INET6, (uint32_t)(TABLE_BASE + id), sum);
 }

@@ -120,9 +120,9 @@ static int socket_in(int pidfd)
 
 int net_open(const char *run_dir, const char *server, int pidfd, bool rarely)
 {
-	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_IPV4_IFADDR,
+	static const int groups[] = { RTNLGRP_LINK /* first */, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_IPV4_IFADDR,
 				      RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
-	size_t n = rarely ? 3 : sizeof(groups) / sizeof(*groups);
+	size_t n = rarely ? 1 : sizeof(groups) / sizeof(*groups);
 	_cleanup_close_ int fd = pidfd < 0 ? rtnl_socket() : socket_in(pidfd);
 	struct sockaddr_nl any = { .nl_family = AF_NETLINK };
 
