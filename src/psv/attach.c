@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gate/gate.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/process.h"
@@ -266,7 +267,12 @@ static int attach_one(struct walk *w, const struct conf_volume *cv, struct err *
 		r = job.mount_fd;
 	}
 	volume_close(&v);
-	return r < 0 ? r : 1;
+	if (r == 0)
+		return 1;
+	/* Its device is anybody's from now on. */
+	walk_remove_device(w, cv->name);
+	(void)state_write(w->psv, w->name, &w->st, NULL);
+	return r;
 }
 
 /* What is left to be written to it is held back no more; what stays is bounded as it was. */
@@ -282,19 +288,42 @@ static int unmount_unbound(const struct walk *w, const struct conf_limits *limit
 	return r;
 }
 
-/* detach_one: cv: NULL: no configuration that is known says more of it. */
+/* tell_gate: of the devices that w->st names now, and of nothing else that is new: the rest is as old says. */
+static int tell_gate(struct walk *w, const struct conf *old, struct err *err)
+{
+	struct conf new = w->conf;
+	struct gate_config gate;
+	char dir[PATH_MAX];
+	int r;
+
+	w->conf = *old;
+	r = walk_gate_config(w, &gate, err);
+	w->conf = new;
+	return r < 0 ? r : gate_set(walk_bpf_dir(w->psv, dir, sizeof(dir)), &gate, err);
+}
+
+/* detach_one: cv: NULL: no configuration that is known says more of it.  The gate lets nobody at its device any more before that is
+ * let go, and may become another's. */
 static int detach_one(struct walk *w, const struct conf *old, const struct conf_volume *cv, const struct state_volume *device,
 		      struct err *err)
 {
-	int r = unmount_unbound(w, &old->limits, device, err);
+	int r;
 
+	walk_remove_device(w, device->name);
+	r = tell_gate(w, old, err);
+	if (r < 0)
+		return r;
+	r = unmount_unbound(w, &old->limits, device, err);
+	if (r < 0) {
+		walk_add_device(w, device->name, device->rdev);
+		(void)tell_gate(w, old, NULL);
+	}
 	if (r == -EBUSY) {
 		(void)err_exit(err, VNAS_EXIT_IN_USE, r, "volume %s: files on it are in use", device->name);
 		return err_hint(err, r, "`vnas sessions %s` shows by whom; end them first", w->name);
 	}
 	if (r < 0)
 		return err_set(err, r, "volume %s: cannot take it away: %m", device->name);
-	walk_remove_device(w, device->name);
 	r = state_write(w->psv, w->name, &w->st, err);
 	return r < 0 || !cv ? r : volume_wait_gone(w->psv, w->name, cv, 10 * 1000, err);
 }
@@ -325,26 +354,34 @@ static int renew_nodes(struct walk *w, struct err *err)
 	return r == -EROFS ? err_hint(err, r, "restart the server: it was started by an older vnas") : r;
 }
 
-/* detach_former: all that w->conf does not have.  The number of them, or -errno. */
+/* detach_former: all that w->conf does not have.  The number of them, or -errno.  One that old does not have either is left of a change
+ * that was taken back, and keeps no other change from being made. */
 static int detach_former(struct walk *w, const struct conf *old, const struct conf *tried, struct err *err)
 {
-	int n = 0;
+	size_t n = w->st.n_volumes;
+	_cleanup_free_ struct state_volume *list = xcalloc(n, sizeof(*list));
+	int detached = 0;
 
-	for (size_t i = 0; i < w->st.n_volumes;) {
-		const struct state_volume device = w->st.volumes[i];
-		const struct conf_volume *cv = conf_volume_find(old, device.name);
+	for (size_t i = 0; i < n; i++)
+		list[i] = w->st.volumes[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct conf_volume *cv = conf_volume_find(old, list[i].name);
+		bool left = !cv;
+		struct err why = { 0 };
 		int r;
 
-		if (conf_volume_find(&w->conf, device.name)) {
-			i++;
+		if (conf_volume_find(&w->conf, list[i].name))
 			continue;
-		}
-		r = detach_one(w, old, cv ? cv : conf_volume_find(tried, device.name), &device, err);
-		if (r < 0)
+		if (left)
+			cv = conf_volume_find(tried, list[i].name);
+		r = detach_one(w, old, cv, &list[i], left ? &why : err);
+		if (r < 0 && !left)
 			return r;
-		n++;
+		if (r < 0)
+			walk_notice(w, "%s", why.text);
+		detached += r == 0;
 	}
-	return n;
+	return detached;
 }
 
 /* attach_missing: what old has and is not there, a change that was taken back could not attach again: root inside can see to that, and

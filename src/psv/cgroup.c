@@ -157,8 +157,7 @@ static int set_bounds(int fd, enum cgroup_controller which, bool v2, const struc
 		return v2 ? set_memory_v2(fd, b, err) : set_memory_v1(fd, b, err);
 	case CGROUP_PIDS:
 		return set_limit(fd, "pids.max", b->tasks, err);
-	case CGROUP_CPUSET:
-		return v2 ? 0 : cgroup_resource_inherit(fd, err);
+	case CGROUP_CPUSET: /* of all together: up_cpuset() */
 	case CGROUP_CPU: /* of all together nothing is bound, and each has its share: cgroup_resource.c */
 	case CGROUP_IO:
 	case CGROUP_CONTROLLERS:
@@ -188,12 +187,6 @@ static int set_own(int fd, enum cgroup_controller which, bool v2, const struct c
 	return r < 0 ? r : cgroup_resource_set(fd, which, v2, limits, err);
 }
 
-/* is_wanted: a group for it, where that costs what most do not need. */
-static bool is_wanted(enum cgroup_controller which, const struct conf_limits *limits)
-{
-	return which != CGROUP_CPUSET || limits->cpus[0];
-}
-
 static bool is_there(const char *mount, const char *tag, const char *name)
 {
 	_cleanup_close_ int fd = cgroup_tree_open(mount, tag, name);
@@ -211,8 +204,10 @@ static int up_v2(const struct cgroup_layout *l, const char *tag, const char *nam
 		return err_set(err, root, "cannot open %s: %m", l->v2);
 	r = cgroup_tree_make(l->v2, tag, name, &tag_fd, &name_fd, err);
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS && r == 0; c++) {
-		if (!l->in_v2[c] || (!is_wanted(c, limits) && faccessat(name_fd, "cpuset.cpus", F_OK, 0) < 0) ||
-		    !enable(root, tag, cgroup_controller_names[c]))
+		/* That one costs what most do not need. */
+		if (c == CGROUP_CPUSET && !limits->cpus[0] && faccessat(name_fd, "cpuset.cpus", F_OK, 0) < 0)
+			continue;
+		if (!l->in_v2[c] || !enable(root, tag, cgroup_controller_names[c]))
 			continue;
 		r = set_bounds(tag_fd, c, true, all, err);
 		if (r == 0 && enable(tag_fd, name, cgroup_controller_names[c]))
@@ -223,6 +218,21 @@ static int up_v2(const struct cgroup_layout *l, const char *tag, const char *nam
 			(void)sockets_raise("/proc/sys/net/ipv4", all->memory_bytes);
 	}
 	return r < 0 ? r : steal_fd(&name_fd);
+}
+
+/* up_cpuset: v1: a group for processors has none at first, and nobody can go into it.  What keeps it from having some, a machine divided
+ * by others for instance, keeps no server down: it has none then. */
+static void up_cpuset(const char *mount, const char *tag, const char *name, const struct conf_limits *limits)
+{
+	_cleanup_close_ int tag_fd = -1, name_fd = -1;
+	int r = cgroup_tree_make(mount, tag, name, &tag_fd, &name_fd, NULL);
+
+	if (r == 0)
+		r = cgroup_resource_inherit(tag_fd, NULL);
+	if (r >= 0)
+		r = cgroup_resource_set(name_fd, CGROUP_CPUSET, false, limits, NULL);
+	if (r < 0)
+		(void)cgroup_tree_remove(mount, tag, name, NULL);
 }
 
 int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits *limits, struct err *err)
@@ -242,9 +252,13 @@ int cgroup_up(const struct psv *psv, const char *name, const struct conf_limits 
 		_cleanup_close_ int tag_fd = -1, name_fd = -1;
 
 		/* One of its own for blkio is for a weight alone: bounds are the root group's (cgroup_disk.h). */
-		if (!l.v1[c][0] || (c == CGROUP_IO && !limits->disk_weight) ||
-		    (!is_wanted(c, limits) && !is_there(l.v1[c], psv->tag, name)))
+		if (!l.v1[c][0] || (c == CGROUP_IO && !limits->disk_weight))
 			continue;
+		if (c == CGROUP_CPUSET) {
+			if (limits->cpus[0] || is_there(l.v1[c], psv->tag, name))
+				up_cpuset(l.v1[c], psv->tag, name, limits);
+			continue;
+		}
 		r = cgroup_tree_make(l.v1[c], psv->tag, name, &tag_fd, &name_fd, err);
 		if (r == 0)
 			r = set_bounds(tag_fd, c, false, &all, err);

@@ -20,6 +20,7 @@ enum {
 	V1_CPU_LEAST = 2,
 	BFQ_WEIGHT_MAX = 1000,
 	SUM_TRIES = 10,
+	LIST_MAX_BYTES = 65536,
 };
 
 int cgroup_keep(int fd, const char *file, const char *text, struct err *err)
@@ -143,44 +144,49 @@ static struct knob reserve_knob(const struct conf_limits *l)
 	return k;
 }
 
-int cgroup_resource_inherit(int fd, struct err *err)
+static int inherit(int fd, const char *file, struct err *err)
 {
-	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+	_cleanup_free_ char *text = NULL;
+	char above[32];
+	int r;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		char above[32], text[256];
-		int r;
-
-		(void)str_format(above, sizeof(above), "../%s", files[i]);
-		r = file_read_small(fd, above, text, sizeof(text));
-		if (r == -ENOENT)
-			continue;
-		if (r < 0)
-			return err_set(err, r, "cannot read %s: %m", above);
-		text[strcspn(text, "\n")] = '\0';
-		r = cgroup_keep(fd, files[i], text, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	(void)str_format(above, sizeof(above), "../%s", file);
+	r = file_read_at(fd, above, LIST_MAX_BYTES, &text, NULL);
+	if (r < 0)
+		return err_set(err, r, "cannot read %s: %m", above);
+	text[strcspn(text, "\n")] = '\0';
+	return cgroup_keep(fd, file, text, err);
 }
 
-/* Processors that are not there are no reason to stay down: cgroup_resource_real(). */
+int cgroup_resource_inherit(int fd, struct err *err)
+{
+	int r = inherit(fd, "cpuset.mems", err);
+
+	return r < 0 ? r : inherit(fd, "cpuset.cpus", err);
+}
+
+static bool is_empty(int fd, const char *file)
+{
+	char c;
+	_cleanup_close_ int f = openat(fd, file, O_RDONLY | O_CLOEXEC);
+
+	return f < 0 || read(f, &c, 1) != 1 || c == '\n';
+}
+
+/* Processors that are not there are no reason to stay down: then it has all (cgroup_resource_real()). */
 static int set_cpus(int fd, bool v2, const struct conf_limits *l, struct err *err)
 {
-	char now[256] = "";
 	int r = 0;
 
-	/* Through all of them, so that what cannot be set leaves it none that it had before. */
-	if (!v2 && !says(fd, "cpuset.cpus", l->cpus))
-		r = cgroup_resource_inherit(fd, err);
-	if (r < 0)
-		return r;
-	if (l->cpus[0])
-		(void)cgroup_keep(fd, "cpuset.cpus", l->cpus, NULL);
-	else if (v2 && file_read_small(fd, "cpuset.cpus", now, sizeof(now)) == 0 && strcspn(now, "\n") > 0)
+	if (!v2 && is_empty(fd, "cpuset.mems"))
+		r = inherit(fd, "cpuset.mems", err);
+	if (r < 0 || (l->cpus[0] && cgroup_keep(fd, "cpuset.cpus", l->cpus, NULL) >= 0))
+		return r < 0 ? r : 0;
+	if (!v2)
+		r = inherit(fd, "cpuset.cpus", err);
+	else if (!is_empty(fd, "cpuset.cpus"))
 		(void)file_write_at(fd, "cpuset.cpus", "\n");
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 int cgroup_resource_set(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits, struct err *err)

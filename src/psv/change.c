@@ -42,12 +42,13 @@ struct reload {
 	const struct change_opts *opts;
 	struct conf tried; /* what a change that failed was to lead to: how far it came, the state says */
 	bool back;         /* from there */
+	bool told;         /* services may have been told (back: of tried) */
 };
 
 /* from: what services may have been told. */
 static const struct conf *from(const struct reload *l)
 {
-	return l->back ? &l->tried : &l->old;
+	return l->back && l->told ? &l->tried : &l->old;
 }
 
 static bool same_address(const struct conf_address *a, const struct conf_address *b)
@@ -365,8 +366,10 @@ static int reload_all(struct reload *l, struct err *err)
 	/* Ganesha does not export a folder that is not there yet. */
 	if (r == 0)
 		reload_folders(l);
-	if (r == 0)
+	if (r == 0) {
+		l->told |= !l->back;
 		r = reload_services(l, err);
+	}
 	if (r == 0 && w->conf.smb_enabled && l->old.smb_enabled)
 		r = reload_accounts(w, err);
 	if (r == 0)
@@ -376,12 +379,18 @@ static int reload_all(struct reload *l, struct err *err)
 	return r < 0 ? r : running_conf_write(w->psv, w->name, w->conf_text, err);
 }
 
-/* text: the configuration to reach, checked already; tried: NULL, or the one that could not be reached before. */
-static int reload_to(const struct psv *psv, const char *name, const char *text, const char *tried, const struct change_opts *opts,
-		     struct err *err)
+/* A change that failed, for the one that takes it back. */
+struct attempt {
+	const char *text;
+	bool told;
+};
+
+/* text: the configuration to reach, checked already; failed: NULL, or what is taken back; ret: NULL, or how far it came. */
+static int reload_to(const struct psv *psv, const char *name, const char *text, const struct attempt *failed, struct attempt *ret,
+		     const struct change_opts *opts, struct err *err)
 {
 	struct start_opts start = { .no_probe = opts->no_probe, .notice = opts->notice };
-	struct reload l = { .opts = opts };
+	struct reload l = { .opts = opts, .back = failed != NULL, .told = failed && failed->told };
 	char path[PATH_MAX];
 	int r;
 
@@ -395,14 +404,14 @@ static int reload_to(const struct psv *psv, const char *name, const char *text, 
 		r = err_set(err, -ENOENT, "the configuration it was started with is gone: stop and start it");
 	if (r == 0)
 		r = conf_parse(text, strlen(text), psv_conf_path(psv, name, path), name, &l.w.conf, err);
-	if (r == 0 && tried) {
-		l.back = true;
-		r = conf_parse(tried, strlen(tried), NULL, name, &l.tried, err);
-	}
+	if (r == 0 && failed)
+		r = conf_parse(failed->text, strlen(failed->text), NULL, name, &l.tried, err);
 	if (r == 0) {
 		l.w.conf_text = xstrdup(text);
 		r = reload_all(&l, err);
 	}
+	if (ret)
+		*ret = (struct attempt){ .text = text, .told = l.told };
 	conf_free(&l.tried);
 	conf_free(&l.old);
 	free(l.old_text);
@@ -460,6 +469,7 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 			 const struct change_opts *opts, struct err *err)
 {
 	_cleanup_free_ char *old = NULL, *text = NULL;
+	struct attempt attempt;
 	struct conf conf = { 0 };
 	struct err ignored;
 	int r = psv_conf_text(psv, name, &old, NULL, err);
@@ -475,10 +485,10 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 	if (r == 0)
 		r = psv_conf_write(psv, name, text, err);
 	if (r == 0 && runs(psv, name)) {
-		r = reload_to(psv, name, text, NULL, opts, err);
+		r = reload_to(psv, name, text, NULL, &attempt, opts, err);
 		if (r < 0) {
 			(void)psv_conf_write(psv, name, old, &ignored);
-			(void)reload_to(psv, name, old, text, &(struct change_opts){ .no_probe = true }, &ignored);
+			(void)reload_to(psv, name, old, &attempt, NULL, &(struct change_opts){ .no_probe = true }, &ignored);
 		}
 	}
 	if (r == 0)
@@ -511,7 +521,7 @@ int server_reload(const struct psv *psv, const char *name, void (*notice)(const 
 	if (r == 0)
 		r = check_text(psv, name, NULL, text, &conf, err);
 	if (r == 0)
-		r = reload_to(psv, name, text, NULL, &opts, err);
+		r = reload_to(psv, name, text, NULL, NULL, &opts, err);
 	if (r == 0)
 		relabel(psv, name, &conf, text, &opts);
 	conf_free(&conf);

@@ -38,6 +38,8 @@
 #include "psv/root.h"
 #include "vsv/proto.h"
 
+enum { CPUS_MAX = 8192 /* the most that Linux can be built for */ };
+
 enum { BOOT_TIMEOUT_MS = 30 * 1000, END_TIMEOUT_MS = 1000, FD_HIGH = 64 };
 
 #define INIT_PATH "/usr/lib/vnas/vnas-init"
@@ -232,6 +234,14 @@ static void enter(const struct inside_spawn *s, int boot)
 
 	if (r < 0)
 		fail(boot, r, "%s", err.text);
+	/* Now, in its groups: Linux 6.1 had a process that was cloned into one run on all until it was told. */
+	if (s->all_cpus) {
+		unsigned char all[CPUS_MAX / 8];
+
+		memset(all, 0xff, sizeof(all));
+		if (sched_setaffinity(0, sizeof(all), (const cpu_set_t *)(const void *)all) < 0)
+			fail(boot, -errno, "cannot leave the starter's processors");
+	}
 }
 
 /* init_environment: empty, but for lib/weaken.h. */

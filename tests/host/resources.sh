@@ -187,6 +187,11 @@ check_eq "  it runs on all" "$(runs_on b)" "$all"
 limit b cpus 0
 check "another one: a reload" vnas reload b
 check_eq "  it is there" "$(runs_on b)" 0
+if ((last > 0)); then
+	limit b cpus "0-$last"
+	check "started by somebody who is bound to one" taskset -c 0 "$VNAS" restart b
+	check_eq "  it runs on its own all the same" "$(runs_on b)" "$all"
+fi
 limit b cpus
 check "none: a reload" vnas reload b
 check_eq "  it runs on all" "$(runs_on b)" "$all"

@@ -107,6 +107,7 @@ hold /srv/u/v/w
 echo "$neither" >"$ETC/a.conf"
 check_status "a reload fails as well" 5 'volume deep: files on it are in use' vnas reload a
 check_eq "and the first one is gone" "$(mount_points | grep -E '/(w|used)$')" /srv/u/v/w
+check_eq "  from the state, too" "$(jq -c '[.volumes[].name | select(. == "used" or . == "deep")]' "$RUN/a/state.json")" '["deep"]'
 echo "$both" >"$ETC/a.conf"
 vnas exec a -- sh -c 'mv /srv/used /srv/other && ln -s /etc /srv/used'
 check_status "who keeps it from coming back keeps nothing else from being done" 0 'volume used: cannot mount it' vnas reload a
@@ -127,6 +128,7 @@ vnas volume remove a never
 vnas exec a -- sh -c 'rmdir /srv/never && ln -s /etc /srv/never'
 cat "$T/never" >>"$ETC/a.conf"
 check_status "its place is a link" 1 'volume never: cannot mount it' vnas reload a
+check_eq "  its device is nobody's any more" "$(jq -c '[.volumes[].name | select(. == "never")]' "$RUN/a/state.json")" '[]'
 cp "$T/before" "$ETC/a.conf"
 check "a reload without it" vnas reload a
 check_eq "nothing of it is in the state" "$(jq -c '[.volumes[].name] | sort' "$RUN/a/state.json")" "$(conf_volumes a)"
