@@ -150,6 +150,11 @@ static bool prefix_fits(const struct ipaddr *a, uint8_t prefix)
 	return (a->family == AF_INET && prefix <= 32) || (a->family == AF_INET6 && prefix <= 128);
 }
 
+static uint32_t device_number(dev_t rdev)
+{
+	return major(rdev) << 20 | minor(rdev);
+}
+
 int gate_to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *err)
 {
 	if (c->n_addresses > GATE_NETS || c->n_peers > GATE_PEERS || c->n_devices > GATE_DEVICES ||
@@ -188,7 +193,7 @@ int gate_to_vsv(const struct gate_config *c, struct gate_vsv *v, struct err *err
 	for (size_t i = 0; i < c->n_peers; i++)
 		v->peers[i] = c->peers[i];
 	for (size_t i = 0; i < c->n_devices; i++)
-		v->devices[i] = major(c->devices[i]) << 20 | minor(c->devices[i]);
+		v->devices[i] = device_number(c->devices[i]);
 	return 0;
 }
 
@@ -389,6 +394,24 @@ int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err)
 	for (size_t i = 0; i < n_listed(&v); i++)
 		final.addrs[final.n++] = v.nets[i].addr;
 	return put(t.ledger, c->id, &final, BPF_ANY, err);
+}
+
+int gate_let_device(const char *bpf_dir, uint32_t id, dev_t rdev, bool allow, struct err *err)
+{
+	_cleanup_close_ int map = gate_map_open(bpf_dir, "vsv", err);
+	struct gate_vsv v;
+	uint32_t kept = 0;
+	int r = map < 0 ? map : gate_map_lookup(map, &id, &v);
+
+	if (r < 0)
+		return map < 0 ? r : err_set(err, r, "cannot read what the gate knows of it: %m");
+	for (uint32_t i = 0; i < v.n_devices && i < GATE_DEVICES; i++)
+		if (v.devices[i] != device_number(rdev))
+			v.devices[kept++] = v.devices[i];
+	if (allow && kept < GATE_DEVICES)
+		v.devices[kept++] = device_number(rdev);
+	v.n_devices = kept;
+	return put(map, id, &v, BPF_EXIST, err);
 }
 
 int gate_serves(const char *bpf_dir, uint32_t id, struct err *err)

@@ -73,6 +73,9 @@ int gate_reads_kernel(void);
  * is open than either allows. */
 int gate_set(const char *bpf_dir, const struct gate_config *c, struct err *err);
 
+/* gate_let_device: lets it open that block device for reading, or no more; all else stays.  Accepts that it is so already. */
+int gate_let_device(const char *bpf_dir, uint32_t id, dev_t rdev, bool allow, struct err *err);
+
 /* gate_serves: whether a Vsv that runs has its configuration in the tables that gate_set writes.  0; -ESTALE: a gate of another
  * version started it, whose programs read other tables (gate_load.c). */
 int gate_serves(const char *bpf_dir, uint32_t id, struct err *err);

@@ -233,7 +233,7 @@ static const struct state_volume *find_device(const struct walk *w, const char *
 	return NULL;
 }
 
-/* is_attached: the state names what is about to be attached, too. */
+/* is_attached: in the mount table, too. */
 static bool is_attached(const struct walk *w, const struct conf_volume *cv)
 {
 	const struct state_volume *device = find_device(w, cv->name);
@@ -253,10 +253,6 @@ static int attach_one(struct walk *w, const struct conf_volume *cv, struct err *
 	if (r < 0)
 		return r;
 	r = volume_mount(&v, err);
-	if (r >= 0) {
-		walk_add_device(w, cv->name, v.rdev);
-		r = state_write(w->psv, w->name, &w->st, err);
-	}
 	job.mount_fd = r < 0 ? r : volume_subtree(&v, "data", err);
 	if (job.mount_fd >= 0) {
 		r = in_mount_namespace(&w->st, &job);
@@ -266,13 +262,13 @@ static int attach_one(struct walk *w, const struct conf_volume *cv, struct err *
 	} else {
 		r = job.mount_fd;
 	}
+	/* Only what is there, and stays: the gate is told by the state. */
+	if (r == 0) {
+		walk_add_device(w, cv->name, v.rdev);
+		r = state_write(w->psv, w->name, &w->st, err);
+	}
 	volume_close(&v);
-	if (r == 0)
-		return 1;
-	/* Its device is anybody's from now on. */
-	walk_remove_device(w, cv->name);
-	(void)state_write(w->psv, w->name, &w->st, NULL);
-	return r;
+	return r < 0 ? r : 1;
 }
 
 /* What is left to be written to it is held back no more; what stays is bounded as it was. */
@@ -288,35 +284,30 @@ static int unmount_unbound(const struct walk *w, const struct conf_limits *limit
 	return r;
 }
 
-/* tell_gate: of the devices that w->st names now, and of nothing else that is new: the rest is as old says. */
-static int tell_gate(struct walk *w, const struct conf *old, struct err *err)
+static int tell_gate(const struct walk *w, dev_t rdev, bool allow, struct err *err)
 {
-	struct conf new = w->conf;
-	struct gate_config gate;
 	char dir[PATH_MAX];
-	int r;
 
-	w->conf = *old;
-	r = walk_gate_config(w, &gate, err);
-	w->conf = new;
-	return r < 0 ? r : gate_set(walk_bpf_dir(w->psv, dir, sizeof(dir)), &gate, err);
+	return gate_let_device(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->st.id, rdev, allow, err);
 }
 
-/* detach_one: cv: NULL: no configuration that is known says more of it.  The gate lets nobody at its device any more before that is
- * let go, and may become another's. */
+/* detach_one: cv: NULL: no configuration that is known says more of it.  Before its device is let go, and may become another server's,
+ * neither the gate nor the state has it any more: a kill leaves it mounted rather than open. */
 static int detach_one(struct walk *w, const struct conf *old, const struct conf_volume *cv, const struct state_volume *device,
 		      struct err *err)
 {
-	int r;
+	int r = tell_gate(w, device->rdev, false, err);
 
-	walk_remove_device(w, device->name);
-	r = tell_gate(w, old, err);
 	if (r < 0)
 		return r;
-	r = unmount_unbound(w, &old->limits, device, err);
+	walk_remove_device(w, device->name);
+	r = state_write(w->psv, w->name, &w->st, err);
+	if (r == 0)
+		r = unmount_unbound(w, &old->limits, device, err);
 	if (r < 0) {
 		walk_add_device(w, device->name, device->rdev);
-		(void)tell_gate(w, old, NULL);
+		(void)state_write(w->psv, w->name, &w->st, NULL);
+		(void)tell_gate(w, device->rdev, true, NULL);
 	}
 	if (r == -EBUSY) {
 		(void)err_exit(err, VNAS_EXIT_IN_USE, r, "volume %s: files on it are in use", device->name);
@@ -324,8 +315,7 @@ static int detach_one(struct walk *w, const struct conf *old, const struct conf_
 	}
 	if (r < 0)
 		return err_set(err, r, "volume %s: cannot take it away: %m", device->name);
-	r = state_write(w->psv, w->name, &w->st, err);
-	return r < 0 || !cv ? r : volume_wait_gone(w->psv, w->name, cv, 10 * 1000, err);
+	return !cv ? 0 : volume_wait_gone(w->psv, w->name, cv, 10 * 1000, err);
 }
 
 /* Those of the data volumes that there are now; whoever looks into the former ones goes on with them. */

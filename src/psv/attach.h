@@ -10,7 +10,7 @@ struct err;
 struct walk;
 
 /* attach_changed_volumes: opens, mounts and attaches the volumes that w->conf has and w->st has not, and takes those away
- * that w->conf has not any more; w->st is written each time.  old is what it was started with or changed to, tried what a change
+ * that w->conf has not any more; w->st is written each time, after one came and before one goes.  old is what it was started with or changed to, tried what a change
  * that is taken back was to lead to (empty: none is).  -EBUSY with VNAS_EXIT_IN_USE: one is in use inside. */
 int attach_changed_volumes(struct walk *w, const struct conf *old, const struct conf *tried, struct err *err);
 

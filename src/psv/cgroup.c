@@ -227,10 +227,10 @@ static void up_cpuset(const char *mount, const char *tag, const char *name, cons
 	_cleanup_close_ int tag_fd = -1, name_fd = -1;
 	int r = cgroup_tree_make(mount, tag, name, &tag_fd, &name_fd, NULL);
 
-	if (r == 0)
-		r = cgroup_resource_inherit(tag_fd, NULL);
-	if (r >= 0)
+	if (r == 0) {
+		(void)cgroup_resource_inherit(tag_fd, NULL); /* that of others may do as well */
 		r = cgroup_resource_set(name_fd, CGROUP_CPUSET, false, limits, NULL);
+	}
 	if (r < 0)
 		(void)cgroup_tree_remove(mount, tag, name, NULL);
 }

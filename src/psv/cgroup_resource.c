@@ -182,10 +182,13 @@ static int set_cpus(int fd, bool v2, const struct conf_limits *l, struct err *er
 		r = inherit(fd, "cpuset.mems", err);
 	if (r < 0 || (l->cpus[0] && cgroup_keep(fd, "cpuset.cpus", l->cpus, NULL) >= 0))
 		return r < 0 ? r : 0;
-	if (!v2)
+	if (!v2) {
 		r = inherit(fd, "cpuset.cpus", err);
-	else if (!is_empty(fd, "cpuset.cpus"))
+		if (r >= 0 && is_empty(fd, "cpuset.cpus"))
+			r = err_set(err, -ENOSPC, "the group above has no processors");
+	} else if (!is_empty(fd, "cpuset.cpus")) {
 		(void)file_write_at(fd, "cpuset.cpus", "\n");
+	}
 	return r < 0 ? r : 0;
 }
 

@@ -21,7 +21,6 @@ struct inside_spawn {
 	struct root *root;      /* its mounts and conf_fd */
 	uint64_t bounding;      /* the most that services and commands get; all that exec and shell have */
 	uint32_t nofile;        /* RLIMIT_NOFILE for all inside */
-	bool all_cpus;          /* whatever processors the caller is bound to, PID 1 is not: its control group says which */
 	const int *net_fd;      /* private stack: its network namespace (netns_new()); NULL: the caller's */
 	const int *base_fd;     /* root_base(); NULL or -1: the caller's mount namespace is copied */
 	/* enter: called in the child first of all, while it is still at home on the Psv (v1 cgroups).  before_go: called with

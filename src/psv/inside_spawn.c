@@ -229,19 +229,16 @@ static void schedule_as_others(int boot)
 
 static void enter(const struct inside_spawn *s, int boot)
 {
+	unsigned char all[CPUS_MAX / 8];
 	struct err err = { 0 };
 	int r = s->enter ? s->enter(s->arg, &err) : 0;
 
 	if (r < 0)
 		fail(boot, r, "%s", err.text);
-	/* Now, in its groups: Linux 6.1 had a process that was cloned into one run on all until it was told. */
-	if (s->all_cpus) {
-		unsigned char all[CPUS_MAX / 8];
-
-		memset(all, 0xff, sizeof(all));
-		if (sched_setaffinity(0, sizeof(all), (const cpu_set_t *)(const void *)all) < 0)
-			fail(boot, -errno, "cannot leave the starter's processors");
-	}
+	/* Now, in its groups: the kernel remembers what the starter was bound to, and Linux 6.1 looks at the groups of a process
+	 * that was cloned into them only when it is told.  What keeps it from that is no reason to stay down. */
+	memset(all, 0xff, sizeof(all));
+	(void)sched_setaffinity(0, sizeof(all), (const cpu_set_t *)(const void *)all);
 }
 
 /* init_environment: empty, but for lib/weaken.h. */

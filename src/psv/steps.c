@@ -326,7 +326,6 @@ static int init_up(struct walk *w, struct err *err)
 		.cgroup_fd = w->cgroup_fd,
 		.root = &w->root,
 		.nofile = cgroup_limits(&w->conf.limits).files,
-		.all_cpus = w->conf.limits.cpus[0] != '\0',
 		.bounding = walk_bounding(&w->conf),
 		.net_fd = w->net_fd >= 0 ? &w->net_fd : NULL,
 		.base_fd = &base,

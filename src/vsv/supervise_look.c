@@ -146,8 +146,27 @@ static bool one_address(int rtnl, int inet, const struct own_address *a, uint64_
 	return ask(rtnl, &q.h, sum);
 }
 
-/* one_rule: where traffic from that address to its own network goes by: while its rule stands, by our table.  (To an address that the
- * machine has the kernel knows the way before it comes to the rules; a network's first one is hardly anybody's.) */
+/* elsewhere: an address that the way to is in our table, and that is nobody's here: to one that the machine has the kernel knows the way
+ * before it comes to the rules.  The first one of a network of IPv4, the last one of IPv6 (whose first one is that of any router), the
+ * other one of two, and of one alone some address far away: with no gateway its table is empty. */
+static void elsewhere(const struct own_address *a, size_t len, unsigned char *ret)
+{
+	static const unsigned char far4[4] = { 203, 0, 113, 1 }, far6[16] = { 0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, [15] = 1 };
+	unsigned bits = (unsigned)len * 8;
+
+	for (unsigned bit = 0; bit < bits; bit++) {
+		unsigned char mask = (unsigned char)(0x80 >> bit % 8);
+
+		if (bit < a->prefix ? a->bytes[bit / 8] & mask : len == sizeof(far6))
+			ret[bit / 8] |= mask;
+	}
+	if (a->prefix == bits - 1)
+		ret[len - 1] = a->bytes[len - 1] ^ 1;
+	if (a->prefix == bits)
+		memcpy(ret, len == sizeof(far4) ? far4 : far6, len);
+}
+
+/* one_rule: by which table traffic from that address goes: while its rule stands, by ours. */
 static bool one_rule(int rtnl, const struct own_address *a, uint64_t *sum)
 {
 	size_t len = a->family == AF_INET ? 4 : 16;
@@ -160,8 +179,7 @@ static bool one_rule(int rtnl, const struct own_address *a, uint64_t *sum)
 		.rt = { .rtm_family = (unsigned char)a->family, .rtm_src_len = (unsigned char)(len * 8),
 			.rtm_dst_len = (unsigned char)(len * 8), .rtm_flags = a->family == AF_INET ? RTM_F_LOOKUP_TABLE : 0 } };
 
-	for (unsigned bit = 0; bit < a->prefix; bit++)
-		to[bit / 8] |= (unsigned char)(a->bytes[bit / 8] & (0x80 >> bit % 8));
+	elsewhere(a, len, to);
 	nl_attr_put(&q.h, RTA_SRC, len, a->bytes);
 	nl_attr_put(&q.h, RTA_DST, len, to);
 	return ask(rtnl, &q.h, sum);

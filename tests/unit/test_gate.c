@@ -551,6 +551,16 @@ static void device_body(struct machine *m)
 	CHECK_INT(machine_call(m, VSV_A, open_node, "/dev/urandom"), 0);
 	CHECK_INT(refused(m, VSV_A, GATE_DEVICE), 4);
 	CHECK_INT(refused(m, VSV_B, GATE_DEVICE), 1);
+	/* One alone, while all else stays. */
+	CHECK_INT(gate_let_device(m->bpf_dir, c.id, own.dev, false, NULL), 0);
+	CHECK_INT(machine_call(m, VSV_A, open_node, own.path), -EPERM);
+	CHECK_INT(gate_let_device(m->bpf_dir, c.id, other.dev, true, NULL), 0);
+	CHECK_INT(gate_let_device(m->bpf_dir, c.id, own.dev, true, NULL), 0);
+	CHECK_INT(gate_let_device(m->bpf_dir, c.id, own.dev, true, NULL), 0);
+	CHECK_INT(machine_call(m, VSV_A, open_node, own.path), -ENXIO);
+	CHECK_INT(machine_call(m, VSV_A, open_node, other.path), -ENXIO);
+	CHECK_INT(machine_call(m, VSV_A, open_node_rw, "/dev/null"), 0);
+	CHECK_INT(gate_let_device(m->bpf_dir, 4000, own.dev, true, NULL), -ENOENT);
 }
 
 TEST(gate_device)
