@@ -77,7 +77,7 @@ static char *limit_value(const char *key, const json_t *v, char buf[32])
 
 static void print_limits(const json_t *limits)
 {
-	static const char *const names[] = { "max", "weight", "reserved" };
+	static const char *const names[] = { "max", "weight", "reserved", "list" };
 	const char *key;
 	json_t *l;
 
@@ -94,7 +94,7 @@ static void print_limits(const json_t *limits)
 			(void)printf("%s of ", limit_value(key, json_object_get(l, "used"), buf));
 		for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !v; i++)
 			v = json_object_get(l, names[i]);
-		(void)printf("%s%s%s\n", limit_value(key, v, buf), disk ? " a second, each volume" : "",
+		(void)printf("%s%s%s\n", json_is_string(v) ? json_string_value(v) : limit_value(key, v, buf), disk ? " a second, each volume" : "",
 			     json_is_true(json_object_get(l, "enforced")) ? "" : " (not enforced here)");
 	}
 }

@@ -179,6 +179,7 @@ fi
 check_eq "  it runs there alone" "$(runs_on b)" "$last"
 check_eq "  the neighbour everywhere" "$(runs_on a)" "$all"
 check_json "  as status says" '.servers[0].limits.cpus == {"enforced": true, "list": "'$last'"}' vnas status b --json
+check "  and in words" bash -c "'$VNAS' status b | grep -qxE 'cpus +$last'"
 ((last == 0)) || refute "  nothing inside gets to others" vnas exec b -- taskset -c 0 true
 check_eq "  what comes later is there too" "$(vnas exec b -- sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status)" "$last"
 limit b cpus "0-$((last + 1))"
