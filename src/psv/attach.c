@@ -6,7 +6,6 @@
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
@@ -173,13 +172,14 @@ static bool mounted_at(char *line, dev_t rdev, int *ret_id, const char **ret_pat
 	const char *id = strsep(&line, " "), *parent = strsep(&line, " "), *dev = strsep(&line, " "), *root = strsep(&line, " ");
 	char *path = strsep(&line, " ");
 	unsigned major, minor;
+	uint32_t number;
 
 	(void)parent;
 	(void)root;
-	if (!path || sscanf(dev, "%u:%u", &major, &minor) != 2 || makedev(major, minor) != rdev)
+	if (!path || parse_u32(id, INT32_MAX, &number) < 0 || sscanf(dev, "%u:%u", &major, &minor) != 2 || makedev(major, minor) != rdev)
 		return false;
 	unescape(path);
-	*ret_id = atoi(id);
+	*ret_id = (int)number;
 	*ret_path = path;
 	return true;
 }

@@ -177,7 +177,7 @@ struct conf_nfs {
 	uint32_t mountd_port, lockd_port, statd_port; /* of NFS 3's helpers, fixed for packet filters */
 };
 
-enum { CONF_CPUS_BYTES = 128 };
+enum { CONF_CPUS_BYTES = 128, CONF_CPUS_MAX = 8192 /* processors: the most that Linux can be built for */ };
 struct conf_limits { /* 0: the safe default of limits.c */
 	uint64_t memory_bytes;
 	uint32_t tasks;

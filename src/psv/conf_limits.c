@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { CPU_PERCENT_MAX = 1024 * 100, IOPS_MAX = 100000000, CPUS_MAX = 8192 /* the most that Linux can be built for */ };
+enum { CPU_PERCENT_MAX = 1024 * 100, IOPS_MAX = 100000000 };
 
 static const uint64_t MIB = UINT64_C(1) << 20, TIB = UINT64_C(1) << 40;
 
@@ -97,10 +97,10 @@ static int parse_cpu_number(const char **text, unsigned *ret)
 	size_t n = strspn(*text, "0123456789");
 
 	*ret = 0;
-	for (size_t i = 0; i < n && *ret < CPUS_MAX; i++)
+	for (size_t i = 0; i < n && *ret < CONF_CPUS_MAX; i++)
 		*ret = *ret * 10 + (unsigned)((*text)[i] - '0');
 	*text += n;
-	return n == 0 || *ret >= CPUS_MAX ? -EINVAL : 0;
+	return n == 0 || *ret >= CONF_CPUS_MAX ? -EINVAL : 0;
 }
 
 /* What is kept is what the kernel says of the same processors: in order, once, neighbours as a range. */
@@ -108,13 +108,13 @@ static int print_cpus(const bool *cpus, char *ret, size_t size)
 {
 	size_t len = 0;
 
-	for (unsigned i = 0; i < CPUS_MAX; i++) {
+	for (unsigned i = 0; i < CONF_CPUS_MAX; i++) {
 		unsigned last = i;
 		char range[32];
 
 		if (!cpus[i])
 			continue;
-		while (last + 1 < CPUS_MAX && cpus[last + 1])
+		while (last + 1 < CONF_CPUS_MAX && cpus[last + 1])
 			last++;
 		if (last > i)
 			(void)str_format(range, sizeof(range), "%s%u-%u", len ? "," : "", i, last);
@@ -130,7 +130,7 @@ static int print_cpus(const bool *cpus, char *ret, size_t size)
 
 static int parse_cpus(struct conf_value *v, void *target)
 {
-	bool cpus[CPUS_MAX] = { false };
+	bool cpus[CONF_CPUS_MAX] = { false };
 	const char *p = v->text;
 
 	for (;;) {

@@ -35,10 +35,9 @@
 #include "lib/sys.h"
 #include "lib/weaken.h"
 #include "psv/cgroup.h"
+#include "psv/conf.h"
 #include "psv/root.h"
 #include "vsv/proto.h"
-
-enum { CPUS_MAX = 8192 /* the most that Linux can be built for */ };
 
 enum { BOOT_TIMEOUT_MS = 30 * 1000, END_TIMEOUT_MS = 1000, FD_HIGH = 64 };
 
@@ -229,7 +228,7 @@ static void schedule_as_others(int boot)
 
 static void enter(const struct inside_spawn *s, int boot)
 {
-	unsigned char all[CPUS_MAX / 8];
+	unsigned char all[CONF_CPUS_MAX / 8];
 	struct err err = { 0 };
 	int r = s->enter ? s->enter(s->arg, &err) : 0;
 

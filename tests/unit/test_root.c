@@ -512,18 +512,19 @@ TEST(root_base_is_made_once_and_again_when_it_is_gone)
 	ino_t first;
 
 	base_fixture(&psv, base, pin);
+	/* Detached, as whoever looks through /proc/PID/fd meanwhile keeps it in use. */
 	first = inode(root_base(&psv));
 	CHECK_INT(inode(root_base(&psv)), first);
 	/* A kill between the folder's mount and the pin. */
-	CHECK_INT(umount2(pin, UMOUNT_NOFOLLOW), 0);
+	CHECK_INT(umount2(pin, MNT_DETACH | UMOUNT_NOFOLLOW), 0);
 	(void)inode(root_base(&psv));
-	CHECK_INT(umount2(pin, UMOUNT_NOFOLLOW), 0);
-	CHECK_INT(umount2(base, UMOUNT_NOFOLLOW), 0);
+	CHECK_INT(umount2(pin, MNT_DETACH | UMOUNT_NOFOLLOW), 0);
+	CHECK_INT(umount2(base, MNT_DETACH | UMOUNT_NOFOLLOW), 0);
 	(void)inode(root_base(&psv));
 	/* No more than the folder and the pin were left by all that. */
-	CHECK_INT(umount2(pin, UMOUNT_NOFOLLOW), 0);
-	CHECK_INT(umount2(base, UMOUNT_NOFOLLOW), 0);
-	CHECK_INT(umount2(base, UMOUNT_NOFOLLOW), -1);
+	CHECK_INT(umount2(pin, MNT_DETACH | UMOUNT_NOFOLLOW), 0);
+	CHECK_INT(umount2(base, MNT_DETACH | UMOUNT_NOFOLLOW), 0);
+	CHECK_INT(umount2(base, MNT_DETACH | UMOUNT_NOFOLLOW), -1);
 }
 
 TEST(root_base_can_be_missing)
