@@ -148,28 +148,35 @@ load() {
 	read -r -u "${LOAD[0]}" OPS MIB P50 P99
 }
 
-# compare CASE PATTERN MS ROUNDS STACK…: with all targets in turn, each round beginning with another; the first, which all are held
-# against, twice.  Every other round goes backward, so that nobody always comes behind the same one and pays for what that one
-# left to be written.
+# compare CASE PATTERN MS STACK…: one sample of each target beside the first.  The targets have these names, and behind them comes
+# the first once more, with connections and files of its own, held against itself: the noise floor.  Each has two windows, there
+# and back, so that nobody always comes behind the same one and pays for what that one left to be written; every sample begins
+# with another.
+compare_turn=0
 compare() {
-	local case=$1 pattern=$2 ms=$3 rounds=$4 unit=operations/s rate=() p50=() n i k at
+	local case=$1 pattern=$2 ms=$3 n i at unit=operations/s rates=() p50s=()
 
-	shift 4
-	n=$#
+	shift 3
+	n=$(($# + 1))
 	[[ $pattern != *-seq ]] || unit=MiB/s
-	for ((k = 0; k < rounds; k++)); do
-		for ((i = 0; i <= n; i++)); do
-			at=$(((k % 2 ? n - i + k : i + k) % (n + 1)))
-			load $((at == n ? 0 : at)) "$pattern" "$ms"
-			rate[at]=$OPS p50[at]=$P50
-			[[ $unit != MiB/s ]] || rate[at]=$MIB
-		done
-		for ((i = 1; i <= n; i++)); do
-			at=$((i == n ? 1 : i + 1))
-			sample "$case/throughput" "${!at}" "$1" "$unit" "${rate[i]}" "${rate[0]}"
-			sample "$case/latency" "${!at}" "$1" ms "${p50[i]}" "${p50[0]}"
-		done
+	for ((i = 0; i < 2 * n; i++)); do
+		at=$(((compare_turn + (i < n ? i : 2 * n - 1 - i)) % n))
+		load $at "$pattern" "$ms"
+		[[ $unit != MiB/s ]] || OPS=$MIB
+		rates[at]=${rates[at]:-}${rates[at]:+ }$OPS
+		p50s[at]=${p50s[at]:-}${p50s[at]:+ }$P50
 	done
+	for ((i = 1; i < n; i++)); do
+		at=$((i == n - 1 ? 1 : i + 1))
+		sample "$case/throughput" "${!at}" "$1" "$unit" "$(mean "${rates[i]}")" "$(mean "${rates[0]}")"
+		sample "$case/latency" "${!at}" "$1" ms "$(mean "${p50s[i]}")" "$(mean "${p50s[0]}")"
+	done
+	compare_turn=$((compare_turn + 1))
+}
+
+# mean "A B"
+mean() {
+	awk '{ printf "%.4f\n", ($1 + $2) / 2 }' <<<"$1"
 }
 
 streams_end() {

@@ -4,7 +4,7 @@
  *   bench-load CLIENTS FILE_MIB TARGET…
  *
  * So many clients, each a process with a connection and files of its own, are connected to every target (smb://SERVER/SHARE,
- * nfs://SERVER/EXPORT, or a folder), and stay so.  Each line of standard input is a measurement, "TARGET PATTERN MS", TARGET
+ * nfs://SERVER/EXPORT, or a folder; one may be named twice), and stay so.  Each line of standard input is a measurement, "TARGET PATTERN MS", TARGET
  * counted from 0; its answer is a line "OPERATIONS MIB P50_MS P99_MS": per second, all clients together, and how long one
  * operation took.  So who calls can interleave targets as they need; what waits costs nothing.  Ends with standard input. */
 #include <errno.h>
@@ -299,7 +299,7 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t t = 0; t < n_targets; t++)
 		for (size_t i = 0; i < n_clients; i++)
-			worker_start(argv[t + 3], (unsigned)i, mib * MIB, &workers[t][i]);
+			worker_start(argv[t + 3], (unsigned)(t * n_clients + i), mib * MIB, &workers[t][i]);
 	for (size_t t = 0; t < n_targets; t++)
 		for (size_t i = 0; i < n_clients; i++)
 			worker_wait(&workers[t][i]);
