@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,18 +89,55 @@ static int configure(int ctx, enum conf_fs fs, const char *device)
 	for (const struct fs_option *o = fs_options[fs]; o->key; o++)
 		if (fsconfig(ctx, o->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, o->key, o->value, 0) < 0)
 			return -errno;
-	if (fsconfig(ctx, CREATE_EXCL, NULL, NULL, 0) == 0)
-		return 0;
-	if (errno != EOPNOTSUPP)
-		return -errno;
-	/* Before Linux 6.6. */
-	return fsconfig(ctx, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
+	return 0;
 }
 
-int fs_mount(enum conf_fs fs, const char *device, dev_t rdev, struct err *err)
+struct fs_mounting {
+	enum conf_fs fs;
+	char *device;
+	dev_t rdev;
+	int ctx; /* fsopen(2) */
+	bool beside;
+	pthread_t thread; /* beside: makes the superblock */
+	int result;       /* 0 or -errno, when that is done */
+};
+
+static void *make_superblock(void *arg)
 {
-	_cleanup_close_ int ctx = fsopen(conf_fs_name(fs), FSOPEN_CLOEXEC), fd = -1;
-	struct stat st;
+	struct fs_mounting *m = arg;
+
+	m->result = 0;
+	if (fsconfig(m->ctx, CREATE_EXCL, NULL, NULL, 0) == 0)
+		return NULL;
+	/* EOPNOTSUPP: before Linux 6.6. */
+	if (errno != EOPNOTSUPP || fsconfig(m->ctx, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		m->result = -errno;
+	return NULL;
+}
+
+/* No thread to be had is no reason to fail: it is made here and now. */
+static void begin_beside(struct fs_mounting *m)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+
+	if (pthread_attr_init(&attr) == 0) {
+		(void)pthread_attr_setstacksize(&attr, CHILD_STACK_BYTES);
+		/* A signal is for who waits. */
+		(void)sigfillset(&all);
+		(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+		m->beside = pthread_create(&m->thread, &attr, make_superblock, m) == 0;
+		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+		(void)pthread_attr_destroy(&attr);
+	}
+	if (!m->beside)
+		(void)make_superblock(m);
+}
+
+int fs_mount_begin(enum conf_fs fs, const char *device, dev_t rdev, struct fs_mounting **ret, struct err *err)
+{
+	_cleanup_close_ int ctx = fsopen(conf_fs_name(fs), FSOPEN_CLOEXEC);
+	struct fs_mounting *m;
 	int r;
 
 	if (ctx < 0) {
@@ -108,13 +147,58 @@ int fs_mount(enum conf_fs fs, const char *device, dev_t rdev, struct err *err)
 	r = configure(ctx, fs, device);
 	if (r < 0)
 		return refuse(ctx, r, fs, device, err);
-	fd = fsmount(ctx, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
+	m = xcalloc(1, sizeof(*m));
+	m->fs = fs;
+	m->device = xstrdup(device);
+	m->rdev = rdev;
+	m->ctx = steal_fd(&ctx);
+	begin_beside(m);
+	*ret = m;
+	return 0;
+}
+
+static void wait_for(struct fs_mounting *m)
+{
+	if (m->beside)
+		(void)pthread_join(m->thread, NULL);
+	m->beside = false;
+}
+
+static int finish(const struct fs_mounting *m, struct err *err)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	errno = -m->result;
+	if (m->result < 0)
+		return refuse(m->ctx, m->result, m->fs, m->device, err);
+	fd = fsmount(m->ctx, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
 	if (fd < 0)
-		return refuse(ctx, -errno, fs, device, err);
+		return refuse(m->ctx, -errno, m->fs, m->device, err);
 	/* The device's name was resolved once more by the kernel: it must have found the one that we hold. */
-	if (fstat(fd, &st) < 0 || st.st_dev != rdev)
-		return err_set(err, -ESTALE, "%s was replaced while it was mounted", device);
+	if (fstat(fd, &st) < 0 || st.st_dev != m->rdev)
+		return err_set(err, -ESTALE, "%s was replaced while it was mounted", m->device);
 	return steal_fd(&fd);
+}
+
+int fs_mount_end(struct fs_mounting *m, struct err *err)
+{
+	int r;
+
+	wait_for(m);
+	r = finish(m, err);
+	fs_mount_abandon(m);
+	return r;
+}
+
+void fs_mount_abandon(struct fs_mounting *m)
+{
+	if (!m)
+		return;
+	wait_for(m);
+	(void)close(m->ctx);
+	free(m->device);
+	free(m);
 }
 
 int fs_folder(int dirfd, const char *folder, struct err *err)

@@ -10,9 +10,16 @@
 
 struct err;
 
-/* fs_mount: a new superblock of exactly that device, never one that is mounted already; nodev, nosuid.  Descriptor of
- * the detached mount, or -errno. */
-int fs_mount(enum conf_fs fs, const char *device, dev_t rdev, struct err *err);
+/* A mount of a new superblock of exactly that device, never one that is mounted already; nodev, nosuid.
+ * fs_mount_begin: lets a thread make the superblock, which reads the disk and the journal, while the caller does something
+ * else.  What the thread does is that one system call (fsconfig(2)).  In between the caller enters no mount namespace and
+ * no user namespace, which setns(2) keeps from a process with threads.
+ * fs_mount_end: waits for it.  Descriptor of the detached mount, or -errno; `m` is gone either way.
+ * fs_mount_abandon: waits, and leaves nothing; also of NULL. */
+struct fs_mounting;
+int fs_mount_begin(enum conf_fs fs, const char *device, dev_t rdev, struct fs_mounting **ret, struct err *err);
+int fs_mount_end(struct fs_mounting *m, struct err *err);
+void fs_mount_abandon(struct fs_mounting *m);
 
 /* fs_folder: opens a folder below dirfd, an ordinary descriptor; no link is followed, no mount is crossed.  */
 int fs_folder(int dirfd, const char *folder, struct err *err);

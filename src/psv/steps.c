@@ -71,23 +71,28 @@ static void volumes_describe(const struct walk *w, struct strlist *ret)
 		char path[PATH_MAX];
 
 		if (volume_path(w->psv, w->name, &w->conf.volumes[i], path, sizeof(path), NULL) == 0)
-			strlist_addf(ret, "volumes: lock and attach %s (%s)", w->conf.volumes[i].name, path);
+			strlist_addf(ret, "volumes: lock, attach and begin to mount %s (%s)", w->conf.volumes[i].name, path);
 	}
 }
 
+/* The kernel reads the filesystems, all at once, while the next steps are done. */
 static int volumes_up(struct walk *w, struct err *err)
 {
+	int r;
+
 	w->volumes = xcalloc(w->conf.n_volumes, sizeof(*w->volumes));
 	for (size_t i = 0; i < w->conf.n_volumes; i++) {
 		/* Older than this machine knows is refused; a kill between the label and the registry leaves newer ones. */
-		int r = volume_open(w->psv, w->name, &w->conf.volumes[i], w->st.generation, &w->volumes[i], err);
-
+		r = volume_open(w->psv, w->name, &w->conf.volumes[i], w->st.generation, &w->volumes[i], err);
 		if (r < 0)
 			return r;
 		w->n_volumes++;
 		walk_add_device(w, w->conf.volumes[i].name, w->volumes[i].rdev);
 	}
-	return volumes_check(w->psv, w->volumes, w->n_volumes, err);
+	r = volumes_check(w->psv, w->volumes, w->n_volumes, err);
+	for (size_t i = 0; r == 0 && i < w->n_volumes; i++)
+		r = volume_mount_begin(&w->volumes[i], err);
+	return r;
 }
 
 static int volumes_down(struct walk *w, struct err *err)
@@ -100,35 +105,6 @@ static int volumes_down(struct walk *w, struct err *err)
 			return r;
 	}
 	return 0;
-}
-
-/* filesystems */
-
-static void filesystems_describe(const struct walk *w, struct strlist *ret)
-{
-	for (size_t i = 0; i < w->conf.n_volumes; i++)
-		strlist_addf(ret, "filesystems: mount %s (%s) at %s", w->conf.volumes[i].name,
-			     conf_fs_name(w->conf.volumes[i].fs), w->conf.volumes[i].mount ? w->conf.volumes[i].mount : "/");
-}
-
-static int filesystems_up(struct walk *w, struct err *err)
-{
-	int r;
-
-	for (size_t i = 0; i < w->n_volumes; i++) {
-		r = volume_mount(&w->volumes[i], err);
-
-		if (r < 0)
-			return r;
-		if (r > 0) {
-			walk_notice(w, "volume %s was not clean and was repaired", w->volumes[i].conf->name);
-			event_log(w->psv, w->name, "volume-repaired", "%s", w->volumes[i].conf->name);
-		}
-	}
-	r = volumes_advance(w->psv, w->volumes, w->n_volumes, w->conf_text, err);
-	if (r == 0)
-		w->st.generation = w->volumes[0].label.generation;
-	return r;
 }
 
 /* template */
@@ -243,6 +219,34 @@ static int gate_down(struct walk *w, struct err *err)
 
 	(void)event_fetch(w->psv, w->name, &w->st);
 	return gate_clear(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->st.id, err);
+}
+
+/* filesystems */
+
+static void filesystems_describe(const struct walk *w, struct strlist *ret)
+{
+	for (size_t i = 0; i < w->conf.n_volumes; i++)
+		strlist_addf(ret, "filesystems: mount %s (%s) at %s", w->conf.volumes[i].name,
+			     conf_fs_name(w->conf.volumes[i].fs), w->conf.volumes[i].mount ? w->conf.volumes[i].mount : "/");
+}
+
+static int filesystems_up(struct walk *w, struct err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < w->n_volumes; i++) {
+		r = volume_mount_end(&w->volumes[i], err);
+		if (r < 0)
+			return r;
+		if (r > 0) {
+			walk_notice(w, "volume %s was not clean and was repaired", w->volumes[i].conf->name);
+			event_log(w->psv, w->name, "volume-repaired", "%s", w->volumes[i].conf->name);
+		}
+	}
+	r = volumes_advance(w->psv, w->volumes, w->n_volumes, w->conf_text, err);
+	if (r == 0)
+		w->st.generation = w->volumes[0].label.generation;
+	return r;
 }
 
 /* root */
@@ -402,11 +406,11 @@ const struct step steps[] = {
 	{ "network", network_describe, network_up, network_down },
 	{ "probe", probe_describe, probe_up, NULL },
 	{ "volumes", volumes_describe, volumes_up, volumes_down },
-	{ "filesystems", filesystems_describe, filesystems_up, NULL },
 	{ "template", template_describe, template_up, NULL },
 	{ "cgroup", cgroup_describe, cgroup_step_up, cgroup_step_down },
 	{ "gate", gate_describe, gate_up, gate_down },
 	{ "addresses", addresses_describe, addresses_up, addresses_down },
+	{ "filesystems", filesystems_describe, filesystems_up, NULL },
 	{ "root", root_describe, root_up, NULL },
 	{ "init", init_describe, init_up, init_down },
 	/* Before the services: what they write when they cannot start is what an administrator wants to read. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -307,15 +308,39 @@ static bool is_damage(int r)
 	return r == -EUCLEAN || r == -EBADMSG || r == -EINVAL || r == -EIO;
 }
 
-static int mount_checked(struct volume *v, struct err *err)
-{
-	int fd = fs_mount(v->conf->fs, v->device, v->rdev, err), repaired = 0;
+struct volume_mounting {
+	struct superblock sb;
+	bool repaired;
+	struct fs_mounting *fs;
+};
 
+static void mounting_free(struct volume *v)
+{
+	if (v->mounting)
+		fs_mount_abandon(v->mounting->fs);
+	free(v->mounting);
+	v->mounting = NULL;
+}
+
+static int mount_begin(struct volume *v, struct err *err)
+{
+	return fs_mount_begin(v->conf->fs, v->device, v->rdev, &v->mounting->fs, err);
+}
+
+/* VOLUME_REPAIRED; 0; -errno. */
+static int mount_end(struct volume *v, struct err *err)
+{
+	int fd = fs_mount_end(v->mounting->fs, err), repaired = 0;
+
+	v->mounting->fs = NULL;
 	if (fd < 0 && is_damage(fd)) {
 		repaired = check_filesystem(v, err);
 		if (repaired < 0)
 			return repaired;
-		fd = fs_mount(v->conf->fs, v->device, v->rdev, err);
+		fd = mount_begin(v, err);
+		if (fd == 0)
+			fd = fs_mount_end(v->mounting->fs, err);
+		v->mounting->fs = NULL;
 	}
 	if (fd < 0)
 		return fd;
@@ -339,25 +364,45 @@ static int complete_growth(struct volume *v, const struct superblock *sb, struct
 	(void)close(v->mount_fd);
 	v->mount_fd = -1;
 	r = mkfs_enlarge_ext4(v->device, v->label.fs_bytes, err);
+	if (r == 0)
+		r = mount_begin(v, err);
+	return r < 0 ? r : mount_end(v, err);
+}
+
+int volume_mount_begin(struct volume *v, struct err *err)
+{
+	int r = volume_release_claim(v, err);
+
 	if (r < 0)
-		return r;
-	return mount_checked(v, err);
+		return err_wrap(err, r, "volume %s", v->conf->name);
+	v->mounting = xcalloc(1, sizeof(*v->mounting));
+	r = prepare(v, &v->mounting->sb, err);
+	v->mounting->repaired = r > 0;
+	if (r >= 0)
+		r = mount_begin(v, err);
+	if (r == 0)
+		return 0;
+	mounting_free(v);
+	return err_wrap(err, r, "volume %s (%s)", v->conf->name, v->path);
+}
+
+int volume_mount_end(struct volume *v, struct err *err)
+{
+	int repaired = mount_end(v, err), grown = repaired < 0 ? repaired : complete_growth(v, &v->mounting->sb, err);
+
+	if (grown >= 0)
+		repaired += v->mounting->repaired + grown;
+	mounting_free(v);
+	if (grown < 0)
+		return err_wrap(err, grown, "volume %s (%s)", v->conf->name, v->path);
+	return repaired ? VOLUME_REPAIRED : 0;
 }
 
 int volume_mount(struct volume *v, struct err *err)
 {
-	struct superblock sb = { 0 };
-	int repaired, again, r;
+	int r = volume_mount_begin(v, err);
 
-	r = volume_release_claim(v, err);
-	if (r < 0)
-		return err_wrap(err, r, "volume %s", v->conf->name);
-	repaired = prepare(v, &sb, err);
-	again = repaired < 0 ? 0 : mount_checked(v, err);
-	r = repaired < 0 ? repaired : again < 0 ? again : complete_growth(v, &sb, err);
-	if (r < 0)
-		return err_wrap(err, r, "volume %s (%s)", v->conf->name, v->path);
-	return repaired || again ? VOLUME_REPAIRED : 0;
+	return r < 0 ? r : volume_mount_end(v, err);
 }
 
 int volume_subtree(const struct volume *v, const char *folder, struct err *err)
@@ -371,6 +416,7 @@ void volume_close(struct volume *v)
 {
 	if (!v->path[0])
 		return;
+	mounting_free(v);
 	/* The mount first: a device that clears itself needs its last user gone. */
 	cleanup_close(&v->mount_fd);
 	cleanup_close(&v->device_fd);

@@ -49,7 +49,7 @@ void label_free(struct label *l);
 
 /* Outcomes that are no errors. */
 enum {
-	VOLUME_REPAIRED = 1,      /* volume_mount: a check ran and repaired something */
+	VOLUME_REPAIRED = 1,      /* volume_mount_end: a check ran and repaired something */
 	VOLUME_POOL_FILLING = 2,  /* volume_check: granted, but the thin pool is over 80 % full; err says so */
 	VOLUME_GROW_AT_START = 3, /* volume_grow: done, but the filesystem takes the space at the next start only */
 };
@@ -65,6 +65,7 @@ struct volume {
 	bool sparse;       /* the image has holes that could not be filled: its pool is not thin, but full */
 	int device_fd;     /* loop device; -1 for a device as it is */
 	int mount_fd;      /* detached mount of the whole filesystem; -1: not mounted */
+	struct volume_mounting *mounting; /* between volume_mount_begin() and volume_mount_end() */
 	struct label label;
 };
 
@@ -92,9 +93,13 @@ int volume_sweep(const struct psv *psv, const char *server, struct err *err);
  * 0: any).  -EBUSY with VNAS_EXIT_IN_USE: somebody has it. */
 int volume_open(const struct psv *psv, const char *server, const struct conf_volume *v, uint64_t generation,
 		struct volume *ret, struct err *err);
-/* volume_mount: reads the clean flag from the superblock, runs fsck if it is not clean, mounts detached (fsopen…fsmount;
- * nodev, nosuid, errors=remount-ro for ext4) into v->mount_fd.  Completes a growth that was interrupted.
- * VOLUME_REPAIRED; 0; -errno. */
+/* volume_mount_begin: reads the clean flag from the superblock, runs fsck if it is not clean, and begins to mount detached
+ * (fsopen…fsmount; nodev, nosuid, errors=remount-ro for ext4): see fs_mount_begin() for what the caller may do meanwhile.
+ * 0 or -errno.
+ * volume_mount_end: the mount into v->mount_fd.  Completes a growth that was interrupted.  VOLUME_REPAIRED; 0; -errno.
+ * volume_mount: both. */
+int volume_mount_begin(struct volume *v, struct err *err);
+int volume_mount_end(struct volume *v, struct err *err);
 int volume_mount(struct volume *v, struct err *err);
 /* volume_subtree: a detached clone (open_tree) of one folder of the filesystem, resolved without links and without
  * leaving it.  Descriptor or -errno. */

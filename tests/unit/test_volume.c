@@ -733,6 +733,7 @@ TEST(volume_device_refusals)
 	char device[64];
 	const char *const mkfs[] = { "mkfs.ext4", "-q", device, NULL };
 	_cleanup_close_ int loop = -1;
+	struct fs_mounting *mounting;
 	struct err e = { 0 };
 	int mnt;
 
@@ -742,7 +743,8 @@ TEST(volume_device_refusals)
 	v.device = device;
 	OK(run(mkfs, NULL, err));
 	FAILS(volume_create(&h.psv, "a", &v, "", false, v.uuid, err), -EEXIST, "ext4");
-	mnt = fs_mount(CONF_FS_EXT4, device, makedev(7, (unsigned)atoi(device + 9)), &e);
+	OK(fs_mount_begin(CONF_FS_EXT4, device, makedev(7, (unsigned)atoi(device + 9)), &mounting, err));
+	mnt = fs_mount_end(mounting, &e);
 	CHECK(mnt >= 0);
 	FAILS(volume_create(&h.psv, "a", &v, "", true, v.uuid, err), -EBUSY, "in use");
 	(void)close(mnt);
