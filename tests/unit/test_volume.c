@@ -743,6 +743,9 @@ TEST(volume_device_refusals)
 	v.device = device;
 	OK(run(mkfs, NULL, err));
 	FAILS(volume_create(&h.psv, "a", &v, "", false, v.uuid, err), -EEXIST, "ext4");
+	/* One that is abandoned leaves no superblock: a second would be refused beside it. */
+	OK(fs_mount_begin(CONF_FS_EXT4, device, makedev(7, (unsigned)atoi(device + 9)), &mounting, err));
+	fs_mount_abandon(mounting);
 	OK(fs_mount_begin(CONF_FS_EXT4, device, makedev(7, (unsigned)atoi(device + 9)), &mounting, err));
 	mnt = fs_mount_end(mounting, &e);
 	CHECK(mnt >= 0);
