@@ -56,9 +56,12 @@ void table_add(struct table *t, const char *text)
 
 static size_t width_of(const char *text)
 {
-	size_t len = strlen(text), width = 0, n;
+	size_t width = 0, len, n;
 
-	for (; len; text += n, len -= n) {
+	/* Mostly that is all. */
+	for (; *text >= ' ' && *text <= '~'; text++)
+		width++;
+	for (len = strlen(text); len; text += n, len -= n) {
 		n = printable_len(text, len);
 		n = n ? n : 1;
 		width += cells_of(text, n);

@@ -112,9 +112,11 @@ struct state {
 
 /* state_read: a Vsv without a file is VSV_STOPPED; so is one whose boot_id is not this boot's.  A damaged file is
  * -EBADMSG.  state_write fills boot_id in by itself.  state_parse: the text of such a file, of whatever boot; path
- * and name are for messages. */
+ * and name are for messages.  state_read_brief: in half the time, without addresses, volumes, link and failure; what is damaged
+ * there it does not see. */
 int state_parse(const char *text, size_t len, const char *path, const char *name, struct state *ret, struct err *err);
 int state_read(const struct psv *psv, const char *name, struct state *ret, struct err *err);
+int state_read_brief(const struct psv *psv, const char *name, struct state *ret, struct err *err);
 int state_write(const struct psv *psv, const char *name, const struct state *st, struct err *err);
 int state_remove(const struct psv *psv, const char *name, struct err *err); /* and RUN/NAME itself */
 void state_free(struct state *st);

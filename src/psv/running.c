@@ -87,7 +87,9 @@ static void set_since(json_t *o, const struct psv *psv, const char *name, const 
 							     : json_string(time_rfc3339(st->since, buf, sizeof(buf))));
 }
 
-static json_t *basic(const struct psv *psv, const char *name, struct conf *conf, struct state *st,
+typedef int state_reader(const struct psv *psv, const char *name, struct state *ret, struct err *err);
+
+static json_t *basic(const struct psv *psv, const char *name, state_reader *read, struct conf *conf, struct state *st,
 		     enum vsv_phase *ret_phase)
 {
 	json_t *o = json_pack("{s:s}", "name", name), *addresses = json_array();
@@ -96,7 +98,7 @@ static json_t *basic(const struct psv *psv, const char *name, struct conf *conf,
 	int bad;
 
 	*ret_phase = VSV_STOPPED;
-	if (state_read(psv, name, st, &why) == 0)
+	if (read(psv, name, st, &why) == 0)
 		*ret_phase = state_phase(psv, name, st);
 	else
 		json_object_set_new(o, "problem", json_string(why.text));
@@ -129,7 +131,7 @@ int status_list(const struct psv *psv, json_t **ret, struct err *err)
 		struct state st = { 0 };
 		enum vsv_phase phase;
 
-		json_array_append_new(list, basic(psv, names.v[i], &conf, &st, &phase));
+		json_array_append_new(list, basic(psv, names.v[i], state_read_brief, &conf, &st, &phase));
 		conf_free(&conf);
 		state_free(&st);
 	}
@@ -474,7 +476,7 @@ int status_full(const struct psv *psv, const char *name, json_t **ret, struct er
 	bool running;
 
 	(void)err;
-	o = basic(psv, name, &conf, &st, &phase);
+	o = basic(psv, name, state_read, &conf, &st, &phase);
 	running = phase == VSV_RUNNING;
 	json_object_set_new(o, "volumes", volumes_json(psv, name, &conf, &st, running, degraded));
 	if (running) {

@@ -256,7 +256,19 @@ int state_parse(const char *text, size_t len, const char *path, const char *name
 	return 0;
 }
 
-int state_read(const struct psv *psv, const char *name, struct state *ret, struct err *err)
+/* without_lists: the text's new length.  state_text has the lists last. */
+static size_t without_lists(char *text, size_t len)
+{
+	static const char first[] = ",\"addresses\":[";
+	char *p = memmem(text, len, first, sizeof(first) - 1);
+
+	if (!p)
+		return len;
+	*p = '}';
+	return (size_t)(p - text) + 1;
+}
+
+static int read_state(const struct psv *psv, const char *name, bool whole, struct state *ret, struct err *err)
 {
 	_cleanup_free_ char *text = NULL;
 	const char *now;
@@ -280,11 +292,21 @@ int state_read(const struct psv *psv, const char *name, struct state *ret, struc
 		return err_set(err, r, "cannot read %s: %m", path);
 	r = boot_id(&now, err);
 	if (r == 0)
-		r = state_parse(text, len, path, name, ret, err);
+		r = state_parse(text, whole ? len : without_lists(text, len), path, name, ret, err);
 	/* After a reboot nothing of all that is left. */
 	if (r == 0 && strcmp(ret->boot_id, now) != 0)
 		state_free(ret);
 	return r;
+}
+
+int state_read(const struct psv *psv, const char *name, struct state *ret, struct err *err)
+{
+	return read_state(psv, name, true, ret, err);
+}
+
+int state_read_brief(const struct psv *psv, const char *name, struct state *ret, struct err *err)
+{
+	return read_state(psv, name, false, ret, err);
 }
 
 static json_t *pack_addresses(const struct state *st)
@@ -329,7 +351,8 @@ static char *state_text(const struct state *st, const char *now)
 
 	if (!object)
 		return NULL;
-	/* Before "addresses" none of its keys stands, which the supervisor reads by their first place. */
+	/* Behind the lists (state_read_brief); and before "addresses" none of its keys stands, which the supervisor reads by their
+	 * first place. */
 	if (st->link.kind != CONF_LINK_AUTO)
 		(void)json_object_set_new(object, "link", json_pack("{s:s, s:s, s:s, s:b}", "kind", conf_link_name(st->link.kind),
 								    "parent", st->link.interface, "host_interface", st->link.host,

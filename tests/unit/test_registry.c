@@ -389,6 +389,37 @@ TEST(state_damaged_is_said_and_never_a_crash)
 	psv_close(&psv);
 }
 
+TEST(state_read_brief_stops_before_the_lists)
+{
+	static const char cut[] = "{\"phase\":\"failed\",\"boot_id\":\"x\",\"id\":1,\"addresses\":[7", spaced[] = "{\"phase\":\"failed\", \"addresses\": []}";
+	struct state_address at = { .a = { .addr = { AF_INET, { 192, 0, 2, 1 } }, .prefix = 24, .interface = "lan" } };
+	struct state_volume volume = { .name = "root" };
+	struct state got = { .id = 99 }, put_in = { .phase = VSV_FAILED, .step = "init", .since = 7, .id = 8, .init_pid = 9, .init_start = 10,
+		.supervisor_pid = 11, .template_name = ",\"addresses\":[", .addresses = &at, .n_addresses = 1, .volumes = &volume, .n_volumes = 1 };
+	char path[PATH_MAX];
+	struct psv psv;
+
+	open_psv(&psv);
+	CHECK_INT(state_read_brief(&psv, "a", &got, NULL), 0);
+	CHECK_INT(got.phase, VSV_STOPPED);
+	CHECK_INT(state_write(&psv, "a", &put_in, NULL), 0);
+	CHECK_INT(state_read_brief(&psv, "a", &got, NULL), 0);
+	CHECK(got.phase == VSV_FAILED && got.since == 7 && got.id == 8 && got.init_pid == 9 && got.init_start == 10 && got.supervisor_pid == 11);
+	CHECK_STR(got.step, "init");
+	CHECK_STR(got.template_name, put_in.template_name);
+	CHECK(got.n_addresses == 0 && got.n_volumes == 0);
+	state_free(&got);
+
+	/* What is damaged there is seen by who reads it; what is damaged before it, by both. */
+	CHECK(str_format(path, sizeof(path), "%s/a", psv.run));
+	put(path, "state.json", cut);
+	CHECK_INT(state_read(&psv, "a", &got, NULL), -EBADMSG);
+	CHECK_INT(state_read_brief(&psv, "a", &got, NULL), 0);
+	put(path, "state.json", spaced);
+	CHECK_INT(state_read_brief(&psv, "a", &got, NULL), -EBADMSG);
+	psv_close(&psv);
+}
+
 TEST(event_log_appends_lines_and_stays_small)
 {
 	char path[PATH_MAX], *text, detail[1000];
