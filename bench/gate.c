@@ -8,6 +8,7 @@
  * the one with the gate and twice in the other, whose difference is the noise floor, the order drawn anew.  A work ends after
  * ROUNDS, or after SECONDS if there were enough rounds. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
@@ -288,17 +289,13 @@ static void fill(struct machine *m)
 	}
 }
 
-static int drain(const void *arg)
+/* What connect_tcp leaves: nobody accepts meanwhile, for to wake him would be in its time. */
+static void drain(int at)
 {
-	int at = *(const int *)arg;
+	int fd;
 
-	for (;;) {
-		int fd = accept4(at, NULL, NULL, SOCK_CLOEXEC);
-
-		if (fd < 0)
-			return 0;
+	while ((fd = accept4(at, NULL, NULL, SOCK_CLOEXEC)) >= 0)
 		(void)close(fd);
-	}
 }
 
 static void serve(struct machine *m)
@@ -306,21 +303,16 @@ static void serve(struct machine *m)
 	struct work w = { .m = m, .place = VSV_A, .ret = shared };
 	int at = machine_socket(m, CLIENT, AF_INET, SOCK_STREAM, 0);
 	unsigned char order;
-	pid_t drainer;
 
 	if (which)
 		fill(m);
 	CHECK_INT(do_bind(at, "192.0.2.100", PORT + 1), 0);
-	CHECK(listen(at, 4096) == 0);
-	drainer = fork();
-	if (drainer == 0)
-		_exit(drain(&at));
+	CHECK(listen(at, 4096) == 0 && fcntl(at, F_SETFL, O_NONBLOCK) == 0);
 	while (read(orders[which][0], &order, 1) == 1 && order < N_WORKS) {
 		CHECK_INT(machine_call(m, works[order].inside ? w.place : PSV, works[order].run, &w), 0);
+		drain(at);
 		CHECK(write(answers[which][1], "", 1) == 1);
 	}
-	(void)kill(drainer, 9);
-	(void)waitpid(drainer, NULL, 0);
 }
 
 static double order_work(int machine, unsigned char work)
