@@ -51,8 +51,11 @@ check "SMB sees it" eventually 10 guest c2 test -e /mnt/s/two
 check "NFS removes it" alice "rm /mnt/n/two"
 check "SMB sees it" eventually 10 guest c2 bash -c '[[ ! -e /mnt/s/two ]]'
 check "SMB renames what NFS has made" guest c2 mv /mnt/s/Name /mnt/s/name2
-check "NFS sees it" eventually 10 guest c1 test -e /mnt/n/name2 -a ! -e /mnt/n/Name
-check "also by NFS 3" eventually 10 guest c1 test -e /mnt/n3/name2
+# Mostly at once, for that client changed the folder itself a moment ago. What it has looked up since it believes without asking, for at most
+# acdirmax of nfs(5), 60 s.
+check "NFS sees the new name" eventually 70 guest c1 test -e /mnt/n/name2
+check "and the old one no more" eventually 70 guest c1 test ! -e /mnt/n/Name
+check "also by NFS 3" eventually 70 guest c1 test -e /mnt/n3/name2
 
 # --- byte ranges ---
 alice "touch /mnt/n/lock && chmod 666 /mnt/n/lock"
