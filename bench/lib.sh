@@ -130,22 +130,22 @@ hand_smbd() {
 load_with=()
 
 # streams_begin HOST CLIENTS MIB TARGET…: bench-load on that client host (psv: on none), connected to all targets.  Their files are
-# written, and on the disk, before anything is measured.
+# written, and on the disk, before anything is measured.  Fails when one of them could not be had; bench-load has said which.
 streams_begin() {
 	local ready at=()
 
 	[[ $1 == psv ]] || at=(on "$1")
 	shift
 	coproc LOAD { "${at[@]}" "${load_with[@]}" "$BENCH/bench-load" "$@"; }
-	load_pid=$LOAD_PID
-	read -r -u "${LOAD[0]}" ready && [[ $ready == ready ]]
+	load_pid=${LOAD_PID:-}
+	# The shell forgets a coprocess at once when it ends.
+	[[ ${LOAD[0]:-} ]] && read -r -u "${LOAD[0]}" ready && [[ $ready == ready ]] || return
 	sync
 }
 
 # load TARGET PATTERN MS: one measurement, into OPS MIB P50 P99.
 load() {
-	echo "$*" >&"${LOAD[1]}"
-	read -r -u "${LOAD[0]}" OPS MIB P50 P99
+	[[ ${LOAD[1]:-} ]] && echo "$*" >&"${LOAD[1]}" && read -r -u "${LOAD[0]}" OPS MIB P50 P99
 }
 
 # compare CASE PATTERN MS STACK…: one sample of each target beside the first.  The targets have these names, and behind them comes
@@ -161,7 +161,7 @@ compare() {
 	[[ $pattern != *-seq ]] || unit=MiB/s
 	for ((i = 0; i < 2 * n; i++)); do
 		at=$(((compare_turn + (i < n ? i : 2 * n - 1 - i)) % n))
-		load $at "$pattern" "$ms"
+		load $at "$pattern" "$ms" || return
 		[[ $unit != MiB/s ]] || OPS=$MIB
 		rates[at]=${rates[at]:-}${rates[at]:+ }$OPS
 		p50s[at]=${p50s[at]:-}${p50s[at]:+ }$P50
