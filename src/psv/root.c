@@ -291,17 +291,13 @@ static int add_nodes(struct root *r, const struct volume *volumes, size_t n_volu
 }
 
 /* The overlay is taken. */
-static int build(const struct conf *conf, struct volume *volumes, size_t n_volumes, int *overlay, struct root *r,
+static int begin(const struct conf *conf, const struct volume *volumes, size_t n_volumes, int *overlay, struct root *r,
 		 struct err *err)
 {
 	int res = add_base(r, *overlay, err);
 
 	if (res == 0)
 		res = root_add(r, steal_fd(overlay), "usr", err);
-	if (res == 0)
-		res = add_subtrees(r, &volumes[0], err);
-	if (res == 0)
-		res = add_data(r, volumes, n_volumes, err);
 	if (res == 0)
 		res = root_add_dev(r, err);
 	if (res == 0 && conf_serves_nfs(conf))
@@ -310,21 +306,17 @@ static int build(const struct conf *conf, struct volume *volumes, size_t n_volum
 		res = add_run(r, conf, err);
 	if (res == 0)
 		res = root_add(r, tmpfs_new(part_of_memory(conf, 4, 1024 * MIB), 65536, "1777", SAFE, err), "tmp", err);
-	/* After the places of data volumes were made. */
-	if (res == 0)
-		res = mount_attributes(r->mounts[0].fd, (weakened("root-writable") ? 0 : MOUNT_ATTR_RDONLY) | SAFE, 0, err);
 	return res;
 }
 
-int root_build(const struct psv *psv, const struct conf *conf, struct volume *volumes, size_t n_volumes, int overlay_fd,
-	       struct root *ret, struct err *err)
+int root_begin(const struct conf *conf, const struct volume *volumes, size_t n_volumes, int overlay_fd, struct root *ret,
+	       struct err *err)
 {
 	_cleanup_close_ int overlay = overlay_fd;
 	struct root r = { .conf_fd = -1 };
 	mode_t mask = umask(0);
-	int res = build(conf, volumes, n_volumes, &overlay, &r, err);
+	int res = begin(conf, volumes, n_volumes, &overlay, &r, err);
 
-	(void)psv;
 	(void)umask(mask);
 	if (res < 0) {
 		root_close(&r);
@@ -332,6 +324,20 @@ int root_build(const struct psv *psv, const struct conf *conf, struct volume *vo
 	}
 	*ret = r;
 	return 0;
+}
+
+int root_add_volumes(struct root *r, struct volume *volumes, size_t n_volumes, struct err *err)
+{
+	mode_t mask = umask(0);
+	int res = add_subtrees(r, &volumes[0], err);
+
+	if (res == 0)
+		res = add_data(r, volumes, n_volumes, err);
+	/* After the places of data volumes were made. */
+	if (res == 0)
+		res = mount_attributes(r->mounts[0].fd, (weakened("root-writable") ? 0 : MOUNT_ATTR_RDONLY) | SAFE, 0, err);
+	(void)umask(mask);
+	return res;
 }
 
 void root_close(struct root *r)

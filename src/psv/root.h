@@ -28,10 +28,12 @@ struct root {
 	int conf_fd; /* writable clone of run/vnas, kept by PID 1 so that the Psv can change what it generated */
 };
 
-/* root_build: from opened and mounted volumes ([0] is the root volume) and a template's overlay (the descriptor is
- * taken).  procfs is not among them: it must be made in the Vsv's own pid namespace. */
-int root_build(const struct psv *psv, const struct conf *conf, struct volume *volumes, size_t n_volumes, int overlay_fd,
-	       struct root *ret, struct err *err);
+/* root_begin: what needs no filesystem of the volumes, which are opened and need not be mounted yet ([0] is the root volume), from a
+ * template's overlay (the descriptor is taken).  root_add_volumes: what the volumes hold, when they are mounted; it ends the root,
+ * and who called root_begin closes it in any case.  procfs is not among the mounts: it must be made in the Vsv's own pid namespace. */
+int root_begin(const struct conf *conf, const struct volume *volumes, size_t n_volumes, int overlay_fd, struct root *ret,
+	       struct err *err);
+int root_add_volumes(struct root *r, struct volume *volumes, size_t n_volumes, struct err *err);
 void root_close(struct root *r);
 
 /* root_base: the mount namespace that a Vsv's is a copy of, with nothing in it.  Descriptor, or -1: it cannot be had, and the Psv's own

@@ -221,6 +221,19 @@ static int gate_down(struct walk *w, struct err *err)
 	return gate_clear(walk_bpf_dir(w->psv, dir, sizeof(dir)), w->st.id, err);
 }
 
+/* root */
+
+static void root_describe(const struct walk *w, struct strlist *ret)
+{
+	(void)w;
+	strlist_add(ret, "root: put the root together from the template and a place for what is generated");
+}
+
+static int root_up(struct walk *w, struct err *err)
+{
+	return root_begin(&w->conf, w->volumes, w->n_volumes, steal_fd(&w->overlay_fd), &w->root, err);
+}
+
 /* filesystems */
 
 static void filesystems_describe(const struct walk *w, struct strlist *ret)
@@ -244,22 +257,10 @@ static int filesystems_up(struct walk *w, struct err *err)
 		}
 	}
 	r = volumes_advance(w->psv, w->volumes, w->n_volumes, w->conf_text, err);
-	if (r == 0)
-		w->st.generation = w->volumes[0].label.generation;
-	return r;
-}
-
-/* root */
-
-static void root_describe(const struct walk *w, struct strlist *ret)
-{
-	(void)w;
-	strlist_add(ret, "root: put the root together from the template, the volumes and a place for what is generated");
-}
-
-static int root_up(struct walk *w, struct err *err)
-{
-	return root_build(w->psv, &w->conf, w->volumes, w->n_volumes, steal_fd(&w->overlay_fd), &w->root, err);
+	if (r < 0)
+		return r;
+	w->st.generation = w->volumes[0].label.generation;
+	return root_add_volumes(&w->root, w->volumes, w->n_volumes, err);
 }
 
 /* init */
@@ -410,8 +411,8 @@ const struct step steps[] = {
 	{ "cgroup", cgroup_describe, cgroup_step_up, cgroup_step_down },
 	{ "gate", gate_describe, gate_up, gate_down },
 	{ "addresses", addresses_describe, addresses_up, addresses_down },
-	{ "filesystems", filesystems_describe, filesystems_up, NULL },
 	{ "root", root_describe, root_up, NULL },
+	{ "filesystems", filesystems_describe, filesystems_up, NULL },
 	{ "init", init_describe, init_up, init_down },
 	/* Before the services: what they write when they cannot start is what an administrator wants to read. */
 	{ "supervisor", supervisor_describe, supervisor_up, supervisor_down },

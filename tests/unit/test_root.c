@@ -80,7 +80,8 @@ static void build(struct fixture *f, struct root *r)
 {
 	struct err e = { 0 };
 
-	if (root_build(&f->psv, &f->conf, f->volumes, VOLUMES, steal_fd(&f->overlay), r, &e) < 0)
+	if (root_begin(&f->conf, f->volumes, VOLUMES, steal_fd(&f->overlay), r, &e) < 0 ||
+	    root_add_volumes(r, f->volumes, VOLUMES, &e) < 0)
 		test_fail(__FILE__, __LINE__, e.text);
 }
 
@@ -276,7 +277,9 @@ TEST(root_refuses_a_damaged_root_volume)
 		if (i % 3 == 1)
 			CHECK_INT(mknodat(f.volumes[0].mount_fd, name, S_IFREG | 0644, 0), 0);
 		err_clear(&e);
-		CHECK(root_build(&f.psv, &f.conf, f.volumes, VOLUMES, steal_fd(&f.overlay), &r, &e) < 0);
+		CHECK_INT(root_begin(&f.conf, f.volumes, VOLUMES, steal_fd(&f.overlay), &r, &e), 0);
+		CHECK(root_add_volumes(&r, f.volumes, VOLUMES, &e) < 0);
+		root_close(&r);
 		CHECK(str_starts(e.text, "volume root: cannot take the folder '"));
 		CHECK(strstr(e.text, name));
 		for (size_t v = 0; v < VOLUMES; v++)
