@@ -144,14 +144,12 @@ static struct knob reserve_knob(const struct conf_limits *l)
 	return k;
 }
 
-static int inherit(int fd, const char *file, struct err *err)
+/* inherit: `file` says what `above` says, a file of the group above. */
+static int inherit(int fd, const char *file, const char *above, struct err *err)
 {
 	_cleanup_free_ char *text = NULL;
-	char above[32];
-	int r;
+	int r = file_read_at(fd, above, LIST_MAX_BYTES, &text, NULL);
 
-	(void)str_format(above, sizeof(above), "../%s", file);
-	r = file_read_at(fd, above, LIST_MAX_BYTES, &text, NULL);
 	if (r < 0)
 		return err_set(err, r, "cannot read %s: %m", above);
 	text[strcspn(text, "\n")] = '\0';
@@ -160,9 +158,9 @@ static int inherit(int fd, const char *file, struct err *err)
 
 int cgroup_resource_inherit(int fd, struct err *err)
 {
-	int r = inherit(fd, "cpuset.mems", err);
+	int r = inherit(fd, "cpuset.mems", "../cpuset.mems", err);
 
-	return r < 0 ? r : inherit(fd, "cpuset.cpus", err);
+	return r < 0 ? r : inherit(fd, "cpuset.cpus", "../cpuset.cpus", err);
 }
 
 static bool is_empty(int fd, const char *file)
@@ -179,15 +177,16 @@ static int set_cpus(int fd, bool v2, const struct conf_limits *l, struct err *er
 	int r = 0;
 
 	if (!v2 && is_empty(fd, "cpuset.mems"))
-		r = inherit(fd, "cpuset.mems", err);
+		r = inherit(fd, "cpuset.mems", "../cpuset.mems", err);
 	if (r < 0 || (l->cpus[0] && cgroup_keep(fd, "cpuset.cpus", l->cpus, NULL) >= 0))
 		return r < 0 ? r : 0;
 	if (!v2) {
-		r = inherit(fd, "cpuset.cpus", err);
+		r = inherit(fd, "cpuset.cpus", "../cpuset.cpus", err);
 		if (r >= 0 && is_empty(fd, "cpuset.cpus"))
 			r = err_set(err, -ENOSPC, "the group above has no processors");
-	} else if (!is_empty(fd, "cpuset.cpus")) {
-		(void)file_write_at(fd, "cpuset.cpus", "\n");
+	} else if (!is_empty(fd, "cpuset.cpus") && file_write_at(fd, "cpuset.cpus", "\n") < 0) {
+		/* While a process is in it no group may give up its list (linux kernel/cgroup/cpuset.c, validate_change(): ENOSPC). */
+		r = inherit(fd, "cpuset.cpus", "../cpuset.cpus.effective", err);
 	}
 	return r < 0 ? r : 0;
 }
