@@ -137,15 +137,15 @@ streams_begin() {
 	[[ $1 == psv ]] || at=(on "$1")
 	shift
 	coproc LOAD { "${at[@]}" "${load_with[@]}" "$BENCH/bench-load" "$@"; }
-	load_pid=${LOAD_PID:-}
 	# The shell forgets a coprocess at once when it ends.
-	[[ ${LOAD[0]:-} ]] && read -r -u "${LOAD[0]}" ready && [[ $ready == ready ]] || return
+	load_pid=${LOAD_PID:-} load_answers=${LOAD[0]:-} load_orders=${LOAD[1]:-}
+	[[ $load_answers && $load_orders ]] && read -r -u "$load_answers" ready && [[ $ready == ready ]] || return
 	sync
 }
 
 # load TARGET PATTERN MS: one measurement, into OPS MIB P50 P99.
 load() {
-	[[ ${LOAD[1]:-} ]] && echo "$*" >&"${LOAD[1]}" && read -r -u "${LOAD[0]}" OPS MIB P50 P99
+	echo "$*" >&"$load_orders" && read -r -u "$load_answers" OPS MIB P50 P99
 }
 
 # compare CASE PATTERN MS STACK…: one sample of each target beside the first.  The targets have these names, and behind them comes
@@ -180,6 +180,6 @@ mean() {
 }
 
 streams_end() {
-	eval "exec ${LOAD[1]}>&-"
+	eval "exec $load_orders>&-"
 	wait "$load_pid"
 }

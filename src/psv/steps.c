@@ -172,7 +172,7 @@ static void cgroup_describe(const struct walk *w, struct strlist *ret)
 static int cgroup_step_up(struct walk *w, struct err *err)
 {
 	w->cgroup_fd = cgroup_up(w->psv, w->name, &w->conf.limits, err);
-	return w->cgroup_fd < 0 ? w->cgroup_fd : resources_up(w, true, err);
+	return w->cgroup_fd < 0 ? w->cgroup_fd : 0;
 }
 
 static int cgroup_step_down(struct walk *w, struct err *err)
@@ -260,7 +260,9 @@ static int filesystems_up(struct walk *w, struct err *err)
 	if (r < 0)
 		return r;
 	w->st.generation = w->volumes[0].label.generation;
-	return root_add_volumes(&w->root, w->volumes, w->n_volumes, err);
+	r = root_add_volumes(&w->root, w->volumes, w->n_volumes, err);
+	/* A bound of v1 is the device's, for whoever uses it: not before the kernel, and fsck perhaps, have read and mended it. */
+	return r < 0 ? r : resources_up(w, true, err);
 }
 
 /* init */

@@ -394,8 +394,10 @@ TEST(state_read_brief_stops_before_the_lists)
 	static const char cut[] = "{\"phase\":\"failed\",\"boot_id\":\"x\",\"id\":1,\"addresses\":[7", spaced[] = "{\"phase\":\"failed\", \"addresses\": []}";
 	struct state_address at = { .a = { .addr = { AF_INET, { 192, 0, 2, 1 } }, .prefix = 24, .interface = "lan" } };
 	struct state_volume volume = { .name = "root" };
+	static char failure[] = "why";
 	struct state got = { .id = 99 }, put_in = { .phase = VSV_FAILED, .step = "init", .since = 7, .id = 8, .init_pid = 9, .init_start = 10,
-		.supervisor_pid = 11, .template_name = ",\"addresses\":[", .addresses = &at, .n_addresses = 1, .volumes = &volume, .n_volumes = 1 };
+		.supervisor_pid = 11, .template_name = ",\"addresses\":[", .addresses = &at, .n_addresses = 1, .volumes = &volume, .n_volumes = 1,
+		.link = { .kind = CONF_LINK_VETH, .interface = "br0" }, .failure = failure };
 	char path[PATH_MAX];
 	struct psv psv;
 
@@ -407,7 +409,7 @@ TEST(state_read_brief_stops_before_the_lists)
 	CHECK(got.phase == VSV_FAILED && got.since == 7 && got.id == 8 && got.init_pid == 9 && got.init_start == 10 && got.supervisor_pid == 11);
 	CHECK_STR(got.step, "init");
 	CHECK_STR(got.template_name, put_in.template_name);
-	CHECK(got.n_addresses == 0 && got.n_volumes == 0);
+	CHECK(got.n_addresses == 0 && got.n_volumes == 0 && got.link.kind == CONF_LINK_AUTO && !got.failure);
 	state_free(&got);
 
 	/* What is damaged there is seen by who reads it; what is damaged before it, by both. */
