@@ -13,7 +13,8 @@ struct err;
 /* A mount of a new superblock of exactly that device, never one that is mounted already; nodev, nosuid.
  * fs_mount_begin: lets a thread make the superblock, which reads the disk and the journal, while the caller does something
  * else.  What the thread does is that one system call (fsconfig(2)).  In between the caller enters no mount namespace and
- * no user namespace, which setns(2) keeps from a process with threads.
+ * no user namespace, which setns(2) keeps from a process with threads; nor right after it, for a thread that is joined shares the
+ * caller's folders for a moment more: a child of the caller's does that.
  * fs_mount_end: waits for it.  Descriptor of the detached mount, or -errno; `m` is gone either way.
  * fs_mount_abandon: waits, and leaves nothing; also of NULL. */
 struct fs_mounting;

@@ -391,7 +391,9 @@ TEST(state_damaged_is_said_and_never_a_crash)
 
 TEST(state_read_brief_stops_before_the_lists)
 {
-	static const char cut[] = "{\"phase\":\"failed\",\"boot_id\":\"x\",\"id\":1,\"addresses\":[7", spaced[] = "{\"phase\":\"failed\", \"addresses\": []}";
+	static const char cut[] = "{\"phase\":\"failed\",\"boot_id\":\"x\",\"id\":1,\"addresses\":[7";
+	static const char before[] = "{\"phase\":\"failed\",\"boot_id\":\"x\",\"id\":-1,\"addresses\":[]}";
+	static const char spaced[] = "{\"phase\":\"failed\",\"boot_id\":\"x\", \"addresses\": [7]}";
 	struct state_address at = { .a = { .addr = { AF_INET, { 192, 0, 2, 1 } }, .prefix = 24, .interface = "lan" } };
 	struct state_volume volume = { .name = "root" };
 	static char failure[] = "why";
@@ -417,6 +419,10 @@ TEST(state_read_brief_stops_before_the_lists)
 	put(path, "state.json", cut);
 	CHECK_INT(state_read(&psv, "a", &got, NULL), -EBADMSG);
 	CHECK_INT(state_read_brief(&psv, "a", &got, NULL), 0);
+	put(path, "state.json", before);
+	CHECK_INT(state_read(&psv, "a", &got, NULL), -EBADMSG);
+	CHECK_INT(state_read_brief(&psv, "a", &got, NULL), -EBADMSG);
+	/* Not as state_write has it: it is read whole. */
 	put(path, "state.json", spaced);
 	CHECK_INT(state_read_brief(&psv, "a", &got, NULL), -EBADMSG);
 	psv_close(&psv);
