@@ -22,8 +22,13 @@ int nspin(const char *path, int ns_fd)
 int nspin_open(const char *path, int type)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int r;
 
 	if (fd < 0)
 		return -errno;
-	return ioctl(fd, NS_GET_NSTYPE) == type ? steal_fd(&fd) : -ENOENT;
+	r = ioctl(fd, NS_GET_NSTYPE);
+	/* Any other failure does not say that there is no namespace: who believed that would let the last hold on it go. */
+	if (r < 0 && errno != ENOTTY)
+		return -errno;
+	return r == type ? steal_fd(&fd) : -ENOENT;
 }

@@ -91,7 +91,7 @@ static int make(const struct psv *psv, const char *path)
 	if (lock < 0 || flock(lock, LOCK_EX) < 0 || make_place(run) < 0)
 		return -1;
 	ns = nspin_open(path, CLONE_NEWNS);
-	return ns >= 0 ? ns : make_pinned(path);
+	return ns == -ENOENT ? make_pinned(path) : ns;
 }
 
 int root_base(const struct psv *psv)
@@ -102,5 +102,5 @@ int root_base(const struct psv *psv)
 	if (!str_format(path, sizeof(path), "%s/" FOLDER "/" PIN, psv->run))
 		return -1;
 	ns = nspin_open(path, CLONE_NEWNS);
-	return ns >= 0 ? ns : make(psv, path);
+	return ns == -ENOENT ? make(psv, path) : ns;
 }

@@ -36,7 +36,7 @@ int root_begin(const struct conf *conf, const struct volume *volumes, size_t n_v
 int root_add_volumes(struct root *r, struct volume *volumes, size_t n_volumes, struct err *err);
 void root_close(struct root *r);
 
-/* root_base: the mount namespace that a Vsv's is a copy of, with nothing in it.  Descriptor, or -1: it cannot be had, and the Psv's own
+/* root_base: the mount namespace that a Vsv's is a copy of, with nothing in it.  Descriptor, or below 0: it cannot be had, and the Psv's own
  * is copied in its place. */
 int root_base(const struct psv *psv);
 

@@ -2,7 +2,16 @@
 /* Network namespaces and the interfaces of private stacks, in a host of the test's own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/nsfs.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gate/gate.h"
@@ -231,4 +240,56 @@ TEST(link_comes_and_goes)
 		(void)close(fd);
 	}
 	conf_free(&c);
+}
+
+/* take_back_unsure: link_take_back where the kernel cannot say, for a moment, what a namespace's file is. */
+static int take_back_unsure(const struct psv *psv)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NS_GET_NSTYPE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0 ? 0 :
+		      -link_take_back(psv, "sales", "wire0", true, NULL));
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	return -WEXITSTATUS(status);
+}
+
+/* The pin is all that keeps a virtual interface from being destroyed with its namespace: it stays until the interface is back. */
+TEST(link_keeps_the_pin_when_the_kernel_cannot_say)
+{
+	struct link_info l;
+	struct err e = { 0 };
+	struct psv psv = { 0 };
+	char path[192];
+	struct host h;
+	int fd;
+
+	(void)snprintf(psv.run, sizeof(psv.run), "%s", test_dir());
+	begin(&h);
+	CHECK(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	(void)snprintf(path, sizeof(path), "%s/sales", psv.run);
+	CHECK(mkdir(path, 0700) == 0);
+	ip("link add wire0 type veth peer name wire1");
+	ip("link set wire0 up");
+	CHECK_INT(link_get("wire0", &l, &e), 0);
+	fd = netns_new(&e);
+	CHECK_INT(link_hand_over(&psv, "sales", &l, fd, &e), 0);
+	(void)close(fd);
+	CHECK_INT(take_back_unsure(&psv), -ENOMEM);
+	CHECK_INT(link_take_back(&psv, "sales", "wire0", true, &e), 0);
+	CHECK_INT(link_get("wire0", &l, &e), 0);
+	CHECK(l.up);
+	CHECK_INT(link_take_back(&psv, "sales", "wire0", true, &e), 0); /* there is no pin any more */
+	(void)snprintf(path, sizeof(path), "%s/sales/net", psv.run);
+	CHECK(access(path, F_OK) < 0 && errno == ENOENT);
 }
