@@ -53,8 +53,11 @@ static int check_name(const struct call *c, struct err *err)
 		err->exit = VNAS_EXIT_USAGE;
 		return r;
 	}
-	if ((c->cmd->flags & CMD_ANY_NAME) || psv_exists(c->psv, c->name))
+	if (c->cmd->flags & CMD_ANY_NAME)
 		return 0;
+	r = psv_exists(c->psv, c->name, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	(void)err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no such virtual file server");
 	return err_hint(err, -ENOENT, "`vnas list` shows those there are; `vnas create %s` makes one", c->name);
 }

@@ -98,10 +98,9 @@ static int check_names(const struct call *c, struct err *err)
 
 		if (r < 0)
 			return r;
-		if (psv_exists(c->psv, c->words.v[i]))
-			continue;
-		r = err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "%s: there is no such virtual file server", c->words.v[i]);
-		return err_hint(err, r, "`vnas list` shows those there are");
+		r = psv_require(c->psv, c->words.v[i], err);
+		if (r < 0)
+			return err_wrap(err, r, "%s", c->words.v[i]);
 	}
 	return 0;
 }

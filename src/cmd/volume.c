@@ -128,9 +128,10 @@ int cmd_volume_list(struct call *c, struct err *err)
 		return list_orphans(c, err);
 	if (c->words.n) {
 		r = conf_name_check(c->words.v[0], err);
-		if (r == 0 && !psv_exists(c->psv, c->words.v[0]))
-			r = err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "%s: there is no such virtual file server",
-				     c->words.v[0]);
+		if (r == 0)
+			r = psv_require(c->psv, c->words.v[0], err);
+		if (r < 0)
+			return err_wrap(err, r, "%s", c->words.v[0]);
 		strlist_add(&names, c->words.v[0]);
 	} else {
 		r = psv_list(c->psv, &names, err);

@@ -304,9 +304,11 @@ static int take_addresses(const struct tables *t, const struct gate_ledger *l, c
 
 		if (has_address(keep, &l->addrs[i]))
 			continue;
-		if (gate_map_lookup(t->addresses, &l->addrs[i], &owner) < 0 || owner != id)
+		r = gate_map_lookup(t->addresses, &l->addrs[i], &owner);
+		if (r == 0 && owner != id)
 			continue;
-		r = gate_map_delete(t->addresses, &l->addrs[i]);
+		if (r == 0)
+			r = gate_map_delete(t->addresses, &l->addrs[i]);
 		if (r < 0 && r != -ENOENT) {
 			errno = -r;
 			return err_set(err, r, "cannot take an address out of the gate: %m");
@@ -337,7 +339,11 @@ static int write_ledger(const struct tables *t, const struct gate_vsv *v, uint32
 	int r;
 
 	*l = (struct gate_ledger){ 0 };
-	(void)gate_map_lookup(t->ledger, &id, l);
+	r = gate_map_lookup(t->ledger, &id, l);
+	if (r < 0 && r != -ENOENT) {
+		errno = -r;
+		return err_set(err, r, "cannot read the gate's ledger: %m");
+	}
 	if (l->n > GATE_LEDGER)
 		l->n = GATE_LEDGER;
 	if (l->n > GATE_LEDGER - GATE_NETS) {
@@ -418,8 +424,12 @@ int gate_serves(const char *bpf_dir, uint32_t id, struct err *err)
 {
 	_cleanup_close_ int map = gate_map_open(bpf_dir, "vsv", NULL);
 	struct gate_vsv v;
+	int r = map < 0 ? map : gate_map_lookup(map, &id, &v);
 
-	if (map >= 0 && gate_map_lookup(map, &id, &v) == 0)
+	errno = -r;
+	if (r < 0 && r != -ENOENT)
+		return err_set(err, r, "cannot look into the gate: %m");
+	if (r == 0)
 		return 0;
 	return err_hint(err, err_set(err, -ESTALE, "a gate of another version serves it, which cannot be told anything any more"),
 			"stop and start it");
@@ -427,31 +437,56 @@ int gate_serves(const char *bpf_dir, uint32_t id, struct err *err)
 
 /* An id that no ledger of this layout knows can be that of a Vsv started by another build: the table of addresses is
  * searched, and the number is taken out of the other layouts' tables, whose keys are the same everywhere. */
-static void clear_unknown(const char *bpf_dir, const struct tables *t, uint32_t id)
+static int clear_unknown(const char *bpf_dir, const struct tables *t, uint32_t id)
 {
 	_cleanup_closedir_ DIR *d = opendir(bpf_dir);
 	struct gate_addr key, next;
-	struct dirent *e;
-	int r = gate_map_next(t->addresses, NULL, &next);
+	const struct dirent *e;
+	int r = gate_map_next(t->addresses, NULL, &next), first = d ? 0 : -errno;
 
 	while (r == 0) {
 		uint32_t owner;
+		int one;
 
 		key = next;
 		r = gate_map_next(t->addresses, &key, &next);
-		if (gate_map_lookup(t->addresses, &key, &owner) == 0 && owner == id)
-			(void)gate_map_delete(t->addresses, &key);
+		one = gate_map_lookup(t->addresses, &key, &owner);
+		if (one == 0 && owner == id)
+			one = gate_map_delete(t->addresses, &key);
+		gate_keep_first(&first, one);
 	}
-	while (d && (e = readdir(d))) {
+	gate_keep_first(&first, r);
+	for (errno = 0; d && (e = readdir(d)); errno = 0) {
 		_cleanup_close_ int map = -1;
 		char path[GATE_PATH_MAX];
 
-		if (str_starts(e->d_name, "maps-") &&
-		    str_format(path, sizeof(path), "%s/%s/vsv", bpf_dir, e->d_name))
-			map = gate_obj_get(path);
-		if (map >= 0)
-			(void)gate_map_delete(map, &id);
+		if (!str_starts(e->d_name, "maps-") || !str_format(path, sizeof(path), "%s/%s/vsv", bpf_dir, e->d_name))
+			continue;
+		map = gate_obj_get(path);
+		gate_keep_first(&first, map < 0 ? map : gate_map_delete(map, &id));
 	}
+	gate_keep_first(&first, -errno);
+	return first;
+}
+
+/* clear_known: what the ledger names; it goes last, as the word that there is something. */
+static int clear_known(const struct tables *t, uint32_t id)
+{
+	const int maps[] = { t->vsv, t->stats, t->taken, t->ledger };
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
+		int r = gate_map_delete(maps[i], &id);
+
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
+static int cleared(int r, uint32_t id, struct err *err)
+{
+	errno = -r;
+	return r < 0 ? err_set(err, r, "cannot take number %u out of the gate: %m", id) : 0;
 }
 
 int gate_clear(const char *bpf_dir, uint32_t id, struct err *err)
@@ -473,23 +508,20 @@ int gate_clear(const char *bpf_dir, uint32_t id, struct err *err)
 		return r;
 	/* The configuration goes last but for the counters: until then it says that there are some. */
 	if (gate_map_lookup(t.vsv, &id, &v) < 0 || v.flags & GATE_F_OWN_STACK) {
-		gate_guests_take(bpf_dir, id);
-		r = gate_inside_down(bpf_dir, id, err);
+		r = gate_guests_take(bpf_dir, id, err);
+		if (r == 0)
+			r = gate_inside_down(bpf_dir, id, err);
 		if (r < 0)
 			return r;
 	}
-	if (gate_map_lookup(t.ledger, &id, &l) < 0) {
-		clear_unknown(bpf_dir, &t, id);
-		return 0;
-	}
-	r = take_addresses(&t, &l, NULL, id, err);
-	if (r < 0)
-		return r;
-	(void)gate_map_delete(t.vsv, &id);
-	(void)gate_map_delete(t.stats, &id);
-	(void)gate_map_delete(t.taken, &id);
-	(void)gate_map_delete(t.ledger, &id);
-	return 0;
+	r = gate_map_lookup(t.ledger, &id, &l);
+	if (r == 0)
+		r = take_addresses(&t, &l, NULL, id, err);
+	else if (r == -ENOENT)
+		return cleared(clear_unknown(bpf_dir, &t, id), id, err);
+	else
+		return cleared(r, id, err);
+	return r < 0 ? r : cleared(clear_known(&t, id), id, err);
 }
 
 int gate_refusals(const char *bpf_dir, uint32_t id, uint64_t ret[GATE_KINDS], struct err *err)

@@ -102,12 +102,17 @@ int gate_attach(const char *bpf_dir, int cgroup_fd, uint32_t id, struct err *err
 	if (r < 0)
 		return r;
 	/* The number is written last, so where it stands everything is attached. */
-	if (gate_map_lookup(identity, &number, &me) == 0 && me.id != 0) {
-		if (me.id == id)
-			return 0;
+	r = gate_map_lookup(identity, &number, &me);
+	if (r == 0 && me.id == id)
+		return 0;
+	if (r == 0 && me.id != 0)
 		return err_set(err, -EBUSY, "the cgroup's gate serves the Vsv with number %u", me.id);
+	if (r == 0 || r == -ENOENT)
+		r = gate_map_lookup(vsv, &id, &v);
+	if (r < 0 && r != -ENOENT) { /* that there is none is said below */
+		errno = -r;
+		return err_set(err, r, "cannot look into the gate: %m");
 	}
-	(void)gate_map_lookup(vsv, &id, &v); /* that there is none is said below */
 	for (size_t i = 0; i < gate_n_programs; i++) {
 		if (!gate_program_wanted(&gate_programs[i], &v) || weakened(gate_programs[i].name))
 			continue;

@@ -67,22 +67,28 @@ static bool is_current(const struct gate_guest *g, const struct gate_vsv *v, uin
 
 /* take: those of that id, but for what v (or NULL) has there.  No ledger names them: private stacks are few, and only one of them
  * looks here.  An entry goes after that for all VLANs knows nothing of it any more: who is killed in between is found again by it. */
-static void take(int map, uint32_t id, const struct gate_vsv *v, uint32_t ifindex)
+static int take(int map, uint32_t id, const struct gate_vsv *v, uint32_t ifindex)
 {
 	struct gate_guest key, next;
-	int r = gate_map_next(map, NULL, &next);
+	int r = gate_map_next(map, NULL, &next), first = 0;
 
 	while (r == 0) {
 		uint32_t owner;
+		int one;
 
 		key = next;
 		r = gate_map_next(map, &key, &next);
-		if (gate_map_lookup(map, &key, &owner) < 0 || owner != id || is_current(&key, v, ifindex))
+		one = gate_map_lookup(map, &key, &owner);
+		if (one == 0 && (owner != id || is_current(&key, v, ifindex)))
 			continue;
-		(void)resolve(map, &key, &key);
-		if (key.vlan != GATE_VLAN_ANY)
-			(void)gate_map_delete(map, &key);
+		if (one == 0)
+			one = resolve(map, &key, &key);
+		if (one == 0 && key.vlan != GATE_VLAN_ANY)
+			one = gate_map_delete(map, &key);
+		gate_keep_first(&first, one);
 	}
+	gate_keep_first(&first, r);
+	return first;
 }
 
 static int open_locked(const char *bpf_dir, int *ret_lock, struct err *err)
@@ -96,6 +102,12 @@ static int open_locked(const char *bpf_dir, int *ret_lock, struct err *err)
 		return map;
 	(void)close(map);
 	return *ret_lock;
+}
+
+static int taken(int r, struct err *err)
+{
+	errno = -r;
+	return r < 0 ? err_set(err, r, "cannot take an address out of the gate: %m") : 0;
 }
 
 int gate_guests_set(const char *bpf_dir, const struct gate_vsv *v, uint32_t id, uint32_t ifindex, struct err *err)
@@ -113,14 +125,16 @@ int gate_guests_set(const char *bpf_dir, const struct gate_vsv *v, uint32_t id, 
 			return err_set(err, r, "cannot put an address into the gate: %m");
 		}
 	}
-	take(map, id, v, ifindex);
-	return 0;
+	return taken(take(map, id, v, ifindex), err);
 }
 
-void gate_guests_take(const char *bpf_dir, uint32_t id)
+int gate_guests_take(const char *bpf_dir, uint32_t id, struct err *err)
 {
-	_cleanup_close_ int lock = -1, map = open_locked(bpf_dir, &lock, NULL);
+	_cleanup_close_ int lock = -1, map = open_locked(bpf_dir, &lock, err);
 
-	if (map >= 0)
-		take(map, id, NULL, 0);
+	if (map == -ENOENT) { /* a gate without that table */
+		err_clear(err);
+		return 0;
+	}
+	return map < 0 ? map : taken(take(map, id, NULL, 0), err);
 }

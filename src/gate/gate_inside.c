@@ -86,18 +86,24 @@ int gate_inside_down(const char *bpf_dir, uint32_t id, struct err *err)
 	_cleanup_close_ int inside = gate_map_open(bpf_dir, "inside", NULL), ports = gate_map_open(bpf_dir, "ports", NULL);
 	uint32_t key, next, owner;
 	char path[GATE_PATH_MAX];
-	int r = inside < 0 ? inside : gate_map_next(inside, NULL, &next);
+	int r, first = 0;
 
 	if (link_path(bpf_dir, id, path) && unlink(path) < 0 && errno != ENOENT)
 		return err_set(err, -errno, "cannot remove %s: %m", path);
-	if (ports >= 0)
-		(void)gate_map_delete(ports, &id);
+	gate_keep_first(&first, ports < 0 ? ports : gate_map_delete(ports, &id));
 	/* No ledger names them: private stacks are few, and only one of them looks here. */
+	r = inside < 0 ? inside : gate_map_next(inside, NULL, &next);
 	while (r == 0) {
+		int one;
+
 		key = next;
 		r = gate_map_next(inside, &key, &next);
-		if (gate_map_lookup(inside, &key, &owner) == 0 && owner == id)
-			(void)gate_map_delete(inside, &key);
+		one = gate_map_lookup(inside, &key, &owner);
+		if (one == 0 && owner == id)
+			one = gate_map_delete(inside, &key);
+		gate_keep_first(&first, one);
 	}
-	return 0;
+	gate_keep_first(&first, r);
+	errno = -first;
+	return first < 0 ? err_set(err, first, "cannot take an interface out of the gate: %m") : 0;
 }

@@ -59,11 +59,15 @@ uint64_t gate_build(void)
 
 /* --- where --- */
 
-static bool is_bpffs(const char *dir)
+
+/* is_bpffs: 1, 0 or -errno. */
+static int is_bpffs(const char *dir, struct err *err)
 {
 	struct statfs s;
 
-	return statfs(dir, &s) == 0 && s.f_type == BPF_FS_MAGIC;
+	if (statfs(dir, &s) == 0)
+		return s.f_type == BPF_FS_MAGIC;
+	return errno == ENOENT ? 0 : err_set(err, -errno, "cannot look at %s: %m", dir);
 }
 
 static int mount_bpffs(const char *dir, struct err *err)
@@ -74,8 +78,10 @@ static int mount_bpffs(const char *dir, struct err *err)
 		errno = -r;
 		return err_set(err, r, "cannot make %s: %m", dir);
 	}
-	if (is_bpffs(dir))
-		return 0;
+	/* Another one above it would hide the pins of all that runs. */
+	r = is_bpffs(dir, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	if (mount("bpf", dir, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0)
 		return 0;
 	r = -errno;
@@ -121,27 +127,37 @@ static int open_link(const char *bpf_dir, uint32_t netns)
 	_cleanup_close_ int fd = -1;
 	struct bpf_link_info info = { 0 };
 	char path[GATE_PATH_MAX];
+	int r;
 
 	gate_link_path(bpf_dir, netns, path);
 	fd = gate_obj_get(path);
 	if (fd < 0)
 		return fd;
-	if (gate_info(fd, &info, sizeof(info)) == 0 && info.type == BPF_LINK_TYPE_NETNS &&
-	    info.netns.netns_ino == netns)
+	r = gate_info(fd, &info, sizeof(info));
+	/* The pin is what keeps it attached: it goes only if it is known to be another's. */
+	if (r < 0)
+		return r;
+	if (info.type == BPF_LINK_TYPE_NETNS && info.netns.netns_ino == netns)
 		return steal_fd(&fd);
 	(void)unlink(path);
 	return -ENOENT;
 }
 
-static bool is_up(const char *bpf_dir, uint32_t netns)
+/* is_up: 1, 0 or -errno: that cannot be seen. */
+static int is_up(const char *bpf_dir, uint32_t netns, struct err *err)
 {
 	_cleanup_close_ int link = -1;
 	char path[GATE_PATH_MAX];
+	int r = gate_program_path(bpf_dir, LOOKUP_PROGRAM, path);
 
-	if (gate_program_path(bpf_dir, LOOKUP_PROGRAM, path) < 0 || access(path, F_OK) < 0)
-		return false;
-	link = open_link(bpf_dir, netns);
-	return link >= 0;
+	if (r == 0 && access(path, F_OK) < 0)
+		r = -errno;
+	if (r == 0)
+		r = link = open_link(bpf_dir, netns);
+	if (r >= 0)
+		return 1;
+	errno = -r;
+	return r == -ENOENT ? 0 : err_set(err, r, "cannot look for the gate in %s: %m", bpf_dir);
 }
 
 /* --- what this kernel cannot do --- */
@@ -459,15 +475,16 @@ int gate_ensure(const char *bpf_dir, struct err *err)
 
 	if (r < 0)
 		return r;
-	if (is_up(bpf_dir, netns))
-		return 0;
+	r = is_up(bpf_dir, netns, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = mount_bpffs(bpf_dir, err);
 	if (r == 0)
 		r = lock = gate_lock(bpf_dir, err);
-	if (r < 0)
-		return r;
-	if (is_up(bpf_dir, netns))
-		return 0;
+	if (r >= 0)
+		r = is_up(bpf_dir, netns, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	/* The programs are there, but this network namespace has no link yet. */
 	if (gate_program_path(bpf_dir, LOOKUP_PROGRAM, path) == 0)
 		prog = gate_obj_get(path);
@@ -480,10 +497,11 @@ int gate_unload(const char *bpf_dir, struct err *err)
 {
 	_cleanup_close_ int lock = -1;
 	struct dirent *e;
+	int r = is_bpffs(bpf_dir, err);
 	DIR *d;
 
-	if (!is_bpffs(bpf_dir))
-		return 0;
+	if (r <= 0)
+		return r;
 	lock = gate_lock(bpf_dir, err);
 	if (lock < 0)
 		return lock;

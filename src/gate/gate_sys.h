@@ -33,6 +33,12 @@ int gate_map_open(const char *bpf_dir, const char *map, struct err *err);
 /* gate_link_path: of the link that holds gate_lookup on that network namespace. */
 void gate_link_path(const char *bpf_dir, uint32_t netns, char buf[GATE_PATH_MAX]);
 uint64_t gate_build(void);
+/* gate_keep_first: of several deeds that all are done; ENOENT is no failure: what is to go is not there. */
+static inline void gate_keep_first(int *first, int r)
+{
+	if (*first == 0 && r < 0 && r != -ENOENT)
+		*first = r;
+}
 /* gate_inside_down: takes away what gate_inside_up did for that id; nothing, if it did not.  0 or -errno: then it is all there. */
 int gate_inside_down(const char *bpf_dir, uint32_t id, struct err *err);
 
@@ -41,7 +47,7 @@ int gate_lock(const char *bpf_dir, struct err *err);
 /* gate_guests_set: the addresses of a private stack, as they are met on that interface (0: they are not).  gate_guests_take: of
  * that id, all. */
 int gate_guests_set(const char *bpf_dir, const struct gate_vsv *v, uint32_t id, uint32_t ifindex, struct err *err);
-void gate_guests_take(const char *bpf_dir, uint32_t id);
+int gate_guests_take(const char *bpf_dir, uint32_t id, struct err *err);
 
 /* gate_check_id: a number that a Vsv can have.  gate_to_vsv: the configuration as the programs read it; -EINVAL, -E2BIG. */
 int gate_check_id(uint32_t id, struct err *err);

@@ -31,6 +31,9 @@ void netlink_close(struct netlink *nl);
  * is a dump.  Returns the extra header of that size, zeroed. */
 void *netlink_begin(struct netlink_msg *m, uint16_t type, uint16_t flags, size_t extra);
 
+/* How often a dump that changed meanwhile is asked for before somebody gives up. */
+enum { NETLINK_DUMP_TRIES = 10 };
+
 /* netlink_talk: sends the request and reads until its end; cb (may be NULL) sees each message of the answer, and a negative
  * return of it is handed on after the answer was read whole.  0; 1: what was dumped changed meanwhile, so the dump may lack
  * something: forget it and ask again; -errno, with the kernel's own words (extended ack) in err. */

@@ -22,7 +22,7 @@
 #include "lib/sys.h"
 #include "lib/when.h"
 
-enum { DEFAULT_TIMEOUT_MS = 600 * 1000, STDERR_KEEP = 200 };
+enum { DEFAULT_TIMEOUT_MS = 600 * 1000, STDERR_KEEP = 200, NOT_RUN = 127 };
 
 static const char *const search_path[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
 
@@ -49,7 +49,7 @@ static void child(const char *path, const char *const argv[], int in, int out, i
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
-		_exit(127);
+		_exit(NOT_RUN);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Moved up first, so that none of the three is overwritten by another. */
@@ -57,13 +57,13 @@ static void child(const char *path, const char *const argv[], int in, int out, i
 	out = fcntl(out, F_DUPFD, 3);
 	errfd = fcntl(errfd, F_DUPFD, 3);
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errfd, 2) < 0 || sys_close_range(3, UINT_MAX, 0) < 0)
-		_exit(127);
+		_exit(NOT_RUN);
 	if (opts->confine && sandbox_enter(opts->confine, opts->confine_admin ? CAP_SYS_ADMIN : -1) < 0) {
 		(void)dprintf(2, "it could not be confined: %m");
-		_exit(127);
+		_exit(NOT_RUN);
 	}
 	(void)execve(path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
-	_exit(127);
+	_exit(NOT_RUN);
 }
 
 struct pump {
@@ -235,6 +235,8 @@ int run(const char *const argv[], const struct run_opts *opts, struct err *err)
 		r = err_set(err, r, "cannot wait for %s: %m", argv[0]);
 	else if (WIFSIGNALED(status))
 		r = err_set(err, -EIO, "%s was killed by signal %d", argv[0], WTERMSIG(status));
+	else if (WEXITSTATUS(status) == NOT_RUN) /* no status of its own, for those who take one for an answer */
+		r = err_set(err, -EIO, "%s could not be run: %s", argv[0], last_words(&p.errors));
 	else if (WEXITSTATUS(status) && opts->accept_status)
 		r = WEXITSTATUS(status);
 	else if (WEXITSTATUS(status))
@@ -247,10 +249,12 @@ int run(const char *const argv[], const struct run_opts *opts, struct err *err)
 int pid_start_time(pid_t pid, uint64_t *ret)
 {
 	char path[64], buf[1024], *p;
+	int r;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (file_read_small(AT_FDCWD, path, buf, sizeof(buf)) < 0)
-		return -ESRCH;
+	r = file_read_small(AT_FDCWD, path, buf, sizeof(buf));
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
 	/* The second field is the command's name in brackets and may hold anything. */
 	p = strrchr(buf, ')');
 	/* The third is its state: one that waits for its parent, or is just going, is gone. */
@@ -268,13 +272,17 @@ int pid_open_checked(pid_t pid, uint64_t start_time)
 {
 	_cleanup_close_ int fd = -1;
 	uint64_t t;
+	int r;
 
 	if (pid <= 0)
 		return -ESRCH;
 	fd = pidfd_open(pid, 0);
-	if (fd < 0 || pid_start_time(pid, &t) < 0 || t != start_time || !pidfd_is_alive(fd))
-		return -ESRCH;
-	return steal_fd(&fd);
+	if (fd < 0)
+		return errno == EINVAL ? -ESRCH : -errno; /* EINVAL: a thread has the number now */
+	r = pid_start_time(pid, &t);
+	if (r < 0)
+		return r;
+	return t == start_time && pidfd_is_alive(fd) ? steal_fd(&fd) : -ESRCH;
 }
 
 bool pidfd_is_alive(int pidfd)
@@ -285,7 +293,7 @@ bool pidfd_is_alive(int pidfd)
 	do
 		r = poll(&p, 1, 0);
 	while (r < 0 && errno == EINTR);
-	return r == 0;
+	return r <= 0;
 }
 
 char *pid_comm(pid_t pid, char *buf, size_t size)

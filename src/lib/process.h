@@ -29,10 +29,11 @@ int run(const char *const argv[], const struct run_opts *opts, struct err *err);
 bool program_find(const char *name, char *path, size_t size);
 
 /* pid_start_time: field 22 of /proc/PID/stat, clock ticks after boot: with the pid it names a process for ever
- * (proc(5)).  0; or -ESRCH: it is gone, or a zombie. */
+ * (proc(5)).  0; -ESRCH: it is gone, or a zombie; -errno: that cannot be seen. */
 int pid_start_time(pid_t pid, uint64_t *ret);
 
-/* pid_open_checked: a pidfd of exactly that process.  Descriptor, or -ESRCH if it is gone or another has its number. */
+/* pid_open_checked: a pidfd of exactly that process.  Descriptor; -ESRCH: it is gone or another has its number; -errno:
+ * that cannot be seen. */
 int pid_open_checked(pid_t pid, uint64_t start_time);
 
 /* pid_is_alive: its pidfd does not poll readable yet. */

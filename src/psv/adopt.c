@@ -310,7 +310,10 @@ static int read_all(const struct psv *psv, const char *const *paths, size_t n_pa
 	r = conf_name_check(a->server, err);
 	if (r < 0)
 		return r;
-	if (psv_exists(psv, a->server)) {
+	r = psv_exists(psv, a->server, err);
+	if (r < 0)
+		return r;
+	if (r > 0) {
 		(void)err_set(err, -EEXIST, "there is a server %s here already", a->server);
 		return err_hint(err, -EEXIST, "destroy that one first; without --purge its volumes stay");
 	}
@@ -474,7 +477,7 @@ static int register_held(const struct psv *psv, const struct adopt *a, struct er
 		r = volume_generation_remember(psv, a->server, a->generation, err);
 	if (r == 0)
 		r = write_conf(psv, a, err);
-	if (r < 0 && !psv_exists(psv, a->server))
+	if (r < 0 && psv_exists(psv, a->server, NULL) == 0)
 		move_back(a, moved);
 	return r;
 }
@@ -483,9 +486,11 @@ int adopt_register(const struct psv *psv, const struct adopt *a, struct err *err
 {
 	_cleanup_free_ int *fds = xcalloc(a->n_volumes, sizeof(*fds));
 	size_t held = 0;
-	int r = 0;
+	int r = psv_exists(psv, a->server, err);
 
-	if (psv_exists(psv, a->server))
+	if (r < 0)
+		return r;
+	if (r > 0)
 		return err_set(err, -EEXIST, "cannot adopt server %s: it is here already", a->server);
 	for (; held < a->n_volumes; held++) {
 		fds[held] = hold_unchanged(&a->volumes[held], err);

@@ -117,13 +117,11 @@ int blockdev_signature(const struct blockdev *b, char *what, size_t size, struct
 int blockdev_wipe(const struct blockdev *b, struct err *err)
 {
 	blkid_probe p = probe_new(b);
-	int r = p ? 0 : -EIO;
+	int r = p ? blkid_do_probe(p) : -EIO;
 
-	while (p && blkid_do_probe(p) == 0)
-		if (blkid_do_wipe(p, 0) < 0) {
-			r = -EIO;
-			break;
-		}
+	/* 0: one was found; 1: none. */
+	while (r == 0)
+		r = blkid_do_wipe(p, 0) < 0 ? -EIO : blkid_do_probe(p);
 	blkid_free_probe(p);
 	if (r < 0 || fsync(b->fd) < 0)
 		return err_set(err, -EIO, "cannot wipe the signatures of %s", b->device);

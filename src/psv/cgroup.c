@@ -166,17 +166,29 @@ static int set_bounds(int fd, enum cgroup_controller which, bool v2, const struc
 	return 0;
 }
 
-/* Hands a controller from a v2 group to its children.  false: refused (processes in it, or real-time tasks for cpu): the
- * limit is not real then, and cgroup_usage() says so. */
-static bool enable(int parent, const char *child, const char *controller)
+/* is_refusal: a group does not hand a controller on: it has processes (EBUSY) or real-time tasks (EINVAL), is threaded (EOPNOTSUPP),
+ * has none itself (ENOENT), or is somebody else's (EPERM, EACCES, EROFS). */
+static bool is_refusal(int code)
+{
+	return code == -EBUSY || code == -EINVAL || code == -EOPNOTSUPP || code == -ENOENT || code == -EPERM || code == -EACCES ||
+	       code == -EROFS;
+}
+
+/* Hands a controller from a v2 group to its children.  1; 0: refused: the limit is not real then, and cgroup_usage() says so;
+ * -errno. */
+static int enable(int parent, const char *child, const char *controller, struct err *err)
 {
 	_cleanup_close_ int fd = dir_open(parent, child);
 	char list[512], word[32];
+	int r;
 
 	if (fd >= 0 && file_read_small(fd, "cgroup.controllers", list, sizeof(list)) == 0 && cgroup_word(list, controller))
-		return true;
+		return 1;
 	(void)str_format(word, sizeof(word), "+%s", controller);
-	return file_write_at(parent, "cgroup.subtree_control", word) == 0;
+	r = file_write_at(parent, "cgroup.subtree_control", word);
+	if (r == 0)
+		return 1;
+	return is_refusal(r) ? 0 : err_set(err, r, "cannot have %s bound in %s: %s", controller, child, strerror(-r));
 }
 
 static int set_own(int fd, enum cgroup_controller which, bool v2, const struct conf_limits *limits, struct err *err)
@@ -207,10 +219,13 @@ static int up_v2(const struct cgroup_layout *l, const char *tag, const char *nam
 		/* That one costs what most do not need. */
 		if (c == CGROUP_CPUSET && !limits->cpus[0] && faccessat(name_fd, "cpuset.cpus", F_OK, 0) < 0)
 			continue;
-		if (!l->in_v2[c] || !enable(root, tag, cgroup_controller_names[c]))
+		r = l->in_v2[c] ? enable(root, tag, cgroup_controller_names[c], err) : 0;
+		if (r == 0)
 			continue;
-		r = set_bounds(tag_fd, c, true, all, err);
-		if (r == 0 && enable(tag_fd, name, cgroup_controller_names[c]))
+		r = r < 0 ? r : set_bounds(tag_fd, c, true, all, err);
+		if (r == 0)
+			r = enable(tag_fd, name, cgroup_controller_names[c], err);
+		if (r > 0)
 			r = set_own(name_fd, c, true, limits, err);
 		if (r == 0 && c == CGROUP_MEMORY)
 			r = cgroup_resource_reserve(tag_fd, limits->reserve_bytes, err);

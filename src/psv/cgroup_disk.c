@@ -134,6 +134,14 @@ static void format_v2(const char *device, const struct conf_limits *l, struct st
 	}
 }
 
+/* read_list: one that is not there bounds nothing. */
+static int read_list(int fd, const char *file, char **ret, struct err *err)
+{
+	int r = file_read_at(fd, file, LIST_MAX_BYTES, ret, NULL);
+
+	return r < 0 && r != -ENOENT ? err_set(err, r, "cannot read %s: %s", file, strerror(-r)) : 0;
+}
+
 /* What is not bounded is written only where it was: a file is read once, not for each volume. */
 static int set_v2(int fd, const struct devices *d, const struct conf_limits *l, struct err *err)
 {
@@ -142,7 +150,7 @@ static int set_v2(int fd, const struct devices *d, const struct conf_limits *l, 
 	int r = 0;
 
 	if (!bounded)
-		(void)file_read_at(fd, "io.max", LIST_MAX_BYTES, &now, NULL);
+		r = read_list(fd, "io.max", &now, err);
 	for (size_t i = 0; i < d->n && r == 0; i++) {
 		_cleanup_strbuf_ struct strbuf line = { 0 };
 
@@ -160,7 +168,7 @@ static int set_v1_file(int fd, const char *file, uint64_t value, const struct de
 	int r = 0;
 
 	if (!value)
-		(void)file_read_at(fd, file, LIST_MAX_BYTES, &now, NULL);
+		r = read_list(fd, file, &now, err);
 	for (size_t i = 0; i < d->n && r == 0; i++) {
 		char line[64];
 

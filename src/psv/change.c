@@ -456,13 +456,16 @@ static void relabel(const struct psv *psv, const char *name, const struct conf *
 	opts->notice(line);
 }
 
-static bool runs(const struct psv *psv, const char *name)
+/* runs: 1, 0 or -errno. */
+static int runs(const struct psv *psv, const char *name, struct err *err)
 {
 	struct state st = { 0 };
-	bool yes = running_state(psv, name, &st, NULL) == 0;
+	int r = running_state(psv, name, &st, err);
 
 	state_free(&st);
-	return yes;
+	if (r == -ESRCH)
+		err_clear(err);
+	return r == 0 ? 1 : r == -ESRCH ? 0 : r;
 }
 
 int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn edit, void *arg,
@@ -472,7 +475,7 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 	struct attempt attempt;
 	struct conf conf = { 0 };
 	struct err ignored;
-	int r = psv_conf_text(psv, name, &old, NULL, err);
+	int running, r = psv_conf_text(psv, name, &old, NULL, err);
 
 	if (r < 0)
 		return r;
@@ -482,9 +485,10 @@ int server_change_locked(const struct psv *psv, const char *name, conf_edit_fn e
 	if (strcmp(text, old) == 0)
 		return 0;
 	r = check_text(psv, name, opts->whole_text ? NULL : old, text, &conf, err);
-	if (r == 0)
-		r = psv_conf_write(psv, name, text, err);
-	if (r == 0 && runs(psv, name)) {
+	/* Asked before anything is written: one that runs must not keep what its file no longer says. */
+	running = r == 0 ? runs(psv, name, err) : r;
+	r = running < 0 ? running : psv_conf_write(psv, name, text, err);
+	if (r == 0 && running) {
 		r = reload_to(psv, name, text, NULL, &attempt, opts, err);
 		if (r < 0) {
 			(void)psv_conf_write(psv, name, old, &ignored);

@@ -179,7 +179,10 @@ int server_create(const struct psv *psv, const char *name, const char *conf_text
 	if (lock < 0)
 		return lock;
 	(void)psv_conf_path(psv, name, path);
-	if (psv_exists(psv, name)) {
+	r = psv_exists(psv, name, err);
+	if (r < 0)
+		return r;
+	if (r > 0) {
 		(void)err_exit(err, VNAS_EXIT_IN_USE, -EEXIST, "there is a virtual file server of this name: %s", path);
 		return err_hint(err, -EEXIST, "`vnas show %s` shows it", name);
 	}

@@ -38,12 +38,11 @@ static int purge_volumes(const struct psv *psv, const char *name, const struct c
 
 	for (size_t i = conf->n_volumes; i > 0; i--) {
 		const struct conf_volume *v = &conf->volumes[i - 1];
-		int r;
-
 		/* A device without our label is not ours: create was killed before it touched it. */
-		if (made_only && !volume_is_ours(psv, name, v))
-			continue;
-		r = volume_purge(psv, name, v, err);
+		int r = made_only ? volume_is_ours(psv, name, v, err) : 1;
+
+		if (r > 0)
+			r = volume_purge(psv, name, v, err);
 		if (r < 0 && first == 0)
 			first = r;
 	}
@@ -87,7 +86,10 @@ int server_finish_interrupted(const struct psv *psv, const char *name, struct er
 	r = volume_sweep(psv, name, err);
 	if (r < 0)
 		return r;
-	return psv_exists(psv, name) ? 0 : forget(psv, name, err);
+	r = psv_exists(psv, name, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return forget(psv, name, err);
 }
 
 static int is_running(const struct psv *psv, const char *name, struct err *err)
@@ -104,9 +106,17 @@ static int is_running(const struct psv *psv, const char *name, struct err *err)
 /* Where its volumes are: by its configuration or, if that is wrong, by the copy that its root volume carries. */
 static int find_volumes(const struct psv *psv, const char *name, char **ret_text, struct conf *ret, struct err *err)
 {
-	_cleanup_free_ char *copy = NULL;
-	int r = psv_conf_load(psv, name, ret_text, ret, err);
+	_cleanup_free_ char *text = NULL, *copy = NULL;
+	char path[PATH_MAX];
+	size_t len;
+	int r = psv_conf_text(psv, name, &text, &len, err);
 
+	/* The copy may be older, and name volumes that are this server's no more: what cannot be read now may be in order. */
+	if (r < 0)
+		return r;
+	r = conf_parse(text, len, psv_conf_path(psv, name, path), name, ret, err);
+	if (r == 0)
+		*ret_text = steal_ptr(&text);
 	if (r == 0 || volume_find_conf(psv, name, &copy) != 0)
 		return r;
 	if (conf_parse(copy, strlen(copy), NULL, name, ret, NULL) < 0)
@@ -166,6 +176,17 @@ static int purge(const struct psv *psv, const char *name, struct err *err)
 	return r;
 }
 
+/* Of a create that was killed after its last deed: what finds it without a configuration deletes the volumes. */
+static int remove_marker(const struct psv *psv, const char *name, struct err *err)
+{
+	_cleanup_close_ int dir = psv_server_dir(psv, name, err);
+
+	if (dir < 0)
+		return dir;
+	return unlinkat(dir, "creating", 0) < 0 && errno != ENOENT ?
+		       err_set(err, -errno, "cannot remove servers/%s/creating: %m", name) : 0;
+}
+
 /* Its volumes stay: nothing needs to know where. */
 static int leave_volumes(const struct psv *psv, const char *name, struct err *err)
 {
@@ -174,6 +195,8 @@ static int leave_volumes(const struct psv *psv, const char *name, struct err *er
 	int r = find_volumes(psv, name, &text, &conf, NULL) == 0 ? check_free(psv, name, &conf, err) : 0;
 
 	conf_free(&conf);
+	if (r == 0)
+		r = remove_marker(psv, name, err);
 	return r < 0 ? r : remove_conf(psv, name, err);
 }
 
@@ -211,13 +234,22 @@ int server_destroy(const struct psv *psv, const char *name, bool purge_too, void
 	if (registry < 0)
 		return registry;
 	(void)str_format(path, sizeof(path), "%s/servers/%s", psv->lib, name);
-	if (psv_exists(psv, name) || access(path, F_OK) == 0) {
-		r = psv_exists(psv, name) ? destroy_existing(psv, name, purge_too, err) : server_finish_interrupted(psv, name, err);
-		if (r == 0)
-			psv_lock_remove(psv, name);
+	r = psv_exists(psv, name, err);
+	if (r < 0)
 		return r;
-	}
+	if (r > 0)
+		r = destroy_existing(psv, name, purge_too, err);
+	else if (access(path, F_OK) == 0)
+		r = server_finish_interrupted(psv, name, err);
+	else if (errno != ENOENT)
+		r = err_set(err, -errno, "cannot look at %s: %m", path);
+	else
+		r = 1;
+	if (r < 0)
+		return r;
 	psv_lock_remove(psv, name);
+	if (r == 0)
+		return 0;
 	(void)err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no such virtual file server");
 	return err_hint(err, -ENOENT, "`vnas list` shows those there are");
 }

@@ -84,8 +84,10 @@ static int init_fd(pid_t init_pid, uint64_t init_start, int number, struct err *
 	char comm[32];
 	int fd;
 
-	if (pidfd < 0)
+	if (pidfd == -ESRCH)
 		return err_exit(err, VNAS_EXIT_NOT_RUNNING, -ESRCH, "the virtual server does not run");
+	if (pidfd < 0)
+		return err_set(err, pidfd, "cannot look for the first process of the virtual server: %s", strerror(-pidfd));
 	if (strcmp(pid_comm(init_pid, comm, sizeof(comm)), "vnas-init") != 0)
 		return err_exit(err, VNAS_EXIT_NOT_RUNNING, -EAGAIN, "the virtual server is just starting");
 	fd = pidfd_getfd(pidfd, number, 0);
@@ -125,7 +127,7 @@ bool inside_settled(pid_t init_pid, uint64_t init_start)
 	if (conn >= 0)
 		return true;
 	pidfd = pid_open_checked(init_pid, init_start);
-	return pidfd >= 0 && wait_fd(pidfd, POLLIN, DYING_MS) < 0;
+	return pidfd < 0 ? pidfd != -ESRCH : wait_fd(pidfd, POLLIN, DYING_MS) < 0;
 }
 
 int inside_conf_fd(pid_t init_pid, uint64_t init_start, struct err *err)
@@ -329,8 +331,10 @@ int inside_stop(int conn, pid_t init_pid, uint64_t init_start, int timeout_ms, s
 	struct proto_stop m = { .timeout_ms = timeout_ms > 0 ? (uint32_t)timeout_ms : 0 };
 	int r = -EIO;
 
-	if (pidfd < 0)
+	if (pidfd == -ESRCH)
 		return 0; /* gone already */
+	if (pidfd < 0)
+		return err_set(err, pidfd, "cannot look for the first process: %s", strerror(-pidfd));
 	proto_init(&m.h, PROTO_STOP, sizeof(m));
 	if (conn >= 0 && inside_send(conn, &m, sizeof(m), NULL) == 0)
 		r = wait_fd(pidfd, POLLIN, timeout_ms + KILL_MS);

@@ -87,6 +87,13 @@ static void flow_end(struct flow *f)
 	flow_close(f);
 }
 
+/* broken: what could not be passed on.  A reader that went away is no failure: the command gets its SIGPIPE. */
+static void broken(struct flow *f)
+{
+	f->error = errno == EPIPE ? 0 : -errno;
+	flow_close(f);
+}
+
 static void gather(struct flow *f)
 {
 	char buf[4096];
@@ -96,7 +103,9 @@ static void gather(struct flow *f)
 		return;
 	if (n > 0 && f->sink->len <= f->sink_max)
 		strbuf_add(f->sink, buf, (size_t)n < f->sink_max - f->sink->len + 1 ? (size_t)n : f->sink_max - f->sink->len + 1);
-	if (n <= 0 || f->sink->len > f->sink_max)
+	if (n < 0)
+		broken(f); /* what came before is not all that it said */
+	else if (n == 0 || f->sink->len > f->sink_max)
 		flow_close(f);
 }
 
@@ -131,13 +140,6 @@ static void fill(struct flow *f)
 	f->begin = 0;
 	f->end = (size_t)n;
 	f->state = FLOW_DESTINATION;
-}
-
-/* broken: what could not be passed on.  A reader that went away is no failure: the command gets its SIGPIPE. */
-static void broken(struct flow *f)
-{
-	f->error = errno == EPIPE ? 0 : -errno;
-	flow_close(f);
 }
 
 static void drain(struct flow *f)
@@ -466,7 +468,7 @@ static int finish(const struct relay *r, const struct inside_exec *e, struct err
 			       err_hint(err, r->error, "it has as many processes as `tasks` in [limits] allows, or the machine has");
 	}
 	if (r->status == 0 && r->flows[FLOW_OUT].error)
-		return err_set(err, r->flows[FLOW_OUT].error, "cannot write what the command said: %m");
+		return err_set(err, r->flows[FLOW_OUT].error, "cannot hand on what the command said: %m");
 	return WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
 }
 

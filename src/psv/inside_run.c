@@ -28,11 +28,10 @@ struct inside_ref inside_ref_within(pid_t pid, uint64_t start, int time_ms)
 int inside_find(const struct psv *psv, const char *name, struct inside_ref *ret, struct err *err)
 {
 	struct state st = { 0 };
-	int r;
+	int r = psv_require(psv, name, err);
 
-	if (!psv_exists(psv, name))
-		return err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no virtual file server of that name");
-	r = state_read(psv, name, &st, err);
+	if (r == 0)
+		r = state_read(psv, name, &st, err);
 	if (r < 0)
 		return r;
 	r = 1;

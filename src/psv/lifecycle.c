@@ -103,10 +103,18 @@ static int clean_up(struct walk *w, struct err *err)
 {
 	int r;
 
-	/* Without it the volumes cannot be waited for; all else goes by name and number. */
-	(void)running_conf_read(w->psv, w->name, &w->conf_text, &w->conf, NULL);
-	if (w->st.id == 0 && psv_id_get(w->psv, w->name, &w->st.id, NULL) < 0)
+	/* Without it, lost or damaged, the volumes cannot be waited for; all else goes by name and number. */
+	r = running_conf_read(w->psv, w->name, &w->conf_text, &w->conf, err);
+	if (r < 0 && r != -EINVAL)
+		return r;
+	err_clear(err);
+	r = w->st.id ? 0 : psv_id_get(w->psv, w->name, &w->st.id, err);
+	if (r == -ENOENT) {
+		err_clear(err);
 		return state_remove(w->psv, w->name, err);
+	}
+	if (r < 0)
+		return r;
 	r = walk_down(w, n_steps - 1, err);
 	return r < 0 ? r : state_remove(w->psv, w->name, err);
 }
@@ -336,16 +344,20 @@ int lifecycle_recover(const struct psv *psv, const char *name, void (*notice)(co
 	struct start_opts opts = { .no_probe = true, .notice = notice };
 	_cleanup_close_ int lock = psv_lock(psv, name, "recover", LOCK_WAIT_MS, notice, err);
 	enum vsv_phase phase, written;
-	int r = lock < 0 ? lock : phase_now(psv, name, &phase, &written, err);
+	int exists, r = lock < 0 ? lock : phase_now(psv, name, &phase, &written, err);
 
 	if (r < 0)
 		return r;
 	if (phase != VSV_FAILED)
 		return LIFECYCLE_ALREADY;
+	/* Before anything is taken away that says that it should run. */
+	exists = psv_exists(psv, name, err);
+	if (exists < 0)
+		return exists;
 	event_log(psv, name, "recover", "was %s", vsv_phase_name(written));
 	r = clean_up_fresh(psv, name, err);
 	/* VSV_FAILED in the file: an earlier recovery could not start it again. */
-	if (r < 0 || (written != VSV_RUNNING && written != VSV_FAILED) || !psv_exists(psv, name))
+	if (r < 0 || (written != VSV_RUNNING && written != VSV_FAILED) || !exists)
 		return r;
 	r = start_under_lock(psv, name, &opts, err);
 	if (r < 0)
@@ -362,9 +374,9 @@ int lifecycle_supervisor(const struct psv *psv, const char *name, struct err *er
 	if (r < 0)
 		return r;
 	alive = pid_open_checked(st.supervisor_pid, st.supervisor_start);
-	if (alive >= 0) {
+	if (alive != -ESRCH) {
 		state_free(&st);
-		return LIFECYCLE_ALREADY;
+		return alive >= 0 ? LIFECYCLE_ALREADY : err_set(err, alive, "cannot look for its supervisor: %s", strerror(-alive));
 	}
 	r = supervise_spawn(psv, name, &st, err);
 	if (r == 0)

@@ -419,7 +419,7 @@ int link_down(const struct psv *psv, const char *name, const struct state_link *
 													     : "";
 	int r = link_take_back(psv, name, handed, plan->kind == CONF_LINK_AUTO || plan->was_up, err);
 
-	if (r < 0 || *handed)
+	if (r != 0 || *handed)
 		return r;
 	r = delete_inside(net_fd, err);
 	if (r == 0 && *plan->host)

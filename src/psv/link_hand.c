@@ -107,8 +107,9 @@ int link_take_back(const struct psv *psv, const char *name, const char *interfac
 	/* Without the pin the kernel would destroy a virtual one. */
 	if (pinned < 0 && pinned != -ENOENT)
 		return err_set(err, pinned, "cannot open %s: %s", path, strerror(-pinned));
-	if (pinned >= 0 && *interface) {
-		name_taken = link_get(interface, &l, NULL) == 0;
+	if (pinned >= 0) {
+		/* Whose name is not known any more comes home by one of the kernel's choice. */
+		name_taken = !*interface || link_get(interface, &l, NULL) == 0;
 		r = bring_home(pinned, name_taken ? "vnas%d" : interface, err);
 		if (r < 0)
 			return err_wrap(err, r, "cannot take interface %s back", interface);

@@ -121,8 +121,13 @@ int link_has_upper(uint32_t ifindex, struct err *err)
 
 	if (r < 0)
 		return r;
-	(void)netlink_begin(&m, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
-	r = netlink_talk(&nl, &m.h, on_upper, &u, err);
+	r = 1;
+	for (int i = 0; i < NETLINK_DUMP_TRIES && r == 1; i++) {
+		(void)netlink_begin(&m, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+		r = netlink_talk(&nl, &m.h, on_upper, &u, err);
+	}
+	if (r == 1 && !u.found)
+		r = err_set(err, -EAGAIN, "they change all the time");
 	return r < 0 ? err_wrap(err, r, "cannot list the interfaces") : u.found;
 }
 

@@ -85,13 +85,21 @@ int loop_attach(int file_fd, uint64_t offset_bytes, const char *name, struct loo
 	return r;
 }
 
-/* Both numbers: an inode number alone names nothing. */
-static bool is_attached_to(int loop_fd, const struct stat *file)
+/* is_attached_to: 1, 0 or -errno.  Both numbers: an inode number alone names nothing. */
+static int is_attached_to(int loop_fd, const struct stat *file)
 {
 	struct loop_info64 info;
 
-	return ioctl(loop_fd, LOOP_GET_STATUS64, &info) == 0 && major(info.lo_device) == major(file->st_dev) &&
-	       minor(info.lo_device) == minor(file->st_dev) && info.lo_inode == file->st_ino;
+	if (ioctl(loop_fd, LOOP_GET_STATUS64, &info) < 0)
+		return errno == ENXIO ? 0 : -errno; /* ENXIO: to none */
+	return major(info.lo_device) == major(file->st_dev) && minor(info.lo_device) == minor(file->st_dev) &&
+	       info.lo_inode == file->st_ino;
+}
+
+/* is_out_of_reach: there is no such device any more, or one that this process may not use, nor anybody for it. */
+static bool is_out_of_reach(int code)
+{
+	return code == -ENOENT || code == -ENXIO || code == -ENODEV || code == -EPERM || code == -EACCES;
 }
 
 int loop_find(int file_fd, char device[64])
@@ -102,19 +110,25 @@ int loop_find(int file_fd, char device[64])
 
 	if (!d || fstat(file_fd, &file) < 0)
 		return -errno;
-	while ((e = readdir(d))) {
+	for (errno = 0; (e = readdir(d)); errno = 0) {
 		_cleanup_close_ int fd = -1;
 		char path[64];
+		int r;
 
 		if (!str_starts(e->d_name, "loop") || !str_format(path, sizeof(path), "/dev/%s", e->d_name))
 			continue;
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0 || !is_attached_to(fd, &file))
+		if (fd < 0 && is_out_of_reach(-errno))
+			continue;
+		r = fd < 0 ? -errno : is_attached_to(fd, &file);
+		if (r < 0)
+			return r;
+		if (r == 0)
 			continue;
 		memcpy(device, path, sizeof(path));
 		return 1;
 	}
-	return 0;
+	return -errno;
 }
 
 int loop_open(dev_t rdev, int file_fd, struct loop *ret, struct err *err)
@@ -132,7 +146,10 @@ int loop_open(dev_t rdev, int file_fd, struct loop *ret, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "cannot open loop device %u: %m", minor(rdev));
 	fd = l.fd;
-	if (l.rdev != rdev || !is_attached_to(fd, &st))
+	r = l.rdev == rdev ? is_attached_to(fd, &st) : 0;
+	if (r < 0)
+		return err_set(err, r, "cannot look at %s: %m", l.device);
+	if (r == 0)
 		return err_set(err, -ESTALE, "%s is attached to another file", l.device);
 	*ret = l;
 	(void)steal_fd(&fd);

@@ -194,8 +194,13 @@ int net_has_address(uint32_t ifindex, struct ipaddr *ret, struct err *err)
 
 	if (r < 0)
 		return r;
-	(void)netlink_begin(&m, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
-	r = netlink_talk(&nl, &m.h, on_any_address, &o, err);
+	r = 1;
+	for (int i = 0; i < NETLINK_DUMP_TRIES && r == 1; i++) {
+		(void)netlink_begin(&m, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+		r = netlink_talk(&nl, &m.h, on_any_address, &o, err);
+	}
+	if (r == 1 && !o.found.family)
+		r = err_set(err, -EAGAIN, "they change all the time");
 	if (r < 0)
 		return err_wrap(err, r, "cannot list the addresses");
 	if (o.found.family)

@@ -22,7 +22,7 @@
 #include "psv/net_private.h"
 
 /* IFA_PROTO: Linux 5.18; glibc 2.36's copy of the header has it, an older one may not. */
-enum { ATTR_IFA_PROTO = 11, DUMP_TRIES = 10 };
+enum { ATTR_IFA_PROTO = 11 };
 
 static uint8_t bits(const struct ipaddr *a)
 {
@@ -69,9 +69,10 @@ static void address_msg(struct netlink_msg *m, uint16_t type, const struct ipadd
 	 * where scope follows from the address, the preferred lifetime does that. */
 	ifa->ifa_scope = a->family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
 	nl_attr_put(&m->h, IFA_LOCAL, ipaddr_len(a), a->bytes);
+	/* Also when it is taken away: with it the kernel compares the prefix, and takes none of the machine's own. */
+	nl_attr_put(&m->h, IFA_ADDRESS, ipaddr_len(a), a->bytes);
 	if (type != RTM_NEWADDR)
 		return;
-	nl_attr_put(&m->h, IFA_ADDRESS, ipaddr_len(a), a->bytes);
 	nl_attr_put_u8(&m->h, ATTR_IFA_PROTO, NET_PROTOCOL);
 	/* The metric of a prefix route that a whole address has none of: here it says whose address it is, so that its end
 	 * wakes one supervisor and not a thousand. */

@@ -14,7 +14,7 @@
 #include "psv/net.h"
 #include "psv/net_private.h"
 
-enum { ATTR_IFA_PROTO = 11 /* see net_address.c */, DUMP_TRIES = 10 };
+enum { ATTR_IFA_PROTO = 11 /* see net_address.c */ };
 
 static const uint8_t families[] = { AF_INET, AF_INET6 };
 
@@ -46,7 +46,7 @@ int net_rules_of(struct netlink *nl, uint8_t family, struct net_sources *ret, st
 	struct netlink_msg m;
 	int r = 1;
 
-	for (int i = 0; i < DUMP_TRIES && r == 1; i++) {
+	for (int i = 0; i < NETLINK_DUMP_TRIES && r == 1; i++) {
 		struct fib_rule_hdr *rule = netlink_begin(&m, RTM_GETRULE, NLM_F_DUMP, sizeof(*rule));
 
 		rule->family = family;
@@ -86,7 +86,7 @@ int net_flush_routes(struct netlink *nl, uint8_t family, uint32_t table, uint32_
 	struct netlink_msg m;
 	int r = 1;
 
-	for (int i = 0; i < DUMP_TRIES && r == 1; i++) {
+	for (int i = 0; i < NETLINK_DUMP_TRIES && r == 1; i++) {
 		struct rtmsg *rt = netlink_begin(&m, RTM_GETROUTE, NLM_F_DUMP, sizeof(*rt));
 
 		rt->rtm_family = family;
@@ -163,7 +163,7 @@ static int take_addresses(struct netlink *nl, const struct net_sources *wanted, 
 	struct netlink_msg m;
 	int r = 1;
 
-	for (int i = 0; i < DUMP_TRIES && r == 1; i++) {
+	for (int i = 0; i < NETLINK_DUMP_TRIES && r == 1; i++) {
 		(void)netlink_begin(&m, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
 		d.n = 0;
 		r = netlink_talk(nl, &m.h, on_address, &d, err);

@@ -22,7 +22,6 @@ enum {
 	CONDITION_BYTES = sizeof(struct inet_diag_bc_op) + sizeof(struct inet_diag_hostcond) + 16,
 	JUMP_BYTES = sizeof(struct inet_diag_bc_op),
 	FILTER_BYTES = ADDRESSES_A_REQUEST * (CONDITION_BYTES + JUMP_BYTES),
-	DUMP_TRIES = 10,
 	ALL_STATES = 0xffff,
 };
 
@@ -32,7 +31,7 @@ int net_sockets_dump(struct netlink *nl, const struct inet_diag_req_v2 *req, con
 	size_t before = *n;
 	int r = 1;
 
-	for (int i = 0; i < DUMP_TRIES && r == 1; i++) {
+	for (int i = 0; i < NETLINK_DUMP_TRIES && r == 1; i++) {
 		struct netlink_msg m;
 		struct inet_diag_req_v2 *ask = netlink_begin(&m, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sizeof(*ask));
 
@@ -99,7 +98,7 @@ static int find_tcp(struct netlink *nl, const struct ipaddr *a, size_t n, struct
 	int r = 1;
 
 	s->protocol = IPPROTO_TCP;
-	for (int i = 0; i < DUMP_TRIES && r == 1; i++) {
+	for (int i = 0; i < NETLINK_DUMP_TRIES && r == 1; i++) {
 		struct netlink_msg m;
 		struct inet_diag_req *ask = netlink_begin(&m, TCPDIAG_GETSOCK, NLM_F_DUMP, sizeof(*ask));
 

@@ -17,6 +17,7 @@ static const struct {
 	const char *what;
 	preflight_check *check;
 	bool needs_conf;
+	bool must; /* a start that goes on without it can take from the Psv what is its own */
 } checks[] = {
 	{ .what = "the kernel", .check = preflight_kernel },
 	{ .what = "the programs", .check = preflight_programs },
@@ -25,8 +26,8 @@ static const struct {
 	{ .what = "the time zone", .check = preflight_timezone, .needs_conf = true },
 	{ .what = "smb.conf", .check = preflight_smb_conf, .needs_conf = true },
 	{ .what = "the other servers", .check = preflight_servers, .needs_conf = true },
-	{ .what = "the interface", .check = preflight_link, .needs_conf = true },
-	{ .what = "the addresses", .check = preflight_addresses, .needs_conf = true },
+	{ .what = "the interface", .check = preflight_link, .needs_conf = true, .must = true },
+	{ .what = "the addresses", .check = preflight_addresses, .needs_conf = true, .must = true },
 	{ .what = "the ports", .check = preflight_listeners, .needs_conf = true },
 };
 
@@ -116,9 +117,10 @@ int preflight(const struct psv *psv, const char *name, const struct conf *conf, 
 
 		if (checks[i].needs_conf && !conf)
 			continue;
-		/* What cannot be looked at will fail by itself if it is in the way: no reason to refuse. */
+		/* Most of what cannot be looked at will fail by itself if it is in the way: no reason to refuse. */
 		if (checks[i].check(&run, &why) < 0)
-			preflight_hint(preflight_warning(&run, "cannot check %s: %s", checks[i].what, why.text), "%s", why.hint);
+			preflight_hint(checks[i].must ? preflight_obstacle(&run, VNAS_EXIT_FAILED, "cannot check %s: %s", checks[i].what, why.text) :
+							preflight_warning(&run, "cannot check %s: %s", checks[i].what, why.text), "%s", why.hint);
 	}
 	r = summary(&run.found, err);
 	if (!ret) {

@@ -211,8 +211,13 @@ static int refresh(const struct psv *psv, int etc, struct index *x, struct err *
 		struct stat st;
 
 		(void)str_format(file, sizeof(file), "%s.conf", names.v[i]);
-		if (fstatat(etc, file, &st, 0) < 0)
-			continue; /* destroyed just now */
+		if (fstatat(etc, file, &st, 0) < 0) {
+			if (errno == ENOENT)
+				continue; /* destroyed just now */
+			r = err_set(err, -errno, "cannot look at %s/%s: %m", psv->etc, file);
+			free(v);
+			return r;
+		}
 		now = stamp_of(&st);
 		v[n++] = old && stamp_same(&old->stamp, &now) ? *old : read_record(psv, names.v[i], &st);
 	}

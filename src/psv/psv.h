@@ -41,7 +41,9 @@ int psv_server_dir(const struct psv *psv, const char *name, struct err *err);
 
 /* psv_list: names of all Vsv, sorted.  A Vsv exists when its NAME.conf does. */
 int psv_list(const struct psv *psv, struct strlist *ret, struct err *err);
-bool psv_exists(const struct psv *psv, const char *name);
+/* psv_exists: 1, 0 or -errno.  psv_require: 0 or -errno; if there is none -ENOENT with VNAS_EXIT_NO_SUCH. */
+int psv_exists(const struct psv *psv, const char *name, struct err *err);
+int psv_require(const struct psv *psv, const char *name, struct err *err);
 
 /* The lock of one Vsv (name), or of the registry (name NULL: addresses and volumes of all).  Held by every command
  * that changes it, for as long as it changes it; a lock of an open file description (fcntl(2), F_OFD_SETLK), so that

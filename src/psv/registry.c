@@ -66,12 +66,26 @@ int psv_list(const struct psv *psv, struct strlist *ret, struct err *err)
 	return 0;
 }
 
-bool psv_exists(const struct psv *psv, const char *name)
+int psv_exists(const struct psv *psv, const char *name, struct err *err)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
-	return conf_name_check(name, NULL) == 0 && stat(psv_conf_path(psv, name, path), &st) == 0 && S_ISREG(st.st_mode);
+	if (conf_name_check(name, NULL) < 0)
+		return 0;
+	if (stat(psv_conf_path(psv, name, path), &st) == 0)
+		return S_ISREG(st.st_mode);
+	return errno == ENOENT || errno == ENOTDIR ? 0 : err_set(err, -errno, "cannot look at %s: %m", path);
+}
+
+int psv_require(const struct psv *psv, const char *name, struct err *err)
+{
+	int r = psv_exists(psv, name, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	(void)err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no such virtual file server");
+	return err_hint(err, -ENOENT, "`vnas list` shows those there are");
 }
 
 /* Locks. */
@@ -275,7 +289,7 @@ static int id_smallest_free(const struct psv *psv, int servers, uint32_t *ret, s
 			(void)close(fd);
 		return err_set(err, r, "cannot read %s/servers: %m", psv->lib);
 	}
-	while ((e = readdir(d))) {
+	for (errno = 0; (e = readdir(d)); errno = 0) {
 		uint32_t id;
 		int r = e->d_name[0] == '.' ? -ENOENT : id_read(servers, e->d_name, &id);
 
@@ -285,6 +299,8 @@ static int id_smallest_free(const struct psv *psv, int servers, uint32_t *ret, s
 		if (r == 0)
 			taken[id] = 1;
 	}
+	if (errno)
+		return err_set(err, -errno, "cannot read %s/servers: %m", psv->lib);
 	for (uint32_t id = 1; id <= ID_MAX; id++) {
 		if (taken[id])
 			continue;

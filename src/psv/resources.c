@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "psv/resources.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -233,23 +234,27 @@ static bool has_number(const struct state *st, dev_t rdev)
 }
 
 /* Takes out of the list what the state file of another server names, too: of two that are gone, the last one frees it. */
-static size_t leave_to_others(const struct walk *w, struct state_volume *list, size_t n)
+static int leave_to_others(const struct walk *w, struct state_volume *list, size_t *n, struct err *err)
 {
 	_cleanup_strlist_ struct strlist names = { 0 };
+	int r = psv_list(w->psv, &names, err);
 
-	if (psv_list(w->psv, &names, NULL) < 0)
-		return n;
-	for (size_t i = 0; i < names.n && n; i++) {
+	for (size_t i = 0; r == 0 && i < names.n && *n; i++) {
 		struct state st = { 0 };
 
-		if (strcmp(names.v[i], w->name) == 0 || state_read(w->psv, names.v[i], &st, NULL) < 0)
+		if (strcmp(names.v[i], w->name) == 0)
 			continue;
-		for (size_t k = n; k > 0; k--)
+		r = state_read(w->psv, names.v[i], &st, err);
+		if (r == -EBADMSG) { /* it names nothing */
+			err_clear(err);
+			r = 0;
+		}
+		for (size_t k = *n; k > 0; k--)
 			if (has_number(&st, list[k - 1].rdev))
-				list[k - 1] = list[--n];
+				list[k - 1] = list[--*n];
 		state_free(&st);
 	}
-	return n;
+	return r;
 }
 
 int resources_down(struct walk *w, struct err *err)
@@ -270,7 +275,9 @@ int resources_down(struct walk *w, struct err *err)
 	/* A bound of v1 is the number's, which the volumes had for certain as long as its PID 1 lives. */
 	if (n && cgroup_disk_is_v1() && (init = pid_open_checked(w->st.init_pid, w->st.init_start)) < 0) {
 		numbers = lock_numbers(w->psv, true);
-		n = leave_to_others(w, list, n);
+		r = leave_to_others(w, list, &n, err);
+		if (r < 0)
+			return r;
 	}
 	r = cgroup_disk_free(w->psv, w->name, list, n, err);
 	w->unbound = r == 0;

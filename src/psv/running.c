@@ -45,6 +45,10 @@ int running_state(const struct psv *psv, const char *name, struct state *ret, st
 			*ret = st;
 			return 0;
 		}
+		if (alive != -ESRCH) {
+			state_free(&st);
+			return err_set(err, alive, "cannot look for its first process: %s", strerror(-alive));
+		}
 	}
 	state_free(&st);
 	(void)err_exit(err, VNAS_EXIT_NOT_RUNNING, -ESRCH, "it is not running");
@@ -360,8 +364,8 @@ static void add_supervisor(const struct state *st, json_t *o, json_t *warnings)
 {
 	_cleanup_close_ int alive = pid_open_checked(st->supervisor_pid, st->supervisor_start);
 
-	json_object_set_new(o, "supervisor_pid", alive >= 0 ? json_integer(st->supervisor_pid) : json_null());
-	if (alive < 0)
+	json_object_set_new(o, "supervisor_pid", alive != -ESRCH ? json_integer(st->supervisor_pid) : json_null());
+	if (alive == -ESRCH)
 		json_array_append_new(warnings, json_string("it has no supervisor: `vnas start` gives it a new one"));
 }
 

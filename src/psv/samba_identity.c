@@ -42,8 +42,11 @@ static int last_name(const struct inside_ref *ref, char name[NETBIOS_NAME_MAX + 
 	struct inside_ref brief = inside_brief(ref);
 	int r = inside_run(&brief, (const char *const[]){ "cat", "--", NAME_FILE, NULL }, NULL, &text, err);
 
-	if (r != 0)
-		return r < 0 ? r : 1;
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return strstr(strbuf_str(&text), "No such file") ? 1 :
+			       err_set(err, -EIO, "cannot read " NAME_FILE ": cat failed with status %d", r);
 	while (text.len > 0 && isspace((unsigned char)text.buf[text.len - 1]))
 		text.buf[--text.len] = '\0';
 	return str_copy(name, NETBIOS_NAME_MAX + 1, strbuf_str(&text)) && name_ok(name) ? 0 : 1;

@@ -21,10 +21,13 @@ static bool is_shadow_program(const struct inside_ref *ref, uint32_t pid)
 	_cleanup_strbuf_ struct strbuf comm = { 0 };
 	struct inside_ref brief = inside_brief(ref);
 	char path[32];
+	int r;
 
 	(void)str_format(path, sizeof(path), "/proc/%u/comm", pid);
-	if (inside_run(&brief, (const char *const[]){ "cat", "--", path, NULL }, NULL, &comm, NULL) != 0)
-		return false;
+	/* One that cannot be seen may be: its lock stays. */
+	r = inside_run(&brief, (const char *const[]){ "cat", "--", path, NULL }, NULL, &comm, NULL);
+	if (r != 0)
+		return r < 0 || !strstr(strbuf_str(&comm), "No such");
 	if (comm.len > 0 && comm.buf[comm.len - 1] == '\n')
 		comm.buf[--comm.len] = '\0';
 	for (size_t i = 0; programs[i]; i++)

@@ -185,10 +185,9 @@ static char *edit(const char *text, void *arg, struct err *err)
 static int change(struct change *c, const char *verb, struct err *err)
 {
 	const struct change_opts opts = { .verb = verb, .notice = c->notice };
+	int r = psv_require(c->psv, c->server, err);
 
-	if (!psv_exists(c->psv, c->server))
-		return err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no virtual file server of that name");
-	return server_change(c->psv, c->server, edit, c, &opts, err);
+	return r < 0 ? r : server_change(c->psv, c->server, edit, c, &opts, err);
 }
 
 int share_add(const struct psv *psv, const char *server, const struct share_edit *e, void (*notice)(const char *line),
@@ -289,8 +288,9 @@ int share_list(const struct psv *psv, const char *server, json_t **ret, struct e
 	json_t *list;
 	int r;
 
-	if (!psv_exists(psv, server))
-		return err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no virtual file server of that name");
+	r = psv_require(psv, server, err);
+	if (r < 0)
+		return r;
 	r = conf_read(psv_conf_path(psv, server, path), server, &conf, err);
 	if (r < 0)
 		return r;

@@ -100,11 +100,16 @@ static int is_empty(const struct inside_ref *ref, const char *path, struct err *
 /* has_nt_acl: 1, 0, or -errno. */
 static int has_nt_acl(const struct inside_ref *ref, const char *path, struct err *err)
 {
+	_cleanup_strbuf_ struct strbuf said = { 0 };
 	int r = inside_run(ref,
 			   (const char *const[]){ "getfattr", "--absolute-names", "--name=user.NTACL", "--", path, NULL }, NULL,
-			   NULL, err);
+			   &said, err);
 
-	return r < 0 ? r : r == 0;
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	/* Any other failure does not say that a client has set no rights, which the share's own would overwrite. */
+	return strstr(strbuf_str(&said), "No such attribute") || strstr(strbuf_str(&said), "not supported") ? 0 :
+		       err_set(err, -EIO, "cannot see who has rights on %s: getfattr failed with status %d", path, r);
 }
 
 static bool names(const struct conf_share *s, const char *name)

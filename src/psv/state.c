@@ -410,11 +410,12 @@ int state_remove(const struct psv *psv, const char *name, struct err *err)
 enum vsv_phase state_phase(const struct psv *psv, const char *name, const struct state *st)
 {
 	if (st->phase == VSV_RUNNING) {
-		uint64_t start;
-
+		uint64_t start = 0;
 		/* No pidfd: nothing is done to it, and a list of a thousand asks a thousand times. */
-		return st->init_pid > 0 && pid_start_time(st->init_pid, &start) == 0 && start == st->init_start ?
-			       VSV_RUNNING : VSV_FAILED;
+		int r = st->init_pid > 0 ? pid_start_time(st->init_pid, &start) : -ESRCH;
+
+		/* What cannot be seen is as it was written: nobody takes away what may run. */
+		return r == -ESRCH || (r == 0 && start != st->init_start) ? VSV_FAILED : VSV_RUNNING;
 	}
 	if ((st->phase == VSV_STARTING || st->phase == VSV_STOPPING) && !psv_lock_held(psv, name))
 		return VSV_FAILED;

@@ -297,8 +297,10 @@ static int end_process(const struct psv *psv, const char *name, struct err *err)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	pidfd = pid_open_checked(st.supervisor_pid, st.supervisor_start);
-	if (pidfd < 0)
+	if (pidfd == -ESRCH)
 		return 0;
+	if (pidfd < 0)
+		return err_set(err, pidfd, "cannot look for the supervisor of %s: %s", name, strerror(-pidfd));
 	p.fd = pidfd;
 	(void)pidfd_send_signal(pidfd, SIGTERM, NULL, 0);
 	while ((r = poll(&p, 1, END_MS)) < 0 && errno == EINTR)

@@ -66,21 +66,29 @@ static int open_image(const struct psv *psv, const char *name, struct err *err)
 	return steal_fd(&fd);
 }
 
-/* The device that the note names, if it still carries that image. */
+/* The device that the note names, if it still carries that image.  -ENOENT: none does. */
 static int loop_noted(int locks, const char *name, int image, char device[32])
 {
 	_cleanup_close_ int fd = -1;
 	struct loop_info64 info;
 	char note[96], text[32];
 	struct stat st;
+	int r;
 
-	if (!str_format(note, sizeof(note), ".template-%s", name) || file_read_small(locks, note, text, sizeof(text)) < 0 ||
-	    !str_starts(text, "/dev/loop"))
-		return -1;
+	if (!str_format(note, sizeof(note), ".template-%s", name))
+		return -ENAMETOOLONG;
+	r = file_read_small(locks, note, text, sizeof(text));
+	if (r < 0)
+		return r;
+	if (!str_starts(text, "/dev/loop"))
+		return -ENOENT;
 	fd = open(text, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) < 0 || fstat(image, &st) < 0 || info.lo_device != st.st_dev ||
-	    info.lo_inode != st.st_ino || !(info.lo_flags & LO_FLAGS_READ_ONLY))
-		return -1;
+	if (fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) < 0) /* ENXIO: the number is there, and carries nothing */
+		return errno == ENXIO || errno == ENODEV ? -ENOENT : -errno;
+	if (fstat(image, &st) < 0)
+		return -errno;
+	if (info.lo_device != st.st_dev || info.lo_inode != st.st_ino || !(info.lo_flags & LO_FLAGS_READ_ONLY))
+		return -ENOENT;
 	(void)str_copy(device, 32, text);
 	return steal_fd(&fd);
 }
@@ -128,6 +136,8 @@ static int loop_get(int locks, const char *name, int image, char device[32], str
 
 	if (fd >= 0)
 		return steal_fd(&fd);
+	if (fd != -ENOENT)
+		return err_set(err, fd, "cannot look for the loop device of a template: %s", strerror(-fd));
 	fd = loop_make(image, name, device, err);
 	if (fd < 0)
 		return fd;
@@ -200,7 +210,8 @@ static void unkeep(const struct psv *psv, const char *name)
 
 	if (!kept_path(psv, name, path))
 		return;
-	(void)umount2(path, UMOUNT_NOFOLLOW);
+	while (umount2(path, UMOUNT_NOFOLLOW) == 0)
+		; /* one may lie over another, if that could not be seen for a moment */
 	(void)rmdir(path);
 }
 
@@ -299,7 +310,7 @@ bool template_let_go(const struct psv *psv, const char *name)
 	const struct mount_option options[] = { { "source", device }, { "ro", NULL }, { NULL, NULL } };
 
 	if (locks < 0 || image < 0)
-		return true;
+		return locks >= 0 && image == -ENOENT;
 	lock = lock_devices(locks, NULL);
 	if (lock >= 0) {
 		unkeep(psv, name);
@@ -310,5 +321,5 @@ bool template_let_go(const struct psv *psv, const char *name)
 	kept = loop >= 0 ? kept_open(psv, name, loop) : -1;
 	if (loop >= 0 && lock >= 0 && kept < 0)
 		keep(psv, name, "erofs", options);
-	return loop < 0;
+	return loop == -ENOENT;
 }

@@ -204,6 +204,16 @@ static int stage_one(int src_fd, int dst_fd, const char *path, struct err *err)
 	return copy_file(in, dst_fd, path, err);
 }
 
+/* is_staged: 1, 0 or -errno. */
+static int is_staged(int dst_fd, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (fstatat(dst_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 : err_set(err, -errno, "cannot look at the staged %s: %m", path);
+}
+
 /* What update-alternatives made and no package lists: /usr/bin/awk.  Taken where its target was taken. */
 static int stage_alternatives(int src_fd, int dst_fd, const char *folder, struct err *err)
 {
@@ -213,29 +223,33 @@ static int stage_alternatives(int src_fd, int dst_fd, const char *folder, struct
 
 	if (r < 0)
 		return err_set(err, r, "cannot read /usr/%s: %s", folder, strerror(-r));
-	while ((e = readdir(d))) {
+	for (errno = 0; (e = readdir(d)); errno = 0) {
 		char raw[PATH_MAX], target[PATH_MAX], buf[PATH_MAX], path[PATH_MAX];
 		const char *below;
-		struct stat st;
 		ssize_t n;
 
 		if (e->d_type != DT_LNK && e->d_type != DT_UNKNOWN)
 			continue;
 		n = readlinkat(dirfd(d), e->d_name, raw, sizeof(raw) - 1);
+		if (n < 0 && errno != EINVAL && errno != ENOENT)
+			return err_set(err, -errno, "cannot read the link /usr/%s/%s: %m", folder, e->d_name);
 		if (n < 0)
 			continue;
 		raw[n] = '\0';
 		if (!str_starts(raw, ALTERNATIVES) || !link_target(raw, target, sizeof(target)))
 			continue;
 		below = path_below_usr(target, buf, sizeof(buf));
-		if (!below || fstatat(dst_fd, below, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		r = below ? is_staged(dst_fd, below, err) : 0;
+		if (r < 0)
+			return r;
+		if (r == 0)
 			continue;
 		if (!str_format(path, sizeof(path), "%s/%s", folder, e->d_name))
 			continue;
 		if (symlinkat(target, dst_fd, path) < 0 && errno != EEXIST)
 			return err_set(err, -errno, "cannot make the link %s: %m", path);
 	}
-	return 0;
+	return errno ? err_set(err, -errno, "cannot read /usr/%s: %m", folder) : 0;
 }
 
 /* The interpreter that a script's first line names, below /usr; NULL: it is no script, or names none that we understand. */
@@ -269,18 +283,20 @@ static int drop_scripts(int dst_fd, const char *folder, struct err *err)
 
 	if (r < 0)
 		return err_set(err, r, "cannot read the staged %s: %s", folder, strerror(-r));
-	while ((e = readdir(d))) {
+	for (errno = 0; (e = readdir(d)); errno = 0) {
 		char interpreter[256];
-		struct stat st;
 
 		if (!script_interpreter(dirfd(d), e->d_name, interpreter, sizeof(interpreter)))
 			continue;
-		if (fstatat(dst_fd, interpreter, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		r = is_staged(dst_fd, interpreter, err);
+		if (r < 0)
+			return r;
+		if (r > 0)
 			continue;
 		if (unlinkat(dirfd(d), e->d_name, 0) < 0)
 			return err_set(err, -errno, "cannot remove the staged %s: %m", e->d_name);
 	}
-	return 0;
+	return errno ? err_set(err, -errno, "cannot read the staged %s: %m", folder) : 0;
 }
 
 int stage_files(int dst_fd, const struct strlist *files, struct err *err)

@@ -91,8 +91,9 @@ int session_open(const struct psv *psv, const char *server, const char *verb, st
 	struct session s = { .lock_fd = -1 };
 	int r;
 
-	if (!psv_exists(psv, server))
-		return err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no virtual file server of that name");
+	r = psv_require(psv, server, err);
+	if (r < 0)
+		return r;
 	if (verb) {
 		s.lock_fd = psv_lock(psv, server, verb, LOCK_MS, NULL, err);
 		if (s.lock_fd < 0)

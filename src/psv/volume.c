@@ -302,8 +302,7 @@ static int prepare(struct volume *v, struct superblock *sb, struct err *err)
 	return r < 0 ? r : repaired;
 }
 
-/* The kernel's words for damage that the superblock does not show. */
-static bool is_damage(int r)
+bool volume_is_damage(int r)
 {
 	return r == -EUCLEAN || r == -EBADMSG || r == -EINVAL || r == -EIO;
 }
@@ -333,7 +332,7 @@ static int mount_end(struct volume *v, struct err *err)
 	int fd = fs_mount_end(v->mounting->fs, err), repaired = 0;
 
 	v->mounting->fs = NULL;
-	if (fd < 0 && is_damage(fd)) {
+	if (fd < 0 && volume_is_damage(fd)) {
 		repaired = check_filesystem(v, err);
 		if (repaired < 0)
 			return repaired;

@@ -101,6 +101,9 @@ int volume_open(const struct psv *psv, const char *server, const struct conf_vol
 int volume_mount_begin(struct volume *v, struct err *err);
 int volume_mount_end(struct volume *v, struct err *err);
 int volume_mount(struct volume *v, struct err *err);
+/* volume_is_damage: that a mount failed with that says that the filesystem is damaged: the kernel's words for what the superblock does
+ * not show, and ours for what it does. */
+bool volume_is_damage(int r);
 /* volume_subtree: a detached clone (open_tree) of one folder of the filesystem, resolved without links and without
  * leaving it.  Descriptor or -errno. */
 int volume_subtree(const struct volume *v, const char *folder, struct err *err);
@@ -118,8 +121,8 @@ int volume_store_conf(const struct psv *psv, const char *server, const struct co
 /* volume_set_generation: one label, durable when it returns. */
 int volume_set_generation(struct volume *v, uint64_t generation, const char *conf_text, struct err *err);
 void volume_close(struct volume *v); /* also of one that is `{ 0 }` */
-/* volume_is_ours: what lies at its path is labelled as this server's volume of that name. */
-bool volume_is_ours(const struct psv *psv, const char *server, const struct conf_volume *v);
+/* volume_is_ours: 1 if what lies at its path is labelled as this server's volume of that name; 0; -errno: that cannot be seen. */
+int volume_is_ours(const struct psv *psv, const char *server, const struct conf_volume *v, struct err *err);
 /* volume_wait_gone: after its last user died, waits until the lock can be had again.  0 or -ETIME. */
 int volume_wait_gone(const struct psv *psv, const char *server, const struct conf_volume *v, int timeout_ms,
 		     struct err *err);

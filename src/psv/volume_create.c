@@ -202,8 +202,14 @@ static int remove_leftover(int dir, const char *name_new)
 {
 	_cleanup_close_ int fd = openat(dir, name_new, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-	if (fd < 0 || image_lock(fd, name_new, 0, NULL) < 0)
-		return 0;
+	int r;
+
+	/* A link, a folder or a socket is nothing that we made. */
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP || errno == EISDIR || errno == ENXIO ? 0 : -errno;
+	r = image_lock(fd, name_new, 0, NULL);
+	if (r < 0)
+		return r == -EBUSY ? 0 : r;
 	return unlinkat(dir, name_new, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
@@ -416,13 +422,13 @@ static int sweep_pool(const struct conf_pool *p, const char *server, struct err 
 
 	if (!d)
 		return errno == ENOENT ? 0 : err_set(err, -errno, "cannot read pool %s: %m", p->path);
-	while ((e = readdir(d))) {
+	for (errno = 0; (e = readdir(d)); errno = 0) {
 		int r = is_leftover(e->d_name, server) ? remove_leftover(dirfd(d), e->d_name) : 0;
 
 		if (r < 0)
 			return err_set(err, r, "cannot remove %s/%s: %m", p->path, e->d_name);
 	}
-	return 0;
+	return errno ? err_set(err, -errno, "cannot read pool %s: %m", p->path) : 0;
 }
 
 int volume_sweep(const struct psv *psv, const char *server, struct err *err)
@@ -442,14 +448,19 @@ static int purge_image(const char *server, const struct volume *vol, struct err 
 	bool theirs;
 	char *slash;
 	char folder[4096];
+	int r;
 
 	if (access(vol->path, F_OK) < 0 && errno == ENOENT)
 		return 0;
 	fd = image_open(vol->path, err);
 	if (fd < 0)
 		return fd;
-	theirs = label_read(fd, &l, NULL) == 0 && strcmp(l.server, server) != 0;
+	r = label_read(fd, &l, err);
+	theirs = r == 0 && strcmp(l.server, server) != 0;
 	label_free(&l);
+	/* One without a label, or with a damaged one, is told by its name. */
+	if (r < 0 && r != -EBADMSG)
+		return err_wrap(err, r, "%s was not deleted", vol->path);
 	if (theirs)
 		return err_set(err, -EPERM, "%s carries another server's label and was not deleted", vol->path);
 	(void)str_copy(folder, sizeof(folder), vol->path);
@@ -470,9 +481,11 @@ static int purge_device(const char *server, const struct volume *vol, struct err
 
 	if (r < 0)
 		return r;
-	ours = label_read(b.fd, &l, NULL) == 0 && strcmp(l.server, server) == 0;
+	r = label_read(b.fd, &l, err);
+	ours = r == 0 && strcmp(l.server, server) == 0;
 	label_free(&l);
-	r = ours ? strip_device_fd(&b, err)
+	r = r < 0 && r != -EBADMSG ? err_wrap(err, r, "%s was not wiped", vol->path) :
+	    ours ? strip_device_fd(&b, err)
 		 : err_set(err, -EPERM, "%s does not carry this server's label and was not wiped", vol->path);
 	(void)close(b.fd);
 	return r;

@@ -105,10 +105,18 @@ static int repair_filesystem(const struct psv *psv, const char *server, const st
 	if (r < 0)
 		return r;
 	r = volume_release_claim(&vol, err);
-	/* A log is to be replayed by the kernel first; if it cannot be, the check decides what becomes of it. */
-	if (r == 0 && v->fs == CONF_FS_XFS && volume_mount(&vol, NULL) >= 0) {
-		cleanup_close(&vol.mount_fd);
-		vol.mount_fd = -1;
+	/* A log is to be replayed by the kernel first; if the filesystem is too damaged for that, the check decides what becomes of
+	 * it.  Any other failure of the mount says nothing about the log, which would be thrown away. */
+	if (r == 0 && v->fs == CONF_FS_XFS) {
+		r = volume_mount(&vol, err);
+		if (r >= 0) {
+			cleanup_close(&vol.mount_fd);
+			vol.mount_fd = -1;
+		}
+		if (r >= 0 || volume_is_damage(r)) {
+			err_clear(err);
+			r = 0;
+		}
 	}
 	if (r == 0)
 		repaired = mkfs_repair(v->fs, vol.device, err);

@@ -43,11 +43,37 @@ static int lock_both(const struct psv *psv, const char *name, const char *verb, 
 }
 
 /* A volume that a killed `volume add` made is deleted if no configuration ever named it. */
+static int finish_one(const struct psv *psv, const char *name, const struct conf *now, int dir, const char *marker, struct err *err)
+{
+	const char *volume = marker + strlen(ADDING);
+	_cleanup_free_ char *text = NULL;
+	const struct conf_volume *v;
+	struct conf conf = { 0 };
+	size_t len;
+	int r = 0;
+
+	if (!conf_volume_find(now, volume)) {
+		r = file_read_at(dir, marker, CONF_MAX_BYTES, &text, &len);
+		if (r < 0)
+			return err_set(err, r, "cannot read servers/%s/%s: %m", name, marker);
+		if (conf_parse(text, len, marker, name, &conf, NULL) == 0) {
+			v = conf_volume_find(&conf, volume);
+			r = v ? volume_is_ours(psv, name, v, err) : 0;
+			if (r > 0)
+				r = volume_purge(psv, name, v, err);
+		}
+		conf_free(&conf);
+	}
+	if (r == 0)
+		(void)unlinkat(dir, marker, 0);
+	return r;
+}
+
 static int finish_adding(const struct psv *psv, const char *name, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = NULL;
 	struct conf now = { 0 };
-	struct dirent *e;
+	const struct dirent *e;
 	int fd = psv_server_dir(psv, name, err), r;
 
 	if (fd < 0)
@@ -58,25 +84,11 @@ static int finish_adding(const struct psv *psv, const char *name, struct err *er
 		return err_set(err, -ENOMEM, "cannot read the folder of %s: %m", name);
 	}
 	r = psv_conf_load(psv, name, NULL, &now, err);
-	while (r == 0 && (e = readdir(d))) {
-		_cleanup_free_ char *text = NULL;
-		const struct conf_volume *v;
-		struct conf conf = { 0 };
-		size_t len;
-
-		if (!str_starts(e->d_name, ADDING))
-			continue;
-		if (!conf_volume_find(&now, e->d_name + strlen(ADDING)) &&
-		    file_read_at(dirfd(d), e->d_name, CONF_MAX_BYTES, &text, &len) == 0 &&
-		    conf_parse(text, len, e->d_name, name, &conf, NULL) == 0) {
-			v = conf_volume_find(&conf, e->d_name + strlen(ADDING));
-			if (v && volume_is_ours(psv, name, v))
-				r = volume_purge(psv, name, v, err);
-		}
-		conf_free(&conf);
-		if (r == 0)
-			(void)unlinkat(dirfd(d), e->d_name, 0);
-	}
+	for (errno = 0; r == 0 && (e = readdir(d)); errno = 0)
+		if (str_starts(e->d_name, ADDING))
+			r = finish_one(psv, name, &now, dirfd(d), e->d_name, err);
+	if (r == 0 && errno)
+		r = err_set(err, -errno, "cannot read the folder of %s: %m", name);
 	conf_free(&now);
 	return r == 0 ? volume_sweep(psv, name, err) : r;
 }

@@ -125,26 +125,45 @@ static void gate_weaken(struct gate_config *c)
 
 /* joined_to: the Psv's interface by which it meets a private stack; 0: by none.  What has a VLAN's tag does not come in by the
  * interface below: there the same address is another host's. */
-static uint32_t joined_to(const struct state *st)
+static int joined_to(const struct state *st, uint32_t *ret, struct err *err)
 {
-	return st->link.kind == CONF_LINK_AUTO || st->link.kind == CONF_LINK_VLAN ? 0 : if_nametoindex(st->link.interface);
+	*ret = 0;
+	if (st->link.kind == CONF_LINK_AUTO || st->link.kind == CONF_LINK_VLAN)
+		return 0;
+	*ret = if_nametoindex(st->link.interface);
+	/* One that was handed over is not the Psv's now. */
+	return *ret || errno == ENODEV ? 0 : err_set(err, -errno, "cannot look at interface %s: %m", st->link.interface);
 }
 
 /* vlan_of: of a port of a bridge; 0: the one that the bridge itself is in, as far as is known. */
-static uint32_t vlan_of(const struct walk *w)
+static int vlan_of(const struct walk *w, uint32_t *ret, struct err *err)
 {
 	struct link_info bridge;
+	int r;
 
+	*ret = 0;
 	if (w->st.link.kind != CONF_LINK_VETH || !w->conf.vlan)
 		return 0;
-	return link_get(w->st.link.interface, &bridge, NULL) == 0 && bridge.default_vlan == w->conf.vlan ? 0 : w->conf.vlan;
+	r = link_get(w->st.link.interface, &bridge, err);
+	if (r < 0 && r != -ENODEV)
+		return r;
+	if (r < 0)
+		err_clear(err);
+	*ret = r == 0 && bridge.default_vlan == w->conf.vlan ? 0 : w->conf.vlan;
+	return 0;
 }
 
 int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *err)
 {
+	int r;
+
 	*ret = (struct gate_config){ .id = w->st.id, .discovery = discovery_of(w->conf.discovery),
-				      .own_stack = w->st.link.kind != CONF_LINK_AUTO,
-				      .ifindex = joined_to(&w->st), .vlan = vlan_of(w) };
+				      .own_stack = w->st.link.kind != CONF_LINK_AUTO };
+	r = joined_to(&w->st, &ret->ifindex, err);
+	if (r == 0)
+		r = vlan_of(w, &ret->vlan, err);
+	if (r < 0)
+		return r;
 	if (w->conf.n_addresses > GATE_MAX_ADDRESSES)
 		return err_set(err, -E2BIG, "it has %zu addresses: at most %d", w->conf.n_addresses, GATE_MAX_ADDRESSES);
 	if (w->st.n_volumes > GATE_MAX_DEVICES)
@@ -167,9 +186,14 @@ int walk_gate_config(const struct walk *w, struct gate_config *ret, struct err *
 		}
 		if (ret->n_peers == sizeof(ret->peers) / sizeof(*ret->peers))
 			return err_set(err, -E2BIG, "it has more than %zu peers", ret->n_peers);
-		/* A peer that does not exist yet opens nothing. */
-		if (psv_id_get(w->psv, w->conf.peers.v[i], &id, NULL) == 0)
+		/* A peer that does not exist yet opens nothing, and one whose number is damaged cannot run. */
+		r = psv_id_get(w->psv, w->conf.peers.v[i], &id, err);
+		if (r == 0)
 			ret->peers[ret->n_peers++] = id;
+		else if (r != -ENOENT && r != -EBADMSG)
+			return r;
+		else
+			err_clear(err);
 	}
 	gate_weaken(ret);
 	return weakened("gate-deny") ? 0 : add_denies(&w->conf, ret, err);

@@ -55,7 +55,7 @@ int init_proc_open(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* session_of: field 6 of /proc/PID/stat; 0: it is gone or a zombie. */
+/* session_of: field 6 of /proc/PID/stat; 0: it is gone or a zombie; -1: that cannot be seen. */
 static pid_t session_of(const char *pid)
 {
 	_cleanup_close_ int fd = -1;
@@ -69,7 +69,7 @@ static pid_t session_of(const char *pid)
 	fd = init_proc_open(path);
 	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
 	if (n <= 0)
-		return 0;
+		return n == 0 || fd == -ENOENT || (fd >= 0 && errno == ESRCH) ? 0 : -1;
 	buf[n] = '\0';
 	/* The name in brackets may hold anything. */
 	p = strrchr(buf, ')');
@@ -99,20 +99,24 @@ bool init_signal_session(pid_t leader, int sig)
 	} buf;
 	bool found = false;
 	uint64_t pid;
-	long n;
+	long n = -1;
 
 	while (fd >= 0 && (n = syscall(SYS_getdents64, fd, &buf, sizeof(buf))) > 0) {
 		for (long i = 0; i < n;) {
 			const struct entry *e = (const struct entry *)(const void *)(buf.bytes + i);
 
+			pid_t session;
+
 			i += e->reclen;
-			if (decimal(e->name, INT32_MAX, &pid) < 0 || pid <= 1 || session_of(e->name) != leader)
+			if (decimal(e->name, INT32_MAX, &pid) < 0 || pid <= 1)
 				continue;
-			found = true;
-			(void)kill((pid_t)pid, sig);
+			session = session_of(e->name);
+			found |= session == leader || session < 0;
+			if (session == leader)
+				(void)kill((pid_t)pid, sig);
 		}
 	}
-	return found;
+	return found || n < 0; /* a folder that could not be read whole may name more */
 }
 
 void init_kill_session(pid_t leader)

@@ -172,7 +172,7 @@ int init_proc_open(const char *path);
 
 /* init_kill_session: kills every process of the session, and the leader itself, which must not be reaped yet. */
 void init_kill_session(pid_t leader);
-/* init_signal_session: signals every process of the session (0: none); false: there is none. */
+/* init_signal_session: signals every process of the session (0: none); false: there is none.  What cannot be seen counts as one. */
 bool init_signal_session(pid_t leader, int sig);
 /* init_stop: the orderly end. */
 void init_stop(uint32_t timeout_ms);

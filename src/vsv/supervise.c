@@ -35,7 +35,7 @@
 
 enum {
 	EXIT_IN_USE = 5, EXIT_LEFT = 6,
-	ATTACH_MS = 1000, RECORDS_MAX = 256,
+	ATTACH_MS = 1000, RECORDS_MAX = 256, STATE_TRIES = 50, STATE_PAUSE_MS = 100,
 	HEALTH_MS = 5 * 1000, FETCH_IDLE_MS = 5 * 1000, FETCH_BUSY_MS = 1000,
 	WINDOW_MS = 1000, WINDOW_BYTES = 512 * 1024, /* of records, with their headers */
 };
@@ -152,8 +152,10 @@ static int connect_init(void)
 /* listen_inside: in the network of the PID 1 that there is now, if it has one of its own. */
 static int listen_inside(void)
 {
-	bool private = net_is_private(sup.run_dir, sup.name);
+	int private = net_is_private(sup.run_dir, sup.name);
 
+	if (private < 0)
+		return private;
 	if (!private && !sup.private && sup.net >= 0)
 		return 0;
 	cleanup_close(&sup.net);
@@ -204,9 +206,16 @@ static void follow_state(void)
 	struct state_view v;
 	uint64_t pid = 0, start = 0;
 	bool running;
+	int r;
 
-	if (state_open(sup.run_dir, sup.name, &v) < 0)
-		end(0);
+	r = state_open(sup.run_dir, sup.name, &v);
+	/* Who ended now would leave a server that runs to nobody. */
+	for (int i = 0; i < STATE_TRIES && r < 0 && !state_is_none(r); i++) {
+		(void)poll(NULL, 0, STATE_PAUSE_MS);
+		r = state_open(sup.run_dir, sup.name, &v);
+	}
+	if (r < 0)
+		end(state_is_none(r) ? 0 : EXIT_LEFT);
 	running = state_is(&v, "phase", "running") && state_number(&v, "init_pid", &pid) == 0 &&
 		  state_number(&v, "init_start", &start) == 0;
 	state_close(&v);
@@ -437,7 +446,10 @@ int main(int argc, char **argv)
 	if (sup.lock < 0)
 		die("cannot take the lock of the supervisor", sup.lock);
 	open_folder();
-	if (!net_is_private(sup.run_dir, sup.name)) {
+	r = net_is_private(sup.run_dir, sup.name);
+	if (r < 0)
+		die("cannot read the state", r);
+	if (r == 0) {
 		sup.looks = net_is_crowded(sup.run_dir);
 		r = sup.net = net_open(sup.run_dir, sup.name, -1, sup.looks);
 	}

@@ -58,7 +58,9 @@ int state_number(const struct state_view *v, const char *key, uint64_t *ret);
 bool state_has(const struct state_view *v, const char *key);
 bool state_text(const struct state_view *v, const char *key, char *buf, size_t size);
 bool state_is(const struct state_view *v, const char *key, const char *value);
-/* state_runs: the server is meant to run; a stop writes its intention first. */
+/* state_is_none: of what state_open returned: there is no such file, or nothing in it.  Any other failure says nothing. */
+bool state_is_none(int r);
+/* state_runs: the server is meant to run, or that cannot be seen; a stop writes its intention first. */
 bool state_runs(const char *run_dir, const char *server);
 /* state_has_address: bytes are 4 or 16 of them. */
 bool state_has_address(const struct state_view *v, const void *bytes, size_t len);
@@ -118,8 +120,8 @@ uint64_t process_start(pid_t pid);
 
 /* What a message can mean for this server. */
 enum { NET_GONE = 1 /* something of its own may be gone */, NET_NEW = 2 /* an address was put on: it came, or its rule */ };
-/* net_is_private: the server has a network of its own. */
-bool net_is_private(const char *run_dir, const char *server);
+/* net_is_private: 1: the server has a network of its own; 0; -errno: that cannot be seen. */
+int net_is_private(const char *run_dir, const char *server);
 /* net_carrier: the interface of a private network works, in which net_open made that socket. */
 bool net_carrier(int fd);
 /* net_port_astray: the Psv's end of its pair is not, or no longer, a port of the bridge that has the name now; or is, but that is another

@@ -52,6 +52,8 @@ static void look_at_bound(struct log_files *f)
 	if (state_open(f->run_dir, f->server, &v) == 0) {
 		(void)state_number(&v, "log_bytes", &max);
 		state_close(&v);
+	} else if (f->max_bytes) {
+		return; /* what holds goes on */
 	}
 	/* No more than that is lost by a file that is damaged. */
 	if (max < LOG_LEAST_BYTES)

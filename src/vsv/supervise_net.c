@@ -76,13 +76,14 @@ static uint32_t table_of(const char *run_dir, const char *server)
 	return id ? (uint32_t)(TABLE_BASE + id) : 0;
 }
 
-bool net_is_private(const char *run_dir, const char *server)
+int net_is_private(const char *run_dir, const char *server)
 {
 	struct state_view v = { .text = NULL };
 	bool private;
+	int r = state_open(run_dir, server, &v);
 
-	if (state_open(run_dir, server, &v) < 0)
-		return false;
+	if (r < 0)
+		return state_is_none(r) ? 0 : r;
 	private = state_has(&v, "host_interface");
 	state_close(&v);
 	return private;

@@ -38,6 +38,11 @@ int state_open(const char *run_dir, const char *server, struct state_view *ret)
 	return 0;
 }
 
+bool state_is_none(int r)
+{
+	return r == -ENOENT || r == -EINVAL;
+}
+
 void state_close(struct state_view *v)
 {
 	if (v->text)
@@ -115,9 +120,11 @@ bool state_runs(const char *run_dir, const char *server)
 {
 	struct state_view v;
 	bool running;
+	int r;
 
-	if (state_open(run_dir, server, &v) < 0)
-		return false;
+	r = state_open(run_dir, server, &v);
+	if (r < 0)
+		return !state_is_none(r);
 	running = state_is(&v, "phase", "running");
 	state_close(&v);
 	return running;

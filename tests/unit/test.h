@@ -3,6 +3,7 @@
  * the next.  A test returns at its end, SKIPs with a reason, or fails by the first CHECK that is not true. */
 #pragma once
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,9 @@ void test_skip(const char *reason) __attribute__((noreturn));
 void test_fail(const char *file, int line, const char *what) __attribute__((noreturn));
 /* An empty folder of the test's own, removed after it. */
 const char *test_dir(void);
+/* test_fail_call: from now on that call of this process (SYS_…), if its argument of that number has that value, is not made and fails
+ * with that error; error 0: it ends the process.  By seccomp(2). */
+void test_fail_call(int call, unsigned argument, uint32_t value, int error);
 
 #define TEST(test_name)                                                              \
 	static void test_name(void);                                                 \

@@ -65,7 +65,7 @@ TEST(adopt_moves_images_into_the_pool)
 	CHECK_STR(a.volumes[0].label.role, "root");
 	CHECK_STR(a.found_text, text);
 	/* Nothing has happened yet. */
-	CHECK(!psv_exists(&p.h.psv, "sales"));
+	CHECK(!psv_exists(&p.h.psv, "sales", NULL));
 	CHECK_INT(access(p.root_path, F_OK), 0);
 	OK(adopt_register(&p.h.psv, &a, err));
 	CHECK_INT(pool_files(&p.h), 2);
@@ -176,7 +176,7 @@ TEST(adopt_notices_a_change_after_it_was_shown)
 	volume_close(&v);
 	p.h.pool.path = own;
 	FAILS(adopt_register(&p.h.psv, &a, err), -ESTALE, "has changed");
-	CHECK(!psv_exists(&p.h.psv, "sales"));
+	CHECK(!psv_exists(&p.h.psv, "sales", NULL));
 	CHECK_INT(access(p.root_path, F_OK), 0);
 	adopt_free(&a);
 }
@@ -193,7 +193,7 @@ TEST(adopt_failure_moves_images_back)
 	FAILS(adopt_register(&p.h.psv, &a, err), -EEXIST, "cannot move");
 	CHECK_INT(access(p.root_path, F_OK), 0);
 	CHECK(access(a.volumes[0].target, F_OK) < 0);
-	CHECK(!psv_exists(&p.h.psv, "sales"));
+	CHECK(!psv_exists(&p.h.psv, "sales", NULL));
 	adopt_free(&a);
 }
 
@@ -216,6 +216,6 @@ TEST(adopt_device)
 	CHECK(strstr(a.conf_text, line));
 	CHECK(!strstr(a.conf_text, "/dev/vda"));
 	OK(adopt_register(&h.psv, &a, err));
-	CHECK(psv_exists(&h.psv, "sales"));
+	CHECK(psv_exists(&h.psv, "sales", NULL));
 	adopt_free(&a);
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +39,28 @@ TEST(inside_runs_commands)
 	CHECK_STR(strbuf_str(&out), "tiny\n/root\n2\n");
 	CHECK_INT(tiny_sh(&t, "kill -9 $$", NULL), 128 + SIGKILL);
 	CHECK_INT(tiny_sh(&t, "kill -TERM $$", NULL), 128 + SIGTERM);
+	tiny_stop(&t);
+}
+
+/* An answer that cannot be read to its end is none: what came before would pass for all that there is. */
+TEST(inside_answer_that_is_cut_short)
+{
+	static const char *const argv[] = { "cat", "/etc/passwd", NULL };
+	_cleanup_strbuf_ struct strbuf out = { 0 };
+	struct inside_ref ref;
+	struct tiny t;
+	int status;
+	pid_t pid;
+
+	tiny_start(&t, FILE_CAPS);
+	ref = inside_ref_within(t.pid, t.start, 20 * 1000);
+	pid = fork();
+	if (pid == 0) {
+		test_fail_call(SYS_read, 2, 4096, EIO); /* the bytes that are asked for at once */
+		_exit(-inside_run(&ref, argv, NULL, &out, NULL));
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), EIO);
 	tiny_stop(&t);
 }
 

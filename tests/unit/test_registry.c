@@ -71,7 +71,7 @@ TEST(psv_list_is_sorted_and_takes_configurations_only)
 	CHECK_INT(names.n, 2);
 	CHECK_STR(names.v[0], "a");
 	CHECK_STR(names.v[1], "b");
-	CHECK(psv_exists(&psv, "a") && !psv_exists(&psv, "c") && !psv_exists(&psv, "vnas") && !psv_exists(&psv, "../a"));
+	CHECK(psv_exists(&psv, "a", NULL) && !psv_exists(&psv, "c", NULL) && !psv_exists(&psv, "vnas", NULL) && !psv_exists(&psv, "../a", NULL));
 	strlist_free(&names);
 	psv_close(&psv);
 }
