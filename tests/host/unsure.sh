@@ -11,7 +11,7 @@ failing() {
 	shift 3
 	[[ ! $when ]] || shift
 	shift
-	strace -f -qqq -o /dev/null -P "$path" -e "trace=$call" -e "inject=$call:error=$error${when:+:when=$when}" "$VNAS" "$@"
+	strace -qqq -o /dev/null -P "$path" -e "trace=$call" -e "inject=$call:error=$error${when:+:when=$when}" "$VNAS" "$@"
 }
 id_of() { cat "$LIB/servers/$1/id"; }
 

@@ -51,8 +51,10 @@ check_owners() {
 	check "$label: who has it" guest c2 nfs "$version" "$SERVER:/mine" /mnt/mine
 	check "$label: over IPv6" guest c1 nfs "$version" "[$NET6:11]:/docs" /mnt/six
 	check "$label: the same files" guest c1 cmp /mnt/six/data "$DIR/data"
-	# By a client: what is removed inside, Ganesha knows for some seconds still.
-	check "$label: its user removes it" eventually 10 guest c1 as 4711:4711 rm "$DIR/of-alice"
+	# By a client: what is removed inside, Ganesha knows for some seconds still.  In a folder where each may remove his own alone, the
+	# client itself refuses it for as long as it believes that the file is nobody's: until Ganesha has heard the number, above,
+	# it named the owner, whom the client does not know; and a client believes what it was told for acregmax, 60 seconds.
+	check "$label: its user removes it" eventually 70 guest c1 as 4711:4711 rm "$DIR/of-alice"
 	guest c1 rm -f "$DIR/of-root" /mnt/admin/f
 	guest c1 umount /mnt/admin /mnt/papers /mnt/six
 	guest c2 umount /mnt/mine
