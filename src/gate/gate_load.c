@@ -59,7 +59,6 @@ uint64_t gate_build(void)
 
 /* --- where --- */
 
-
 /* is_bpffs: 1, 0 or -errno. */
 static int is_bpffs(const char *dir, struct err *err)
 {

@@ -13,7 +13,6 @@ failing() {
 	shift
 	strace -qqq -o /dev/null -P "$path" -e "trace=$call" -e "inject=$call:error=$error${when:+:when=$when}" "$VNAS" "$@"
 }
-id_of() { cat "$LIB/servers/$1/id"; }
 
 plain_vsv a 11
 plain_vsv b 12
@@ -71,6 +70,7 @@ losetup --detach "$loop"
 # The processes of a server that runs.
 vnas start a --no-probe
 pid=$(server_json a .init_pid)
+stopped() { [[ $(server_json a .state) != running ]]; }
 same() { check_eq "$1: it runs on" "$(server_json a .init_pid)" "$pid"; }
 for verb in start repair; do
 	failing openat EMFILE "/proc/$pid/stat" -- "$verb" a >/dev/null 2>&1 || true
@@ -85,7 +85,7 @@ check "the same change succeeds" vnas address add a "$NET4.14/24" --no-probe
 # recover: nothing is taken away that says that it should run, before it is known that it can.
 for ((n = 1; n <= 4; n++)); do
 	kill -KILL "$(server_json a .supervisor_pid)" "$(server_json a .init_pid)"
-	for ((i = 0; i < 100; i++)); do [[ $(server_json a .state) == running ]] && sleep 0.1 || break; done
+	eventually 10 stopped
 	failing newfstatat EIO "$ETC/a.conf" "$n" -- recover a >/dev/null 2>&1 || true
 	check "recover, after one that could not look ($n)" vnas recover a
 	check_eq "it runs ($n)" "$(server_json a .state)" running
