@@ -5,7 +5,7 @@
 # the starter is killed while others are on their way.
 . "$(dirname "$0")/../lib.sh"
 # shellcheck disable=SC2034 # the matrix's own
-[[ ${VNAS_TEST_ALL:-} ]] || VNAS_TEST_MATRIX=${VNAS_TEST_MATRIX:-sample}
+[[ ${VNAS_TEST_MATRIX:-} == all || ${VNAS_TEST_ALL:-} ]] || VNAS_TEST_MATRIX=sample
 VNAS_TEST_MATRIX_SECONDS=${VNAS_TEST_MATRIX_SECONDS:-40}
 . "$(dirname "$0")/../kill-matrix.sh"
 
@@ -14,7 +14,7 @@ plain_k() {
 	vnas $(command_create)
 	conf_add k $'[smb]\nenabled = no'
 	vnas volume add k data --size 32M
-	vnas volume add k more --size 300M --fs xfs
+	vnas volume add k more --size 301M --fs xfs
 }
 
 kill_matrix start stop
