@@ -237,19 +237,17 @@ int server_destroy(const struct psv *psv, const char *name, bool purge_too, void
 	r = psv_exists(psv, name, err);
 	if (r < 0)
 		return r;
-	if (r > 0)
+	if (r > 0) {
 		r = destroy_existing(psv, name, purge_too, err);
-	else if (access(path, F_OK) == 0)
+	} else if (access(path, F_OK) == 0) {
 		r = server_finish_interrupted(psv, name, err);
-	else if (errno != ENOENT)
+	} else if (errno != ENOENT) {
 		r = err_set(err, -errno, "cannot look at %s: %m", path);
-	else
-		r = 1;
-	if (r < 0)
-		return r;
-	psv_lock_remove(psv, name);
+	} else {
+		psv_lock_remove(psv, name);
+		return psv_require(psv, name, err);
+	}
 	if (r == 0)
-		return 0;
-	(void)err_exit(err, VNAS_EXIT_NO_SUCH, -ENOENT, "there is no such virtual file server");
-	return err_hint(err, -ENOENT, "`vnas list` shows those there are");
+		psv_lock_remove(psv, name);
+	return r;
 }
